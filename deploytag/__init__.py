@@ -1,0 +1,1 @@
+"""DeployTag: every git branch its own running copy of an application."""
