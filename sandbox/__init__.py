@@ -1,0 +1,1 @@
+"""The embedded sandbox: everything DeployTag talks to, real, on one machine."""
