@@ -1,0 +1,74 @@
+"""Reads a YAML file into a pydantic model and says everything that is wrong with it, in sentences."""
+
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Complaints(tuple[str, ...]):
+    """What is wrong with one file, a line each: file, key, what is allowed."""
+
+    __slots__ = ()
+
+
+def read_model(path: Path, model: type[M]) -> M | Complaints:
+    """The model in the YAML file at `path`, or all complaints about it. Duplicate keys are refused."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        return Complaints([f"{path.name}: missing; `deploytag schema` shows what it may hold"])
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        return Complaints([f"{path.name}{line}: not YAML: {error.problem}"])
+    except (YAMLError, UnicodeDecodeError) as error:
+        return Complaints([f"{path.name}: not YAML: {error}"])
+    try:
+        return model.model_validate({} if content is None else content)
+    except ValidationError as error:
+        return Complaints(f"{path.name}: {_sentence(model, detail)}" for detail in error.errors(include_url=False))
+
+
+def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    match detail["type"]:
+        case "extra_forbidden":
+            known = ", ".join(_fields_at(model, detail["loc"][:-1]))
+            return f"{key}: unknown key; allowed here: {known}"
+        case "missing":
+            return f"{key}: required"
+        case "value_error":
+            return f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])
+        case _:
+            # Never the offending value itself: a secret pasted into the wrong place must not reach a log.
+            return f"{key or 'the file'}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model found by following `location` through nested models, tables and lists."""
+    here: Any = model
+    for part in location:
+        here = _model_in(here.model_fields[part].annotation) if _has_field(here, part) else here
+    return sorted(here.model_fields)
+
+
+def _has_field(model: type[BaseModel], part: int | str) -> bool:
+    return isinstance(part, str) and part in model.model_fields
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model inside `X`, `X | None`, `Annotated[X, …]`, `dict[str, X]` or `tuple[X, …]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) is Annotated or isinstance(annotation, UnionType) or get_origin(annotation):
+        for inner in get_args(annotation):
+            if found := _model_in(inner):
+                return found
+    return None
