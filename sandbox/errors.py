@@ -2,4 +2,7 @@
 
 
 class SandboxError(Exception):
-    """What was being done, to what, what went wrong and what to do now, as sentences. The CLI prints it without a traceback."""
+    """What was being done, to what, what went wrong and what to do now, as sentences.
+
+    The command line prints it without a traceback.
+    """

@@ -1,0 +1,3 @@
+module deploytag.dev/sandbox/pause
+
+go 1.26
