@@ -1,0 +1,65 @@
+"""The process: listen, tell the engine the port, and end when the engine does."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from concurrent import futures
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from sandbox.plugins.provider.base import Provider
+from sandbox.plugins.provider.service import Service
+
+if TYPE_CHECKING:
+    from pulumi.runtime.proto import provider_pb2_grpc
+else:
+    from sandbox.plugins.provider.pb import provider_pb2_grpc
+
+_MAX_MESSAGE: Final = 400 * 1024 * 1024
+_OPTIONS: Final = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.max_send_message_length", _MAX_MESSAGE)]
+# The engine runs 4 operations per core at once unless told otherwise; most of them wait on a socket.
+_THREADS: Final = 64
+_GRACE: Final = 3.0
+
+
+def serve(provider: Provider) -> int:
+    """Serve `provider` until the engine ends; call it from `__main__` with `sys.argv` as the engine gave it."""
+    # Whatever a library prints goes to stderr, which the engine shows in debug mode only: stdout carries the port.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    server = grpc.server(futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="rpc"), options=_OPTIONS)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    ended = threading.Event()
+    # Ctrl-C reaches the whole process group; the engine then tells us by Cancel, and ends us when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    threading.Thread(target=_watch, args=(os.getppid(), ended), name="engine-watch", daemon=True).start()
+    server.start()
+    print(port, flush=True)
+    ended.wait()
+    provider.cancel()
+    server.stop(_GRACE).wait(_GRACE)
+    # Not sys.exit: a worker thread that does not return must not keep the process.
+    os._exit(0)
+
+
+def _watch(parent: int, ended: threading.Event) -> None:
+    """Set `ended` when the process `parent` ends, however it ends.
+
+    A file descriptor of the parent tells at once. PR_SET_PDEATHSIG would watch only the parent's thread that started
+    us, and the engine, a Go program, may end its threads.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(parent)
+        if os.getppid() == parent:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll()
+    ended.set()
