@@ -10,8 +10,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from deploytag.errors import SettingsError
-from deploytag.ref import matches
+from deploytag.errors import RefError, SettingsError
+from deploytag.refname import check_pattern, matches
 from deploytag.yamlmodel import Complaints, read_model
 
 SETTINGS_FILE = "deploytag.yaml"
@@ -26,6 +26,13 @@ def _inside_repository(path: str) -> str:
     if Path(path).is_absolute() or ".." in parts:
         raise ValueError("must be a path inside the repository, relative to its root")
     return path
+
+
+def _matchable(pattern: str) -> str:
+    try:
+        return check_pattern(pattern)
+    except RefError as error:
+        raise ValueError(str(error)) from None
 
 
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_inside_repository)]
@@ -112,7 +119,7 @@ class ApplicationSettings(_Model):
 CONTRACT_VALUES = frozenset(
     {"image", "ref", "revision", "serviceAccount", "envSecret", "migrations", "database", "variables"}
 )
-"""Chart values that the program gives; `charts/app/values.schema.json` states the same contract."""
+"""Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
 
 
 # --- deploytag.policy.yaml: who may have what -------------------------------------------------------------------------
@@ -146,7 +153,7 @@ class Limits(_Model):
 class EnvironmentClass(_Model):
     """What the environments of some branches are given."""
 
-    pattern: str = Field(min_length=1, description="`feature/*` means everything below `feature/`")
+    pattern: Annotated[str, AfterValidator(_matchable)] = Field(description="`feature/*`: everything below `feature/`")
     secret: str | None = Field(description="Secrets Manager id of the environment variables; null: none, by choice")
     database: bool = True
     database_key: str | None = Field(

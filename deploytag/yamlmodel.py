@@ -9,7 +9,6 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -1,0 +1,64 @@
+"""What a person reads when something they can put right went wrong.
+
+Every error that somebody outside this code base can cause is a `DeployTagError`: its text is one or more sentences
+(what was being done, on what, why it failed, what to do now) and it never reaches a terminal as a traceback. The exit
+code differs by kind, so that a script can tell them apart; it is part of the command's interface and stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DeployTagError(Exception):
+    """A sentence for a person. Subclasses say which kind, by an exit code of their own."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(DeployTagError):
+    """The command was called in a way that has no meaning. Exit code 2, as for an unknown option."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class SettingsError(DeployTagError):
+    """`deploytag.yaml`, the policy or Pulumi's configuration says something impossible. Exit code 3."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class RefError(DeployTagError):
+    """Which branch or tag this is cannot be told, or it can have no environment. Exit code 4."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ForkError(RefError):
+    """The code comes from a fork: it gets no environment by itself. Exit code 5, so that a pipeline can skip it."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class ContentError(DeployTagError):
+    """What is to be built or installed is not in the repository as the settings say. Exit code 6."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class SecretError(DeployTagError):
+    """A secret is missing or cannot become environment variables. Exit code 7."""
+
+    exit_code: ClassVar[int] = 7
+
+
+class UnreachableError(DeployTagError):
+    """A service the run needs does not answer, or refuses. Exit code 8."""
+
+    exit_code: ClassVar[int] = 8
+
+
+class OwnershipError(DeployTagError):
+    """The wrong cluster, or something of this name that is somebody else's. Exit code 9."""
+
+    exit_code: ClassVar[int] = 9

@@ -1,0 +1,60 @@
+"""How one sees whose a thing is: labels, annotations, and the ledger of databases. Pure.
+
+Something of an environment's name that is not provably its own is refused, named, and left alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploytag.identity import Identity
+
+SYSTEM_NAMESPACE = "deploytag-system"
+"""Where DeployTag keeps what belongs to no single environment: the ledger of databases."""
+
+PROJECT = "deploytag.dev/project"
+REF = "deploytag.dev/ref"
+STACK = "deploytag.dev/stack"
+
+
+def labels(identity: Identity) -> dict[str, str]:
+    """Labels of everything made for an environment. The ref is no valid label value; it is an annotation."""
+    return {"app.kubernetes.io/managed-by": "deploytag", PROJECT: identity.project, STACK: identity.stack[:63]}
+
+
+def annotations(identity: Identity) -> dict[str, str]:
+    """Annotations of everything made for an environment."""
+    return {PROJECT: identity.project, REF: identity.ref}
+
+
+def owns(identity: Identity, annotations: Mapping[str, str]) -> bool:
+    """Whether an object with these annotations was made for exactly this (project, ref)."""
+    return annotations.get(PROJECT) == identity.project and annotations.get(REF) == identity.ref
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What the server and the ledger say of a database and a role of the identity's names."""
+
+    owner: str | None
+    """Role that owns the database; None: there is no such database."""
+    role_exists: bool
+    ledger: Mapping[str, str] | None
+    """Data of the ledger's entry; None: there is no entry."""
+
+
+def ledger_entry(identity: Identity) -> dict[str, str]:
+    """What the ledger says of an environment's database. Written before the database is made."""
+    return {"project": identity.project, "ref": identity.ref, "database": identity.database, "role": identity.role}
+
+
+def foreign_database(identity: Identity, facts: DatabaseFacts) -> str | None:
+    """Why a database or role of the identity's name is not provably its own; None when it is, or when there is none."""
+    if facts.owner is None and not facts.role_exists:
+        return None
+    ours = facts.ledger is not None and dict(facts.ledger) == ledger_entry(identity)
+    if facts.owner is not None and facts.owner != identity.role:
+        return f"the database {identity.database} exists and belongs to the role {facts.owner}, not to {identity.role}"
+    if not ours:
+        what = f"database {identity.database}" if facts.owner is not None else f"role {identity.role}"
+        return f"the {what} exists and the ledger in {SYSTEM_NAMESPACE} does not name it"
+    return None

@@ -1,0 +1,5 @@
+"""Looks before anything is made: is everything reachable, is it the right cluster, is what exists ours? Only reads."""
+
+from deploytag.preflight.check import Target, check
+
+__all__ = ["Target", "check"]

@@ -1,0 +1,86 @@
+"""The branch's own database: a role that can reach nothing else, and the database it owns."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_postgresql as postgresql
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from deploytag.identity import Identity
+from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
+from deploytag.program.secret import SecretVersion
+from deploytag.secrets import DatabaseAddress, database_password
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseArgs:
+    """Whose database, where, and the key its password is derived from."""
+
+    identity: Identity
+    address: DatabaseAddress
+    key: SecretVersion
+    connections: int
+    """The most connections its role may hold."""
+
+
+class Database(pulumi.ComponentResource):
+    """Ledger entry, role, database, and the grant that shuts everybody else out.
+
+    The ledger entry comes first and goes last: whenever the database exists, it is provably this environment's.
+    """
+
+    database: postgresql.Database
+    access: postgresql.Grant
+    name: pulumi.Output[str]
+    url: pulumi.Output[str]
+    """The connection URI with the password: a secret output."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("deploytag:index:Database", name, None, opts)
+        identity, address = args.identity, args.address
+        ledger = core.ConfigMap(
+            f"{name}-ledger",
+            metadata=ObjectMetaArgs(
+                name=identity.namespace,
+                namespace=SYSTEM_NAMESPACE,
+                labels=labels(identity),
+                annotations=annotations(identity),
+            ),
+            data=ledger_entry(identity),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        password = args.key.payload.apply(lambda key: database_password(key or "", address.role))
+        role = postgresql.Role(
+            f"{name}-role",
+            name=address.role,
+            login=True,
+            password=password,
+            connection_limit=args.connections,
+            # It owns objects in its own database only, which is dropped before it (facts: REASSIGN OWNED would run in
+            # the administrator's default database, where it owns nothing).
+            skip_reassign_owned=True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[ledger]),
+        )
+        self.database = postgresql.Database(
+            name,
+            name=address.database,
+            owner=role.name,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Each of these replaces the database, that is: drops its data.
+                ignore_changes=["template", "encoding", "lcCollate", "lcCtype"],
+            ),
+        )
+        self.access = postgresql.Grant(
+            f"{name}-access",
+            database=self.database.name,
+            object_type="database",
+            role="public",
+            # None at all: PostgreSQL lets every role connect to every new database; the owner needs no grant.
+            privileges=[],
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.database),
+        )
+        self.name = self.database.name
+        self.url = pulumi.Output.secret(password.apply(address.url))
+        self.register_outputs({"name": self.name})

@@ -1,0 +1,161 @@
+"""The environment of one git ref, as a component other programs can use and extend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from deploytag.content import StagedTree
+from deploytag.contract import ContractValues, contract_values
+from deploytag.identity import Identity
+from deploytag.program.database import Database, DatabaseArgs
+from deploytag.program.images import Images, ImagesArgs
+from deploytag.program.namespace import Namespace, NamespaceArgs
+from deploytag.program.release import Release, ReleaseArgs
+from deploytag.program.secret import SecretVersion
+from deploytag.program.variables import Variables, VariablesArgs
+from deploytag.secrets import DatabaseAddress
+from deploytag.settings import ApplicationSettings, EnvironmentClass
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """Staged content: what the two builds see, and the chart."""
+
+    base: StagedTree
+    app: StagedTree
+    chart: StagedTree
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentArgs:
+    """Everything that decides an environment."""
+
+    identity: Identity
+    revision: str
+    settings: ApplicationSettings
+    cls: EnvironmentClass
+    trees: Trees
+    repository: str
+    """Registry and project the images are pushed to."""
+    builder: str | None
+    secret: SecretVersion | None
+    database_key: SecretVersion | None
+    address: DatabaseAddress | None
+    """None where the class has no database."""
+
+
+class Environment(pulumi.ComponentResource):
+    """One isolated copy of the application. Read top to bottom: this is the order of the world.
+
+    Extend it by a subclass that overrides a `make_…` method, or by resources beside it that use its attributes.
+    """
+
+    images: Images
+    namespace: Namespace
+    database: Database | None
+    variables: Variables | None
+    release: Release
+
+    def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("deploytag:index:Environment", name, None, opts)
+        self.name, self.args = name, args
+        self.images = self.make_images()
+        self.namespace = self.make_namespace()
+        self.database = self.make_database()
+        self.variables = self.make_variables()
+        self.release = self.make_release()
+        self.register_outputs(self.outputs)
+
+    @property
+    def outputs(self) -> dict[str, pulumi.Input[str | None]]:
+        """The stack outputs: these names are an interface."""
+        return {
+            "url": self.release.url,
+            "namespace": self.namespace.name,
+            "release": self.release.name,
+            "database": self.database.name if self.database else None,
+            "base_image": self.images.base,
+            "app_image": self.images.app,
+            "secret_version": self.args.secret.version_id if self.args.secret else None,
+            "ref": self.args.identity.ref,
+            "revision": self.args.revision,
+        }
+
+    def make_images(self) -> Images:
+        """The base image, and the application image on its digest."""
+        args, trees = self.args, self.args.trees
+        return Images(
+            f"{self.name}-images",
+            ImagesArgs(args.settings.images, trees.base, trees.app, args.repository, args.builder),
+            self._child(),
+        )
+
+    def make_namespace(self) -> Namespace:
+        """The namespace with its guardrails; not before the image is built, so that a failed build leaves nothing."""
+        return Namespace(
+            f"{self.name}-namespace",
+            NamespaceArgs(self.args.identity, self.args.cls.limits),
+            self._child(needs=[self.images.app_image]),
+        )
+
+    def make_database(self) -> Database | None:
+        """The database with its role, where the class has one; not before the image is built."""
+        args = self.args
+        if args.address is None or args.database_key is None:
+            return None
+        return Database(
+            f"{self.name}-database",
+            DatabaseArgs(args.identity, args.address, args.database_key, args.cls.limits.database_connections),
+            self._child(needs=[self.images.app_image]),
+        )
+
+    def make_variables(self) -> Variables | None:
+        """The pods' variables, where there are any."""
+        args = self.args
+        if args.secret is None and self.database is None:
+            return None
+        return Variables(
+            f"{self.name}-variables",
+            VariablesArgs(
+                identity=args.identity,
+                namespace=self.namespace.namespace,
+                secret=args.secret,
+                database=self.database,
+                address=args.address,
+                key=args.database_key,
+                database_variable=args.settings.variables.database,
+            ),
+            self._child(),
+        )
+
+    def make_release(self) -> Release:
+        """The chart's release, on everything its hooks need. Deleted first: its pods stop before the database goes."""
+        needs: list[pulumi.Resource] = [self.namespace.namespace, *self.namespace.guardrails]
+        if self.variables:
+            needs.append(self.variables.secret)
+        if self.database:
+            needs += [self.database.database, self.database.access]
+        return Release(
+            f"{self.name}-release",
+            ReleaseArgs(
+                self.args.identity, self.args.trees.chart, self.args.settings.chart, self.chart_values(), needs
+            ),
+            self._child(),
+        )
+
+    def chart_values(self) -> ContractValues:
+        """What the chart is told. Extend it in a subclass when the chart wants more."""
+        args = self.args
+        return contract_values(
+            image=self.images.app,
+            ref=args.identity.ref,
+            revision=args.revision,
+            env_secret=self.variables.name if self.variables else "",
+            database=self.database is not None,
+            migrations=args.cls.migrations,
+            names=args.settings.variables,
+        )
+
+    def _child(self, needs: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=list(needs))

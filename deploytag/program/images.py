@@ -1,0 +1,109 @@
+"""The base image and, on its digest, the application image."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_docker_build as docker_build
+
+from deploytag.content import StagedTree
+from deploytag.settings import Images as ImagesSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesArgs:
+    """What is built, where from and where to."""
+
+    settings: ImagesSettings
+    base_tree: StagedTree
+    app_tree: StagedTree
+    repository: str
+    """Registry and project, such as `registry.example.com/shop`; the images are `…/base` and `…/app`."""
+    builder: str | None
+    """The buildx builder; None takes buildx's current one."""
+
+
+class Images(pulumi.ComponentResource):
+    """Both images, named by what is in them, so that branches with the same content share them.
+
+    An image in the registry may run in another branch's environment, and deleting the resource would delete its digest:
+    hence `retain_on_delete`. What nothing refers to any more is collected by `deploytag gc`.
+    """
+
+    base: pulumi.Output[str]
+    """`repository:tag@sha256:…`"""
+    app: pulumi.Output[str]
+    """`repository:tag@sha256:…`"""
+    app_image: docker_build.Image
+
+    def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("deploytag:index:Images", name, None, opts)
+        settings = args.settings
+        followed = _digest_of_tag(settings.base.follow) if settings.base.follow else None
+        base = self._build(
+            f"{name}-base",
+            args,
+            image=f"{args.repository}/base",
+            tag=args.base_tree.digest,
+            tree=args.base_tree,
+            dockerfile=settings.base.dockerfile,
+            build_args={settings.base.follow_arg: followed} if followed else {},
+        )
+        app = self._build(
+            f"{name}-app",
+            args,
+            image=f"{args.repository}/app",
+            tag=f"{args.app_tree.digest[:20]}-{args.base_tree.digest[:20]}",
+            tree=args.app_tree,
+            dockerfile=settings.app.dockerfile,
+            build_args={settings.app.base_arg: base.ref},
+        )
+        self.base, self.app, self.app_image = base.ref, app.ref, app
+        self.register_outputs({"base": self.base, "app": self.app})
+
+    def _build(
+        self,
+        name: str,
+        args: ImagesArgs,
+        *,
+        image: str,
+        tag: str,
+        tree: StagedTree,
+        dockerfile: str,
+        build_args: dict[str, pulumi.Input[str]],
+    ) -> docker_build.Image:
+        cache = f"{image}:buildcache"
+        return docker_build.Image(
+            name,
+            context=docker_build.BuildContextArgs(location=str(tree.path)),
+            dockerfile=docker_build.DockerfileArgs(location=str(PurePosixPath(tree.path) / dockerfile)),
+            # The same layers must make the same image on every machine: no time of building in its configuration.
+            build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},
+            tags=[f"{image}:{tag[:63]}"],
+            push=True,
+            builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,
+            # A machine that never built this image finds its layers in the registry and runs no step.
+            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
+            cache_to=[
+                docker_build.CacheToArgs(
+                    registry=docker_build.CacheToRegistryArgs(
+                        ref=cache,
+                        mode=docker_build.CacheMode.MAX,
+                        image_manifest=True,
+                        oci_media_types=True,
+                        # The cache only saves time: a registry that refuses it must not fail the build.
+                        ignore_error=True,
+                    )
+                )
+            ],
+            # The default would build in every preview, too.
+            build_on_preview=False,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+
+
+def _digest_of_tag(image: str) -> pulumi.Output[str]:
+    """`image@sha256:…` for the digest its tag points to now, so that a moved tag is a changed input."""
+    found = docker.get_registry_image_output(name=image)
+    return pulumi.Output.concat(image, "@", found.sha256_digest)

@@ -1,0 +1,70 @@
+"""The Helm release of the chart in the repository, and the address it got."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.core import v1 as core
+from pulumi_kubernetes.helm import v3 as helm
+
+from deploytag.content import StagedTree
+from deploytag.identity import Identity
+from deploytag.settings import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseArgs:
+    """Which chart, with which values, and what must stand before its first hook runs."""
+
+    identity: Identity
+    chart: StagedTree
+    settings: Chart
+    values: Mapping[str, Any]
+    needs: Sequence[pulumi.Resource]
+
+
+class Release(pulumi.ComponentResource):
+    """A real Helm release: its hooks run, `helm history` knows it.
+
+    `helm.v3.Release` and not `v4.Chart`, which drops hooks (pulumi-kubernetes#3284) and with them the migrations.
+    """
+
+    release: helm.Release
+    name: pulumi.Output[str]
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("deploytag:index:Release", name, None, opts)
+        identity = args.identity
+        self.release = helm.Release(
+            name,
+            name=identity.release,
+            namespace=identity.namespace,
+            chart=str(args.chart.path),
+            # The provider sees a changed template only through the chart's version (pulumi-kubernetes#2672); the
+            # description is a compared input, and `helm history` shows it.
+            description=f"chart {args.chart.digest[:12]}",
+            values={**args.settings.values, **args.values},
+            timeout=args.settings.timeout,
+            # Not atomic: after a failure the pods, their events and logs stay to be looked at.
+            atomic=False,
+            cleanup_on_fail=True,
+            max_history=3,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.needs)),
+        )
+        self.name = self.release.status.name
+        service = core.Service.get(
+            f"{name}-address",
+            self.release.status.apply(lambda status: f"{status.namespace}/{status.name}"),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.release]),
+        )
+        self.url = pulumi.Output.all(service.status, service.spec).apply(lambda it: url_of(*it))
+        self.register_outputs({"name": self.name, "url": self.url})
+
+
+def url_of(status: Any, spec: Any) -> str:
+    """The URL of a LoadBalancer Service, from its first address and first port."""
+    ingress = status.load_balancer.ingress[0]
+    port = spec.ports[0].port
+    return f"http://{ingress.hostname or ingress.ip}" + ("" if port == 80 else f":{port}")

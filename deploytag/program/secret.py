@@ -1,0 +1,46 @@
+"""Reads AWS Secrets Manager. The only place where a secret enters the program."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from deploytag.errors import SecretError
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVersion:
+    """One version of one secret. `payload` is a secret output; it is None for a binary secret."""
+
+    secret_id: str
+    version_id: str
+    payload: pulumi.Output[str | None]
+
+
+async def read(secret_id: str) -> SecretVersion:
+    """The current version of a secret.
+
+    The provider hands the value over in clear (pulumi-aws#1449, open since 2021), so it is wrapped here, before anyone
+    else sees it; the version's id is the only thing let out. Awaited rather than declared, so that a secret that is
+    missing ends the program before its first resource.
+
+    Raises:
+        SecretError: it is not there, or AWS cannot be asked.
+    """
+    try:
+        result = await aws.secretsmanager.get_secret_version_output(secret_id=secret_id).future()
+    except Exception as error:
+        raise SecretError(_explain(secret_id, str(error))) from None
+    if result is None or result.version_id is None:
+        raise SecretError(f"the secret {secret_id} could not be read: the AWS provider is not configured yet")
+    payload = None if result.secret_binary else result.secret_string
+    return SecretVersion(secret_id, result.version_id, pulumi.Output.secret(payload))
+
+
+def _explain(secret_id: str, message: str) -> str:
+    if "ResourceNotFoundException" in message or "couldn't find resource" in message:
+        return (
+            f"there is no secret {secret_id} in AWS Secrets Manager (asked with the AWS_* environment's account and "
+            "region). Create it, or name another in deploytag.policy.yaml."
+        )
+    return f"the secret {secret_id} could not be read from AWS Secrets Manager: {message.strip()}"

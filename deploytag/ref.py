@@ -1,0 +1,99 @@
+"""Which branch this run is for, and which commit it deploys.
+
+The first that knows wins: the configuration, `DEPLOYTAG_BRANCH`, the CI's own variables, the checkout. The decisions are
+pure functions of what was read; reading is the last few lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deploytag import ci, repository
+from deploytag.ci import Ref
+from deploytag.errors import RefError
+from deploytag.refname import check_pattern, check_ref, matches
+from deploytag.repository import Head
+
+__all__ = ["Ref", "check_pattern", "decide_ref", "decide_revision", "find_ref", "find_revision", "matches"]
+
+
+def find_ref(environ: Mapping[str, str], configured: str | None, repository_path: Path) -> Ref:
+    """The branch or tag this run is for. Git is asked only when nobody else knows."""
+    return decide_ref(configured, environ, _read_event(environ), lambda: repository.read_head(repository_path))
+
+
+def find_revision(environ: Mapping[str, str], repository_path: Path) -> str:
+    """The commit this run deploys; `-dirty` at its end when it is the checkout's and tracked files differ from it."""
+    return decide_revision(
+        environ,
+        _read_event(environ),
+        lambda: repository.read_head(repository_path),
+        lambda: repository.is_dirty(repository_path),
+    )
+
+
+def decide_ref(
+    configured: str | None, environ: Mapping[str, str], event: Mapping[str, Any], head: Callable[[], Head]
+) -> Ref:
+    """Choose among what the configuration, the environment, the CI's event and the checkout say."""
+    ref = (
+        _stated(configured, "configuration")
+        or _stated(environ.get("DEPLOYTAG_BRANCH"), "DEPLOYTAG_BRANCH")
+        or _from_ci(environ, event)
+        or _from_head(head())
+    )
+    return replace(ref, name=check_ref(ref.name))
+
+
+def decide_revision(
+    environ: Mapping[str, str],
+    event: Mapping[str, Any],
+    head: Callable[[], Head],
+    dirty: Callable[[], bool],
+) -> str:
+    """Choose among the commits that the environment, the CI and the checkout name."""
+    if stated := environ.get("DEPLOYTAG_REVISION"):
+        return stated
+    system = ci.detect(environ)
+    if system and (commit := ci.commit(system, environ, event)):
+        return commit
+    return head().commit + ("-dirty" if dirty() else "")
+
+
+def _stated(name: str | None, source: str) -> Ref | None:
+    """What a person or a script said: a name, or a full ref as git prints it."""
+    if not name:
+        return None
+    if name.startswith("refs/tags/"):
+        return Ref(name.removeprefix("refs/tags/"), source, "tag")
+    return Ref(name.removeprefix("refs/heads/"), source)
+
+
+def _from_ci(environ: Mapping[str, str], event: Mapping[str, Any]) -> Ref | None:
+    system = ci.detect(environ)
+    return system.ref(environ, event) if system else None
+
+
+def _from_head(head: Head) -> Ref:
+    if head.branch is None:
+        raise RefError(
+            f"HEAD is detached at {head.commit[:12]}, and no CI variable says which branch this is. "
+            "Check the branch out (`git switch BRANCH`) or set DEPLOYTAG_BRANCH."
+        )
+    return Ref(head.branch, "git")
+
+
+def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """GitHub's description of what happened, the only place that tells a fork's branch from one of ours."""
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        return {}
+    try:
+        event = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RefError(f"The GitHub event in {path} (GITHUB_EVENT_PATH) cannot be read: {error}.") from error
+    return event if isinstance(event, dict) else {}

@@ -1,0 +1,157 @@
+"""Reading a git repository: the commit it is at, and the files it tracks. The only place that talks to GitPython."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from deploytag.errors import ContentError, RefError
+
+if TYPE_CHECKING:
+    import git
+
+_SUBMODULE = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a checkout is: its commit, and its branch unless HEAD is detached."""
+
+    branch: str | None
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFile:
+    """One file as it would be after `git add -u`: the working tree's content, with the mode that git keeps."""
+
+    path: PurePosixPath
+    """Below the directory that was asked about."""
+    source: Path
+    mode: int
+    """0o644, 0o755, or 0 for a symbolic link."""
+
+
+def read_head(path: Path) -> Head:
+    """Where the checkout at `path` is; a sentence when it is no repository or has no commit."""
+    with _open(path) as repository:
+        if not repository.head.is_valid():
+            raise RefError(f"The git repository of {path} has no commit yet. Commit something first.")
+        branch = None if repository.head.is_detached else repository.active_branch.name
+        return Head(branch=branch, commit=repository.head.commit.hexsha)
+
+
+def is_dirty(path: Path) -> bool:
+    """Whether a tracked file differs from HEAD in the index or in the working tree."""
+    import git  # noqa: PLC0415 - see _open
+
+    with _open(path) as repository:
+        try:
+            return repository.is_dirty(untracked_files=False)
+        except git.GitCommandError as error:
+            raise RefError(_command_failed("compare the files with HEAD", path, error)) from error
+
+
+def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
+    """The files that git tracks at or below `include` of `directory`, without those deleted in the working tree.
+
+    Empty when git tracks none. A submodule, an unresolved merge or a file outside a sparse checkout is refused: each
+    would be silently missing from what is built.
+    """
+    files = []
+    for tag, mode, stage, path in _index(directory, include):
+        if mode == _SUBMODULE:
+            raise ContentError(
+                f"{path} in {directory} is a git submodule, and DeployTag cannot stage submodules. "
+                "Leave it out of the includes, or keep its files in this repository (git subtree does that)."
+            )
+        if stage != "0":
+            raise ContentError(f"{path} in {directory} has an unresolved merge conflict. Resolve it and `git add` it.")
+        source = directory / path
+        if tag == "S" and not os.path.lexists(source):
+            raise ContentError(
+                f"{path} in {directory} is left out by this sparse checkout, so it cannot be built from. "
+                "Add its directory with `git sparse-checkout add`."
+            )
+        if _present(directory, path):
+            files.append(TrackedFile(path, source, _mode(source, mode)))
+    return files
+
+
+def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosixPath]]:
+    """Git's index below `include`: tag, mode, merge stage and path of each entry. One git process, however large."""
+    import git  # noqa: PLC0415 - see _open
+
+    with _open(directory) as repository:
+        # `ls-files` lists relative to where it runs, and the directory may lie below the repository's root.
+        command = git.Git(str(directory))
+        command.update_environment(**_environment(repository), GIT_LITERAL_PATHSPECS="1")
+        try:
+            listing: bytes = command.execute(
+                ["git", "ls-files", "-s", "-t", "-z", "--", include], stdout_as_string=False, strip_newline_in_stdout=False
+            )
+        except git.GitCommandError as error:
+            raise ContentError(_command_failed(f"list the files of {include!r}", directory, error)) from error
+    entries = []
+    for line in listing.split(b"\0")[:-1]:
+        facts, path = line.split(b"\t", 1)
+        tag, mode, _, stage = facts.decode().split(" ")
+        entries.append((tag, mode, stage, PurePosixPath(os.fsdecode(path))))
+    return entries
+
+
+def _present(directory: Path, path: PurePosixPath) -> bool:
+    """Whether git would still find this file: a directory in its place, or a link above it, means it is gone."""
+    source = directory / path
+    if not source.is_symlink() and not source.is_file():
+        return False
+    return not any((directory / parent).is_symlink() for parent in path.parents[:-1])
+
+
+def _mode(source: Path, index_mode: str) -> int:
+    if source.is_symlink():
+        return 0
+    return 0o755 if index_mode == "100755" else 0o644
+
+
+def _open(path: Path) -> git.Repo:
+    # Imported here because GitPython looks for the git command when it is imported, and costs a tenth of a second that
+    # `deploytag name` need not pay.
+    try:
+        import git  # noqa: PLC0415
+    except ImportError as error:
+        raise RefError("The git command was not found on PATH. Install git.") from error
+
+    try:
+        repository = git.Repo(path, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+        raise RefError(
+            f"{path} is not in a git repository. Run this in a checkout of your application, "
+            "or make one with `git init` and a first commit."
+        ) from error
+    if repository.bare:
+        raise RefError(f"{path} is a bare git repository, without files to build. Use a checkout of it.")
+    repository.git.update_environment(**_environment(repository))
+    return repository
+
+
+def _environment(repository: git.Repo) -> dict[str, str]:
+    """Variables that bind git to this repository.
+
+    A git hook passes GIT_DIR and the like to what it starts, and they would win over the path we were given. Naming the
+    directory also means that a checkout owned by another user, as containers often have it, can be read.
+    """
+    return {
+        "GIT_DIR": str(repository.git_dir),
+        "GIT_WORK_TREE": str(repository.working_tree_dir),
+        "GIT_INDEX_FILE": str(Path(repository.git_dir) / "index"),
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+def _command_failed(doing: str, path: Path, error: git.GitCommandError) -> str:
+    detail = str(error.stderr).replace("stderr:", "").strip(" '\n") or f"exit code {error.status}"
+    return f"git could not {doing} in {path}: {detail}"
+
