@@ -62,7 +62,7 @@ def _github(environ: Environ, event: Event) -> Ref | None:
             raise _fork(head, theirs)
         if _get(event, "pull_request") and theirs is None:
             raise _fork(head, "a repository that is gone")
-        return Ref(head, "GITHUB_HEAD_REF")
+        return Ref(head, "GITHUB_HEAD_REF" if environ.get("GITHUB_HEAD_REF") else "GITHUB_EVENT_PATH")
     full = environ.get("GITHUB_REF", "")
     if full.startswith("refs/pull/"):
         raise RefError(
@@ -128,7 +128,10 @@ SYSTEMS = (
     ),
     System("Buildkite", lambda environ: environ.get("BUILDKITE") == "true", _buildkite, ("BUILDKITE_COMMIT",)),
     System(
-        "Jenkins", lambda environ: bool(environ.get("JENKINS_URL") or environ.get("JENKINS_HOME")), _jenkins, ("GIT_COMMIT",)
+        "Jenkins",
+        lambda environ: bool(environ.get("JENKINS_URL") or environ.get("JENKINS_HOME")),
+        _jenkins,
+        ("GIT_COMMIT",),
     ),
 )
 

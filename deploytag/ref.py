@@ -1,7 +1,7 @@
 """Which branch this run is for, and which commit it deploys.
 
-The first that knows wins: the configuration, `DEPLOYTAG_BRANCH`, the CI's own variables, the checkout. The decisions are
-pure functions of what was read; reading is the last few lines.
+The first that knows wins: the configuration, `DEPLOYTAG_BRANCH`, the CI's own variables, the checkout. The decisions
+are pure functions of what was read; reading is a few lines around them.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _from_head(head: Head) -> Ref:
 def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     """GitHub's description of what happened, the only place that tells a fork's branch from one of ours."""
     path = environ.get("GITHUB_EVENT_PATH")
-    if not path:
+    if not path or environ.get("GITHUB_ACTIONS") != "true":
         return {}
     try:
         event = json.loads(Path(path).read_bytes())

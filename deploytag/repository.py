@@ -61,7 +61,10 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
     would be silently missing from what is built.
     """
     files = []
-    for tag, mode, stage, path in _index(directory, include):
+    entries = _index(directory, include)
+    folders = {folder for *_, path in entries for folder in path.parents[:-1]}
+    linked = {folder for folder in folders if (directory / folder).is_symlink()}
+    for tag, mode, stage, path in entries:
         if mode == _SUBMODULE:
             raise ContentError(
                 f"{path} in {directory} is a git submodule, and DeployTag cannot stage submodules. "
@@ -75,7 +78,8 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
                 f"{path} in {directory} is left out by this sparse checkout, so it cannot be built from. "
                 "Add its directory with `git sparse-checkout add`."
             )
-        if _present(directory, path):
+        # As git sees it: a directory in the file's place, or a link in place of a directory above it, means it is gone.
+        if (source.is_symlink() or source.is_file()) and linked.isdisjoint(path.parents):
             files.append(TrackedFile(path, source, _mode(source, mode)))
     return files
 
@@ -90,7 +94,9 @@ def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosix
         command.update_environment(**_environment(repository), GIT_LITERAL_PATHSPECS="1")
         try:
             listing: bytes = command.execute(
-                ["git", "ls-files", "-s", "-t", "-z", "--", include], stdout_as_string=False, strip_newline_in_stdout=False
+                ["git", "ls-files", "-s", "-t", "-z", "--", include],
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
             )
         except git.GitCommandError as error:
             raise ContentError(_command_failed(f"list the files of {include!r}", directory, error)) from error
@@ -100,14 +106,6 @@ def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosix
         tag, mode, _, stage = facts.decode().split(" ")
         entries.append((tag, mode, stage, PurePosixPath(os.fsdecode(path))))
     return entries
-
-
-def _present(directory: Path, path: PurePosixPath) -> bool:
-    """Whether git would still find this file: a directory in its place, or a link above it, means it is gone."""
-    source = directory / path
-    if not source.is_symlink() and not source.is_file():
-        return False
-    return not any((directory / parent).is_symlink() for parent in path.parents[:-1])
 
 
 def _mode(source: Path, index_mode: str) -> int:
@@ -154,4 +152,3 @@ def _environment(repository: git.Repo) -> dict[str, str]:
 def _command_failed(doing: str, path: Path, error: git.GitCommandError) -> str:
     detail = str(error.stderr).replace("stderr:", "").strip(" '\n") or f"exit code {error.status}"
     return f"git could not {doing} in {path}: {detail}"
-
