@@ -1,0 +1,1 @@
+"""The sample application: notes in Postgres, visits and jobs in Redis."""
