@@ -14,7 +14,7 @@ def main(settings: Settings) -> None:
     parser.add_argument("--days", type=int, default=30, help="how old a note must be (default 30)")
     days = parser.parse_args().days
     deleted = Notes(connect(settings.need_database())).delete_older_than(days)
-    logging.info("deleted %s notes older than %s days", deleted, days)
+    logging.getLogger("clean").info("deleted %s notes older than %s days", deleted, days)
 
 
 if __name__ == "__main__":

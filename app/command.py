@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import NotConfiguredError, Settings
+from app.store import reason
 
 
 def run(name: str, work: Callable[[Settings], None]) -> NoReturn:
@@ -19,8 +20,7 @@ def run(name: str, work: Callable[[Settings], None]) -> NoReturn:
     except NotConfiguredError as error:
         sys.exit(f"app {name}: {error}")
     except SQLAlchemyError as error:
-        # `orig` is the database's own message, without the statement's parameters and SQLAlchemy's link.
-        sys.exit(f"app {name}: the database refused: {getattr(error, 'orig', None) or error}")
+        sys.exit(f"app {name}: the database refused: {reason(error)}")
     except RedisError as error:
         sys.exit(f"app {name}: Redis did not answer: {error}")
     sys.exit(0)

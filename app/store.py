@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 metadata = sa.MetaData()
 
@@ -25,6 +26,11 @@ def connect(url: str) -> Engine:
     return sa.create_engine(
         url, future=True, pool_size=2, max_overflow=2, pool_pre_ping=True, connect_args={"connect_timeout": 3}
     )
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """The database's own words, without the statement, its parameters and SQLAlchemy's link."""
+    return str(getattr(error, "orig", None) or error).strip()
 
 
 class Notes:

@@ -116,12 +116,12 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     # The message of an error may name hosts and statements: it goes to the log, only its kind goes out.
     @app.errorhandler(SQLAlchemyError)
     def database_error(error: SQLAlchemyError) -> Answer:
-        app.logger.error("database: %s", error)
+        app.logger.error("the database refused: %s", store.reason(error))
         return {"error": f"The database could not answer ({type(error).__name__}). Have its migrations run?"}, 503
 
     @app.errorhandler(RedisError)
     def redis_error(error: RedisError) -> Answer:
-        app.logger.error("redis: %s", error)
+        app.logger.error("Redis did not answer: %s", error)
         return {"error": f"Redis could not answer ({type(error).__name__})."}, 503
 
     return app

@@ -27,25 +27,28 @@ def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     READY.unlink(missing_ok=True)  # a restarted container finds the file of the one before
-    wait_for_services(notes, redis, stop)
-    READY.touch()
-    log.info("waiting for jobs")
+    if wait_for_services(notes, redis, stop):
+        READY.touch()
+        log.info("waiting for jobs")
     while not stop.is_set():
         work_once(notes, redis, stop)
     log.info("stopped")
 
 
-def wait_for_services(notes: store.Notes, redis: Redis, stop: threading.Event) -> None:
-    """Return when both answered: on a first deployment Redis starts at the same time as this worker."""
+def wait_for_services(notes: store.Notes, redis: Redis, stop: threading.Event) -> bool:
+    """True when both have answered (on a first deployment Redis starts together with this), False when told to stop."""
     while not stop.is_set():
         try:
             notes.check()
             redis.ping()
-        except (SQLAlchemyError, RedisError) as error:
-            log.warning("not ready yet: %s", error)
-            stop.wait(1)
+        except SQLAlchemyError as error:
+            log.warning("the database is not ready yet: %s", store.reason(error))
+        except RedisError as error:
+            log.warning("Redis is not ready yet: %s", error)
         else:
-            return
+            return True
+        stop.wait(1)
+    return False
 
 
 def work_once(notes: store.Notes, redis: Redis, stop: threading.Event, seconds: float = 1) -> None:
@@ -58,7 +61,7 @@ def work_once(notes: store.Notes, redis: Redis, stop: threading.Event, seconds: 
             number = notes.add(text, source="worker")
         except SQLAlchemyError as error:
             jobs.put_back(redis, text)
-            log.warning("the database refused a job, trying again: %s", error)
+            log.warning("the database refused a job, trying again: %s", store.reason(error))
             stop.wait(seconds)
         else:
             log.info("wrote note %s", number)

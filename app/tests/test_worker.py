@@ -61,8 +61,12 @@ def test_a_redis_that_comes_up_later_is_waited_for(notes):
             server.connected = True
             return False
 
-    worker.wait_for_services(notes, FakeRedis(server=server), Pause())
-    assert server.connected
+    assert worker.wait_for_services(notes, FakeRedis(server=server), Pause())
+
+
+def test_waiting_ends_when_told_to_stop(notes, redis, stop):
+    stop.set()
+    assert not worker.wait_for_services(notes, redis, stop)
 
 
 def test_a_command_without_its_variable_ends_in_a_sentence():
