@@ -144,7 +144,7 @@ class _Home:
         return self._installed(name, "folder", fingerprint)
 
     def _offline(self, name: str, remark: str) -> PluginStatus:
-        launcher = launcher_script(name, self.versions[name], self.environment)
+        launcher = launcher_script(name, self.environment)
         if not self._is_current(name, "offline", launcher):
             self._clear(name).mkdir(parents=True)
             self._executable(name).write_text(launcher)

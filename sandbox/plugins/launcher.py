@@ -10,7 +10,6 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 def launcher_script(
     name: str,
-    version: str,
     environment: Mapping[str, str],
     python: str = sys.executable,
     repository: Path = _REPOSITORY,
@@ -25,13 +24,11 @@ def launcher_script(
 '''exec' {shlex.quote(python)} -I "$0" "$@" # '''
 # Written by sandbox/plugins/install.py.
 import os
+import runpy
 import sys
 
 sys.path.insert(0, {str(repository)!r})
 for variable, value in {dict(environment)!r}.items():
     os.environ.setdefault(variable, value)
-
-from sandbox.plugins.{name}.main import main
-
-main({version!r})
+runpy.run_module("sandbox.plugins.{name}", run_name="__main__")
 """
