@@ -3,6 +3,4 @@
 bind = "0.0.0.0:8080"
 workers = 1
 threads = 4
-# The worker's heartbeat file: the root filesystem is read-only, and a real disk can stall it.
-worker_tmp_dir = "/dev/shm"  # noqa: S108
-graceful_timeout = 5
+graceful_timeout = 5  # within the pod's grace period
