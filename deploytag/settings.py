@@ -85,6 +85,12 @@ class Tests(_Model):
     timeout: int = Field(default=600, gt=0, description="seconds")
 
 
+CONTRACT_VALUES = frozenset(
+    {"image", "ref", "revision", "serviceAccount", "envSecret", "migrations", "database", "variables"}
+)
+"""Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
+
+
 class Chart(_Model):
     """The Helm chart that lives in the repository."""
 
@@ -114,12 +120,6 @@ class ApplicationSettings(_Model):
     tests: Tests | None = None
     chart: Chart = Chart()
     variables: Variables = Variables()
-
-
-CONTRACT_VALUES = frozenset(
-    {"image", "ref", "revision", "serviceAccount", "envSecret", "migrations", "database", "variables"}
-)
-"""Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
 
 
 # --- deploytag.policy.yaml: who may have what -------------------------------------------------------------------------

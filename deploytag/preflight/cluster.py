@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
+from yaml import YAMLError
 
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
@@ -52,7 +53,7 @@ def connect(kubeconfig: str) -> tuple[client.ApiClient, Current]:
         config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, client_configuration=settings
         )
-    except (config.ConfigException, OSError, ValueError) as error:
+    except (config.ConfigException, OSError, ValueError, YAMLError) as error:
         raise UnreachableError(
             f"no usable kubeconfig ({kubeconfig}): {error}. Set KUBECONFIG to the file of the cluster "
             f"that {POLICY_FILE} names."

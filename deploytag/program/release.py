@@ -63,8 +63,10 @@ class Release(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "url": self.url})
 
 
-def url_of(status: Any, spec: Any) -> str:
-    """The URL of a LoadBalancer Service, from its first address and first port."""
-    ingress = status.load_balancer.ingress[0]
-    port = spec.ports[0].port
-    return f"http://{ingress.hostname or ingress.ip}" + ("" if port == 80 else f":{port}")
+def url_of(status: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """The URL of a LoadBalancer Service, from its first address and first port.
+
+    By item, not by attribute: what `.get()` reads comes without the SDK's output types, as plain dictionaries.
+    """
+    ingress, port = status["load_balancer"]["ingress"][0], spec["ports"][0]["port"]
+    return f"http://{ingress.get('hostname') or ingress['ip']}" + ("" if port == 80 else f":{port}")

@@ -1,0 +1,56 @@
+# `make demo`: from a bare clone to a served environment. `make test`: every test. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv/bin
+RUN := PATH="$(CURDIR)/$(VENV):$$PATH"
+SANDBOX := $(VENV)/python -m sandbox
+# Everything the suite keeps outside of the tree is in temporary folders, so workers never meet.
+PYTEST := $(VENV)/python -m pytest -n 2
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: venv
+venv: ## the Python environment, from the lock file
+	@sandbox/bootstrap.sh
+
+.PHONY: up
+up: venv ## the sandbox: cluster, registry, builder, database, Secrets Manager on this machine
+	@$(SANDBOX) up
+
+.PHONY: down
+down: venv ## stop the sandbox; its data stays
+	@$(SANDBOX) down
+
+.PHONY: demo
+demo: up ## deploy the sample application from the branch feature/test
+	@sandbox/demo.sh
+
+.PHONY: env
+env: venv ## shell exports: eval "$$(make -s env)"
+	@$(SANDBOX) env
+
+.PHONY: lint
+lint: venv ## formatting, lint, types, architecture, exported requirements
+	@$(VENV)/ruff format --check --quiet
+	@$(VENV)/ruff check --quiet
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports --no-logo 2>/dev/null || $(VENV)/lint-imports
+	@$(VENV)/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-header | diff -u requirements.txt - \
+		|| { echo "requirements.txt is not what uv.lock says: run make requirements"; exit 1; }
+
+.PHONY: requirements
+requirements: venv ## export requirements.txt from the lock
+	@$(VENV)/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-header > requirements.txt
+
+.PHONY: check
+check: lint ## the fast checks: no sandbox, no root
+	@$(PYTEST) -m "not toolchain and not e2e" tests app/tests
+
+.PHONY: test
+test: check up ## every test
+	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" tests

@@ -1,0 +1,190 @@
+"""What the program registers: which resources, in which order, and what is secret."""
+
+import pytest
+
+from deploytag.contract import ContractValues
+from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass
+from tests.program.environments import COMBINATIONS, declare
+from tests.program.world import CANARY, SECRET_ID, Registration, World, leaves, values
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRET = "kubernetes:core/v1:Secret"
+IMAGE = "docker-build:index:Image"
+DATABASE = "postgresql:index/database:Database"
+
+GOLDEN = """
+deploytag:index:Environment shop
+  deploytag:index:Images shop-images
+    docker-build:index:Image shop-images-app
+    docker-build:index:Image shop-images-base
+  deploytag:index:Namespace shop-namespace
+    kubernetes:core/v1:LimitRange shop-namespace-defaults
+    kubernetes:core/v1:Namespace shop-namespace
+    kubernetes:core/v1:ResourceQuota shop-namespace-quota
+    kubernetes:core/v1:ServiceAccount shop-namespace-service-account
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-inside
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-public
+  deploytag:index:Database shop-database
+    kubernetes:core/v1:ConfigMap shop-database-ledger
+    postgresql:index/database:Database shop-database
+    postgresql:index/grant:Grant shop-database-access
+    postgresql:index/role:Role shop-database-role
+  deploytag:index:Variables shop-variables
+    kubernetes:core/v1:Secret shop-variables
+  deploytag:index:Release shop-release
+    kubernetes:helm.sh/v3:Release shop-release
+"""
+"""Every logical resource. Renaming one without `aliases` makes Pulumi delete the old and create the new: a database
+with its data, for one. So this list changes only together with aliases, or by adding to it."""
+
+
+def golden_urns() -> set[str]:
+    urns: set[str] = set()
+    path: list[str] = []
+    for line in GOLDEN.strip().splitlines():
+        type_, name = line.split()
+        depth = (len(line) - len(line.lstrip())) // 2
+        path[depth:] = [type_]
+        urns.add(f"urn:pulumi:feature-test::shop::{'$'.join(path)}::{name}")
+    return urns
+
+
+def test_no_logical_resource_is_renamed() -> None:
+    assert {it.urn for it in declare().registrations} == golden_urns()
+
+
+@pytest.mark.parametrize("cls", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_every_class_declares_what_it_has_and_nothing_else(cls: EnvironmentClass, preview: bool) -> None:
+    world = declare(cls=cls, preview=preview)
+    assert len(world.all(DATABASE)) == cls.database
+    assert len(world.all("kubernetes:core/v1:ConfigMap")) == cls.database
+    assert len(world.all(SECRET)) == (cls.database or cls.secret is not None)
+    release = values(world.one(RELEASE))
+    assert release["values.database.enabled"] is cls.database
+    assert release["values.migrations.enabled"] is cls.migrations
+    assert bool(release["values.envSecret"]) == (cls.database or cls.secret is not None)
+
+
+@pytest.mark.parametrize("cls", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+def test_no_secret_is_plain_anywhere(cls: EnvironmentClass) -> None:
+    world = declare(cls=cls)
+    found = [(it.urn, path) for it, path, value, secret in every_leaf(world) if CANARY in str(value) and not secret]
+    assert found == []
+    assert CANARY not in str(world.outputs)
+
+
+def test_secrets_arrive_where_they_belong() -> None:
+    world = declare()
+    assert {path for it, path, value, secret in every_leaf(world) if secret} == {
+        "stringData.API_TOKEN",
+        "stringData.DATABASE_URL",
+        "password",
+    }
+    content = values(world.one(SECRET))
+    assert content["stringData.API_TOKEN"] == f"{CANARY}-token"
+    password = values(world.one("postgresql:index/role:Role"))["password"]
+    assert content["stringData.DATABASE_URL"] == (
+        f"postgresql://shop_feature_test:{password}@db.test:5432/shop_feature_test"
+    )
+
+
+def test_images_outlive_their_stack() -> None:
+    for image in declare().all(IMAGE):
+        assert image.request.retainOnDelete, image.urn
+
+
+def test_nothing_is_made_before_the_image_is_built() -> None:
+    order = [it.urn.rsplit("::", 1)[1] for it in declare().registrations if it.request.custom]
+    built = order.index("shop-images-app")
+    for later in ("shop-namespace-quota", "shop-database-ledger", "shop-database-role", "shop-release"):
+        assert order.index(later) > built, later
+
+
+def test_the_release_depends_on_all_that_its_hooks_need() -> None:
+    world = declare()
+    release = world.one(RELEASE)
+    needed = [
+        *world.all("kubernetes:core/v1:ServiceAccount"),
+        *world.all("kubernetes:core/v1:ResourceQuota"),
+        *world.all("kubernetes:core/v1:LimitRange"),
+        *world.all("kubernetes:networking.k8s.io/v1:NetworkPolicy"),
+        world.one(SECRET),
+        world.one(DATABASE),
+        world.one("postgresql:index/grant:Grant"),
+    ]
+    assert {it.urn for it in needed} <= set(release.request.dependencies)
+
+
+def test_the_ledger_is_written_before_the_role_and_the_role_before_the_database() -> None:
+    world = declare()
+    ledger, role = world.one("kubernetes:core/v1:ConfigMap"), world.one("postgresql:index/role:Role")
+    assert ledger.urn in role.request.dependencies
+    assert role.urn in world.one(DATABASE).request.dependencies
+
+
+def test_the_database_is_never_replaced_by_a_default() -> None:
+    assert set(declare().one(DATABASE).request.ignoreChanges) == {"template", "encoding", "lcCollate", "lcCtype"}
+
+
+def test_the_chart_gets_exactly_the_contract() -> None:
+    release = values(declare().one(RELEASE))
+    given = {path.split(".")[1] for path in release if path.startswith("values.")}
+    assert given == CONTRACT_VALUES == set(ContractValues.__annotations__)
+    assert release["values.image"].startswith("registry.test/shop/app:")
+    assert "@sha256:" in release["values.image"]
+    assert release["chart"].startswith(".deploytag/")
+    assert release["description"].startswith("chart ")
+
+
+def test_the_revision_reaches_no_image() -> None:
+    one, other = declare(), declare(revision="4567ef01")
+    assert [it.inputs for it in one.all(IMAGE)] == [it.inputs for it in other.all(IMAGE)]
+    assert values(one.one(RELEASE)) != values(other.one(RELEASE))
+
+
+def test_branches_with_the_same_content_share_images() -> None:
+    one, other = declare("feature/test"), declare("bug/other")
+    assert [it.inputs for it in one.all(IMAGE)] == [it.inputs for it in other.all(IMAGE)]
+
+
+def test_a_rotated_secret_is_another_kubernetes_secret() -> None:
+    rotated = {SECRET_ID: {"secretString": '{"API_TOKEN": "new"}', "versionId": "version-2"}}
+    before, after = declare(), declare(secrets=rotated)
+    names = [values(world.one(SECRET))["metadata.name"] for world in (before, after)]
+    assert names[0] != names[1]
+    assert values(after.one(RELEASE))["values.envSecret"] == names[1]
+    assert values(after.one(SECRET))["immutable"] is True
+
+
+def test_the_outputs_are_exactly_the_interface() -> None:
+    assert declare().outputs == {
+        "url": "http://172.30.0.200",
+        "namespace": "shop-feature-test",
+        "release": "shop-feature-test",
+        "database": "shop_feature_test",
+        "base_image": f"registry.test/shop/base:{'base'.ljust(63, '0')}@sha256:{'a' * 64}",
+        "app_image": f"registry.test/shop/app:app{'0' * 17}-base{'0' * 16}@sha256:{'a' * 64}",
+        "secret_version": "version-1",
+        "ref": "feature/test",
+        "revision": "0123abcd",
+    }
+
+
+def test_the_namespace_enforces_restricted_pods_and_says_whose_it_is() -> None:
+    namespace = values(declare().one("kubernetes:core/v1:Namespace"))
+    assert namespace["metadata.labels.pod-security.kubernetes.io/enforce"] == "restricted"
+    assert namespace["metadata.annotations.deploytag.dev/ref"] == "feature/test"
+    assert namespace["metadata.annotations.deploytag.dev/project"] == "shop"
+
+
+def test_a_followed_tag_is_built_from_its_digest() -> None:
+
+    settings = ApplicationSettings.model_validate({"images": {"base": {"follow": "debian:bookworm-slim"}}})
+    base = next(it for it in declare(settings=settings).all(IMAGE) if it.urn.endswith("shop-images-base"))
+    assert values(base)["buildArgs.FROM_IMAGE"] == f"debian:bookworm-slim@sha256:{'b' * 64}"
+    assert all("FROM_IMAGE" not in path for it in declare().all(IMAGE) for path in values(it))
+
+
+def every_leaf(world: World) -> list[tuple[Registration, str, object, bool]]:
+    return [(it, *leaf) for it in world.registrations for leaf in leaves(it.inputs)]

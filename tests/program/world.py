@@ -1,0 +1,170 @@
+"""A recording engine: answers like the providers would, and keeps every request as the program sent it.
+
+`pulumi.runtime.Mocks` sees neither dependencies nor retain-on-delete nor leaf-level secretness; a monitor that keeps
+the registration requests does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from google.protobuf.struct_pb2 import Struct, Value
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
+
+PROJECT = "shop"
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+SECRET_ID = "staging/app"
+KEY_ID = "staging/database-key"
+CANARY = "canary-5f1d"
+"""Part of every secret value of this world: found anywhere outside a secret, it has leaked."""
+
+
+class Providers(mocks.Mocks):
+    """Answers of the services. In a preview, computed properties are left out, as real providers do."""
+
+    def __init__(self, *, preview: bool, secrets: dict[str, dict[str, str]]) -> None:
+        self.preview, self.secrets = preview, secrets
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        computed: dict[str, Any] = {}
+        match args.typ:
+            case "docker-build:index:Image":
+                computed = {"ref": f"{_plain(args.inputs['tags'])[0]}@sha256:{'a' * 64}"}
+            case "kubernetes:helm.sh/v3:Release":
+                computed = {"status": {"name": args.inputs["name"], "namespace": args.inputs["namespace"]}}
+            case "kubernetes:core/v1:Service":
+                computed = {
+                    "status": {"loadBalancer": {"ingress": [{"ip": "172.30.0.200"}]}},
+                    "spec": {"ports": [{"port": 80}]},
+                }
+        state = args.inputs if self.preview else {**args.inputs, **computed}
+        return (None if self.preview else f"{args.name}-id"), state
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # may be a plain dict
+        match args.token:
+            case "aws:secretsmanager/getSecretVersion:getSecretVersion":
+                return {"secretId": args.args["secretId"], **self.secrets[args.args["secretId"]]}
+            case "docker:index/getRegistryImage:getRegistryImage":
+                return {"name": args.args["name"], "sha256Digest": f"sha256:{'b' * 64}"}
+        raise AssertionError(f"the program asked for {args.token}, which this world does not know")
+
+
+def _plain(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) and value.get(rpc._special_sig_key) == SECRET_SIGNATURE else value
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One resource as the program registered it."""
+
+    urn: str
+    request: resource_pb2.RegisterResourceRequest
+
+    @property
+    def type(self) -> str:
+        return self.request.type
+
+    @property
+    def inputs(self) -> Struct:
+        return self.request.object
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """Keeps the requests beside answering them."""
+
+    def __init__(self, providers: Providers, stack: str) -> None:
+        super().__init__(providers)
+        self.stack = stack
+        self.registrations: list[Registration] = []
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The engine's own rule: all the component types above, but not the stack's."""
+        above = parent.split("::")[2] if parent else "pulumi:pulumi:Stack"
+        qualified = type_ if above == "pulumi:pulumi:Stack" else f"{above}${type_}"
+        return f"urn:pulumi:{self.stack}::{PROJECT}::{qualified}::{name}"
+
+    def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> Any:
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        self.registrations.append(Registration(response.urn, request))
+        return response
+
+
+@dataclass
+class World:
+    """What one run of a program left behind."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def all(self, type_: str) -> list[Registration]:
+        return [it for it in self.registrations if it.type == type_]
+
+    def one(self, type_: str) -> Registration:
+        (found,) = self.all(type_)
+        return found
+
+
+def run(
+    declare: Callable[[], Awaitable[pulumi.Inputs]],
+    *,
+    stack: str,
+    preview: bool = False,
+    secrets: dict[str, dict[str, str]] | None = None,
+) -> World:
+    """Run a program against a fresh recording engine, wait for everything, and return what it registered."""
+    known = {
+        SECRET_ID: {"secretString": f'{{"API_TOKEN": "{CANARY}-token"}}', "versionId": "version-1"},
+        KEY_ID: {"secretString": f"{CANARY}-key", "versionId": "key-version-1"},
+    }
+    providers = Providers(preview=preview, secrets={**known, **(secrets or {})})
+    world = World()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        monitor = RecordingMonitor(providers, stack)
+        mocks.set_mocks(providers, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
+
+        async def program() -> None:
+            outputs = await declare()
+            for name, value in outputs.items():
+                world.outputs[name] = await pulumi.Output.from_input(value).future()
+
+        loop.run_until_complete(_and_all_registrations(program))
+        world.registrations = monitor.registrations
+        return world
+    finally:
+        loop.close()
+
+
+async def _and_all_registrations(program: Callable[[], Awaitable[None]]) -> None:
+    await program()
+    await pulumi.runtime.stack.wait_for_rpcs()
+
+
+def leaves(value: Struct | Value | Any, *, secret: bool = False, path: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """Every leaf of a request's inputs: its path, its value, and whether it is inside a secret."""
+    if isinstance(value, Struct):
+        fields = dict(value.fields)
+        signature = fields.get(rpc._special_sig_key)
+        if signature is not None and signature.string_value == SECRET_SIGNATURE:
+            yield from leaves(fields["value"], secret=True, path=path)
+            return
+        for name, inner in fields.items():
+            yield from leaves(inner, secret=secret, path=f"{path}.{name}" if path else name)
+    elif isinstance(value, Value):
+        match value.WhichOneof("kind"):
+            case "struct_value":
+                yield from leaves(value.struct_value, secret=secret, path=path)
+            case "list_value":
+                for index, inner in enumerate(value.list_value.values):
+                    yield from leaves(inner, secret=secret, path=f"{path}[{index}]")
+            case kind:
+                yield path, getattr(value, kind or "null_value"), secret
+
+
+def values(registration: Registration) -> dict[str, Any]:
+    """The inputs as plain Python, secrets unwrapped."""
+    return {path: value for path, value, _ in leaves(registration.inputs)}

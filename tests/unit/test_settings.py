@@ -1,0 +1,145 @@
+"""`deploytag.yaml` and `deploytag.policy.yaml`: what is refused, and how it is said."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploytag.contract import ContractValues
+from deploytag.errors import SettingsError
+from deploytag.settings import (
+    CONTRACT_VALUES,
+    POLICY_FILE,
+    SETTINGS_FILE,
+    ApplicationSettings,
+    EnvironmentClass,
+    Policy,
+    Settings,
+)
+
+REPOSITORY = Path(__file__).parents[2]
+CLASS = {"pattern": "feature/*", "secret": "staging/app", "database_key": "staging/key"}
+POLICY = {"cluster": {"server": "https://cluster.test:6443"}, "classes": {"feature": CLASS}}
+
+
+def load(folder: Path, application: object = None, policy: object = POLICY) -> Settings:
+    (folder / SETTINGS_FILE).write_text(yaml.safe_dump(application or {}))
+    (folder / POLICY_FILE).write_text(yaml.safe_dump(policy))
+    return Settings.load(folder)
+
+
+def complaints(folder: Path, application: object = None, policy: object = POLICY) -> str:
+    with pytest.raises(SettingsError) as raised:
+        load(folder, application, policy)
+    return str(raised.value)
+
+
+def test_the_repositorys_own_files_are_valid() -> None:
+    settings = Settings.load(REPOSITORY)
+    assert settings.policy.class_of("feature/test")[0] == "feature"
+    assert settings.application.chart.path == "charts/app"
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    (tmp_path / POLICY_FILE).write_text(yaml.safe_dump(POLICY))
+    (tmp_path / SETTINGS_FILE).write_text("# nothing to say\n")
+    assert Settings.load(tmp_path).application == ApplicationSettings()
+
+
+def test_every_complaint_is_said_at_once_with_its_key_and_what_is_allowed(tmp_path: Path) -> None:
+    said = complaints(
+        tmp_path,
+        {"images": {"app": {"dokerfile": "Dockerfile"}}, "chart": {"timeout": "soon"}},
+        {"cluster": {}, "classes": {"feature": {**CLASS, "ttl": "fortnight"}, "Bug": CLASS}},
+    )
+    assert f"{SETTINGS_FILE}: images.app.dokerfile: unknown key; allowed here: base_arg, context, dockerfile" in said
+    assert f"{SETTINGS_FILE}: chart.timeout: " in said
+    assert f"{POLICY_FILE}: cluster: needs `server`, `ca_sha256` or both" in said
+    assert f"{POLICY_FILE}: classes.feature.ttl: " in said
+    assert f"{POLICY_FILE}: classes.Bug" in said
+    assert "nothing was touched" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"database": False}, "migrations need a database"),
+        ({"database_key": None}, "a database needs `database_key`"),
+        ({"protected": True, "ttl": "14d"}, "a protected class is never collected"),
+        ({"pattern": "feature//x"}, "can match no branch"),
+        ({"limits": {"memory": "much"}}, "limits.memory"),
+    ],
+)
+def test_impossible_classes_are_refused(tmp_path: Path, change: dict[str, object], sentence: str) -> None:
+    said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": {**CLASS, **change}}})
+    assert sentence in said
+
+
+def test_the_absence_of_a_secret_must_be_a_choice(tmp_path: Path) -> None:
+    without = {key: value for key, value in CLASS.items() if key != "secret"}
+    said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": without}})
+    assert "classes.feature.secret: required" in said
+    load(tmp_path, policy={**POLICY, "classes": {"feature": {**without, "secret": None}}})
+
+
+def test_two_classes_of_one_pattern_are_refused(tmp_path: Path) -> None:
+    said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": CLASS, "other": CLASS}})
+    assert "classes feature and other have the same pattern feature/*" in said
+
+
+def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / POLICY_FILE).write_text(yaml.safe_dump(POLICY))
+    for text in ("images: {", "images: {}\nimages: {}\n"):
+        (tmp_path / SETTINGS_FILE).write_text(text)
+        with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}, line \d+: not YAML"):
+            Settings.load(tmp_path)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.load(tmp_path)
+    assert f"{SETTINGS_FILE}: missing" in str(raised.value)
+    assert f"{POLICY_FILE}: missing" in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../secrets", "charts/../../x"])
+def test_paths_stay_inside_the_repository(tmp_path: Path, path: str) -> None:
+    assert "must be a path inside the repository" in complaints(tmp_path, {"chart": {"path": path}})
+
+
+def test_chart_values_of_the_contract_are_the_programs(tmp_path: Path) -> None:
+    assert "values image, revision are given by the program" in complaints(
+        tmp_path, {"chart": {"values": {"revision": "x", "image": "y", "web": {}}}}
+    )
+    assert set(ContractValues.__annotations__) == CONTRACT_VALUES
+
+
+def test_a_value_in_the_wrong_place_is_never_repeated(tmp_path: Path) -> None:
+    assert "hunter2" not in complaints(tmp_path, {"chart": {"timeout": "hunter2"}, "tests": "hunter2"})
+
+
+def policy(**patterns: str) -> Policy:
+    classes = {name: {**CLASS, "pattern": pattern} for name, pattern in patterns.items()}
+    return Policy.model_validate({**POLICY, "classes": classes})
+
+
+@pytest.mark.parametrize(
+    ("ref", "name"),
+    [("feature/a", "feature"), ("feature/a/b/c", "feature"), ("feature/vip/x", "feature"), ("main", "long-lived")],
+)
+def test_the_first_class_that_matches_wins(ref: str, name: str) -> None:
+    table = policy(feature="feature/*", vip="feature/vip/*", **{"long-lived": "main"})
+    assert table.class_of(ref)[0] == name
+
+
+@pytest.mark.parametrize("ref", ["feature", "features/a", "docs/readme", "Feature/a", "mainline"])
+def test_a_branch_of_no_class_is_told_which_deploy(ref: str) -> None:
+    with pytest.raises(SettingsError, match=r"feature/\*, main are"):
+        policy(feature="feature/*", main="main").class_of(ref)
+
+
+def test_schemas_describe_every_key() -> None:
+    for model in (ApplicationSettings, Policy):
+        schema = model.model_json_schema()
+        assert schema["additionalProperties"] is False
+    assert EnvironmentClass.model_json_schema()["properties"]["ttl"]["description"]
