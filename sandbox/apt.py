@@ -102,7 +102,7 @@ def _fields(stanza: str) -> Mapping[str, str]:
         if line.startswith("#"):
             continue
         if line[:1].isspace():
-            fields[name] = f"{fields.get(name, '')} {line.strip()}"
+            fields[name] = f"{fields.get(name, '')} {line}".strip()
         elif ":" in line:
             name, value = line.split(":", 1)
             name = name.strip().lower()

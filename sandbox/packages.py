@@ -28,6 +28,7 @@ PACKAGES = (
     "postgresql-15",
     # network namespace
     "iproute2",
+    "nftables",
 )
 # What these packages would start at the next boot.
 SERVICES = {"containerd": "containerd", "etcd-server": "etcd", "docker-registry": "docker-registry"}
