@@ -40,12 +40,12 @@ lint: venv ## formatting, lint, types, architecture, exported requirements
 	@$(VENV)/ruff check --quiet
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports --no-logo 2>/dev/null || $(VENV)/lint-imports
-	@$(VENV)/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-header | diff -u requirements.txt - \
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-header --no-annotate | diff -u requirements.txt - \
 		|| { echo "requirements.txt is not what uv.lock says: run make requirements"; exit 1; }
 
 .PHONY: requirements
 requirements: venv ## export requirements.txt from the lock
-	@$(VENV)/uv export --quiet --frozen --no-dev --no-emit-project --no-hashes --no-header > requirements.txt
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-header --no-annotate > requirements.txt
 
 .PHONY: check
 check: lint ## the fast checks: no sandbox, no root

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from deploytag.errors import RefError
 
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
+# Control characters, what git's own notations use, and surrogates: text that is not valid UTF-8.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//")
 
 
 def check_ref(ref: str) -> str:
@@ -29,22 +30,24 @@ def check_ref(ref: str) -> str:
 def _problem(ref: str) -> str | None:
     if found := _FORBIDDEN.search(ref):
         return f"it contains {found.group()!r}"
-    if any("\ud800" <= char <= "\udfff" for char in ref):
-        return "it is not valid UTF-8"
-    for part in ("..", "@{", "//"):
-        if part in ref:
-            return f"it contains {part!r}"
+    return _edge_problem(ref) or next(filter(None, map(_component_problem, ref.split("/"))), None)
+
+
+def _edge_problem(ref: str) -> str | None:
     if ref in ("@", "HEAD"):
         return "git means the current commit by it"
     if ref.startswith(("-", "/")):
         return f"it begins with {ref[0]!r}"
     if ref.endswith((".", "/")):
         return f"it ends with {ref[-1]!r}"
-    for component in ref.split("/"):
-        if component.startswith("."):
-            return f"its part {component!r} begins with a dot"
-        if component.endswith(".lock"):
-            return f"its part {component!r} ends with '.lock'"
+    return None
+
+
+def _component_problem(component: str) -> str | None:
+    if component.startswith("."):
+        return f"its part {component!r} begins with a dot"
+    if component.endswith(".lock"):
+        return f"its part {component!r} ends with '.lock'"
     return None
 
 

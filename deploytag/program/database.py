@@ -20,12 +20,14 @@ class DatabaseArgs:
     identity: Identity
     address: DatabaseAddress
     key: SecretVersion
+    administrator: str
+    """The role that makes and drops databases, as PGUSER names it."""
     connections: int
     """The most connections its role may hold."""
 
 
 class Database(pulumi.ComponentResource):
-    """Ledger entry, role, database, and the grant that shuts everybody else out.
+    """Ledger entry, role, database, and the grants: the administrator in, everybody else out.
 
     The ledger entry comes first and goes last: whenever the database exists, it is provably this environment's.
     """
@@ -62,12 +64,21 @@ class Database(pulumi.ComponentResource):
             skip_reassign_owned=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[ledger]),
         )
+        # PostgreSQL lets only an owner, or a member of it, revoke and drop; an administrator without superuser rights
+        # (RDS) is neither, and its REVOKE would be a warning without effect.
+        administration = postgresql.GrantRole(
+            f"{name}-administration",
+            role=args.administrator,
+            grant_role=role.name,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=role),
+        )
         self.database = postgresql.Database(
             name,
             name=address.database,
             owner=role.name,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=[administration],
                 # Each of these replaces the database, that is: drops its data.
                 ignore_changes=["template", "encoding", "lcCollate", "lcCtype"],
             ),

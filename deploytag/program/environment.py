@@ -41,6 +41,8 @@ class EnvironmentArgs:
     builder: str | None
     secret: SecretVersion | None
     database_key: SecretVersion | None
+    administrator: str
+    """The database server's administrator, as PGUSER names it."""
     address: DatabaseAddress | None
     """None where the class has no database."""
 
@@ -106,7 +108,13 @@ class Environment(pulumi.ComponentResource):
             return None
         return Database(
             f"{self.name}-database",
-            DatabaseArgs(args.identity, args.address, args.database_key, args.cls.limits.database_connections),
+            DatabaseArgs(
+                identity=args.identity,
+                address=args.address,
+                key=args.database_key,
+                administrator=args.administrator,
+                connections=args.cls.limits.database_connections,
+            ),
             self._child(needs=[self.images.app_image]),
         )
 

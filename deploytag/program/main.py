@@ -75,6 +75,7 @@ async def declare(repository: Path) -> Environment:
             builder=builder,
             secret=class_secret,
             database_key=database_key,
+            administrator=os.environ.get("PGUSER", "postgres"),
             address=address,
         ),
     )

@@ -55,6 +55,7 @@ def declare(
             builder="deploytag",
             secret=await read(cls.secret) if cls.secret else None,
             database_key=await read(cls.database_key) if cls.database and cls.database_key else None,
+            administrator="administrator",
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
         )
         return Environment(PROJECT, replace(args, **changed)).outputs

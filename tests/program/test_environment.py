@@ -28,6 +28,7 @@ deploytag:index:Environment shop
     kubernetes:core/v1:ConfigMap shop-database-ledger
     postgresql:index/database:Database shop-database
     postgresql:index/grant:Grant shop-database-access
+    postgresql:index/grantRole:GrantRole shop-database-administration
     postgresql:index/role:Role shop-database-role
   deploytag:index:Variables shop-variables
     kubernetes:core/v1:Secret shop-variables
@@ -188,3 +189,8 @@ def test_a_followed_tag_is_built_from_its_digest() -> None:
 
 def every_leaf(world: World) -> list[tuple[Registration, str, object, bool]]:
     return [(it, *leaf) for it in world.registrations for leaf in leaves(it.inputs)]
+
+
+def test_everybody_but_the_owner_is_shut_out_of_the_database() -> None:
+    access = values(declare().one("postgresql:index/grant:Grant"))
+    assert access == {"database": "shop_feature_test", "objectType": "database", "role": "public"}
