@@ -152,7 +152,8 @@ class _Home:
         return self._installed(name, "offline", launcher, remark)
 
     def _built(self, name: str, remark: str) -> PluginStatus:
-        binary = self.toolchain_bin / f"pulumi-resource-{name}"
+        # Beside `bin`, not in it: from PATH the engine would take it with a warning on every run.
+        binary = self.toolchain_bin.parent / "plugins" / f"pulumi-resource-{name}"
         if not binary.is_file():
             raise SandboxError(
                 f"The plugin {name} is not in the toolchain: {binary} does not exist. `python -m sandbox up` builds it."

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from psycopg import Error
+from psycopg.errors import Diagnostic
 
 from sandbox.plugins.postgresql.fields import Field, FieldResource, Values
 from sandbox.plugins.postgresql.grant_target import ALLOWED, READERS, RELATIONS, ROUTINES, Target
@@ -108,7 +108,7 @@ def _no_silent_refusal(connection: Connection, doing: str) -> Iterator[None]:
     """
     refusals: list[str] = []
 
-    def listen(notice: Error.Diagnostic) -> None:  # type: ignore[name-defined]
+    def listen(notice: Diagnostic) -> None:
         if notice.sqlstate in _NOTHING_DONE:
             refusals.append(notice.message_primary or "")
 
