@@ -1,0 +1,88 @@
+"""The control groups that hold every process of the sandbox, and by which they are found again.
+
+Works with both layouts: version 1, one hierarchy per controller, and version 2, a single one.
+"""
+
+import os
+import signal
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+GROUP = "deploytag-sandbox"
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """One mounted hierarchy of control groups."""
+
+    mountpoint: Path
+    options: str  # what `mount -o` needs to mount the same again; empty for version 2
+
+    @cached_property
+    def group(self) -> Path:
+        """Our group in it."""
+        return self.mountpoint / GROUP
+
+
+def hierarchies(mounts: str | None = None) -> list[Hierarchy]:
+    """The hierarchies of this machine, from the text of /proc/mounts."""
+    lines = [line.split() for line in (mounts or Path("/proc/self/mounts").read_text()).splitlines()]
+    first = [Hierarchy(Path(point), _controllers(options)) for _, point, kind, options, *_ in lines if kind == "cgroup"]
+    if first:
+        return list(dict.fromkeys(first))
+    return [Hierarchy(Path(point), "") for _, point, kind, *_ in lines if kind == "cgroup2"][:1]
+
+
+def _controllers(options: str) -> str:
+    flags = {"rw", "ro", "nosuid", "nodev", "noexec", "relatime", "noatime", "clone_children", "xattr"}
+    kept = [option for option in options.split(",") if option not in flags and not option.startswith("release_agent")]
+    return ",".join(["none", *kept] if any(option.startswith("name=") for option in kept) else kept)
+
+
+def create() -> list[Path]:
+    """Make our group in every hierarchy and return the files that a process enters them by."""
+    entries = []
+    for hierarchy in hierarchies():
+        hierarchy.group.mkdir(exist_ok=True)
+        # A new cpuset is empty, and a process cannot enter an empty one.
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if hierarchy.options and (hierarchy.group / name).exists():
+                (hierarchy.group / name).write_text((hierarchy.mountpoint / name).read_text())
+        entries.append(hierarchy.group / "cgroup.procs")
+    return entries
+
+
+def processes() -> set[int]:
+    """Every process in our groups, by its id on the host."""
+    found: set[int] = set()
+    for hierarchy in hierarchies():
+        for path in hierarchy.group.rglob("cgroup.procs"):
+            # A group, or a process in it, may go away while we look.
+            try:
+                found |= {int(word) for word in path.read_text().split()}
+            except OSError:
+                continue
+    # 0 stands for a process of another pid namespace.
+    return found - {0, os.getpid()}
+
+
+def remove(patience: float = 20.0) -> None:
+    """End what is left in our groups and remove them."""
+
+    @retry(retry=retry_if_exception_type(OSError), stop=stop_after_delay(patience), wait=wait_fixed(0.05), reraise=True)
+    def attempt() -> None:
+        for pid in processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        for hierarchy in hierarchies():
+            if hierarchy.group.exists():
+                for path in sorted((path for path in hierarchy.group.rglob("*") if path.is_dir()), reverse=True):
+                    path.rmdir()
+                hierarchy.group.rmdir()
+
+    attempt()

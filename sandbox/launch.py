@@ -1,0 +1,156 @@
+"""Starts the namespaces with supervisord in them, and ends them."""
+
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from sandbox import cgroups, network, record
+from sandbox.config import Config
+from sandbox.errors import SandboxError
+from sandbox.init import Plan, dump
+from sandbox.layout import Layout
+from sandbox.patience import NotYetError, patiently
+
+# Everything is stopped in order within this time, or killed.
+GRACE_SECONDS = 20.0
+
+
+def start(config: Config, layout: Layout, cache: Path, fingerprint: str) -> None:
+    """Start an empty sandbox: namespaces, network and supervisord, which runs nothing yet."""
+    current = replace(record.new(layout.root), fingerprint=fingerprint)
+    # What is changed is written down first, so that an interrupted start is cleaned up like a finished one.
+    sysctls = {str(path): path.read_text().strip() for path in network.wanted_sysctls()}
+    current = replace(current, sysctls={path: value for path, value in sysctls.items() if value != "1"})
+    record.write(current)
+    for path in current.sysctls:
+        Path(path).write_text("1")
+
+    layout.supervisor_socket.unlink(missing_ok=True)
+    plan_file = layout.etc / "init.json"
+    plan_file.write_text(dump(_plan(config, layout, cache)))
+    process = _enter(plan_file, layout.logs / "init.log")
+    first = _first_process(process)
+    record.write(current.started(first))
+    network.attach(first.pid, config)
+    assert process.stdin  # noqa: S101 - it was asked for
+    try:
+        process.stdin.write(b"connected\n")
+        process.stdin.close()
+    except BrokenPipeError:
+        raise SandboxError(_why(layout)) from None
+
+    def answers() -> None:
+        if process.poll() is not None:
+            raise SandboxError(_why(layout))
+        if not layout.supervisor_socket.is_socket():
+            raise NotYetError
+
+    patiently(answers, seconds=15, every=0.02)
+
+
+def _plan(config: Config, layout: Layout, cache: Path) -> Plan:
+    return Plan(
+        directories=[str(layout.root), str(cache)],
+        cgroups=[(str(one.mountpoint), one.options) for one in cgroups.hierarchies()],
+        resolv_conf=str(layout.etc / "resolv.conf"),
+        links=[
+            "link set lo up",
+            f"address add {config.inner_end}/{config.link.prefixlen} dev {network.INNER_LINK}",
+            f"link set {network.INNER_LINK} up",
+            f"route add default via {config.host_end}",
+            # The node needs an address of its own: the `kubernetes` Service refuses a loopback one.
+            "link add node0 type bridge",
+            f"address add {config.node}/{config.subnet.prefixlen} dev node0",
+            "link set node0 up",
+        ],
+        database=str(layout.root / "database"),
+        volumes=str(layout.root / "volumes"),
+        scratch=str(layout.temporary),
+        supervisord=[
+            str(Path(sys.executable).with_name("supervisord")),
+            "--nodaemon",
+            "--configuration",
+            str(layout.etc / "supervisord.conf"),
+        ],
+    )
+
+
+def _enter(plan_file: Path, log: Path) -> subprocess.Popen[bytes]:
+    entries = " ".join(shlex.quote(str(entry)) for entry in cgroups.create())
+    command = [
+        *("unshare", "--net", "--mount", "--cgroup", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
+        *(sys.executable, "-m", "sandbox.init", str(plan_file)),
+    ]
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            # The groups are entered before the namespaces are made: the group of this moment becomes the root inside.
+            ["/bin/sh", "-ec", f"for group in {entries}; do echo $$ > $group; done; exec {shlex.join(command)}"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd="/",
+            # A Ctrl-C in the terminal is for `up`, not for the sandbox.
+            start_new_session=True,
+        )
+
+
+def _first_process(parent: subprocess.Popen[bytes]) -> psutil.Process:
+    """The child of unshare(1): process 1 inside."""
+
+    def child() -> psutil.Process:
+        if parent.poll() is not None:
+            raise SandboxError("`unshare --net --mount --cgroup --pid` failed; this machine does not allow namespaces.")
+        children = psutil.Process(parent.pid).children()
+        if not children:
+            raise NotYetError
+        return children[0]
+
+    return patiently(child, seconds=10, every=0.005)
+
+
+def _why(layout: Layout) -> str:
+    said = (layout.logs / "init.log").read_text().strip().splitlines()
+    return "Starting the sandbox's first process failed: " + (said[-1] if said else f"see {layout.logs}.")
+
+
+def stop() -> None:
+    """End every process of the sandbox and undo what was done to the host, whatever of it is there."""
+    current = record.read()
+    process = current.process() if current else None
+    if process:
+        # supervisord is process 1 inside: it stops its parts in order, and the kernel ends what remains with it.
+        process.terminate()
+        try:
+            process.wait(GRACE_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+    cgroups.remove()
+    network.detach()
+    for path, value in (current.sysctls if current else {}).items():
+        if Path(path).exists():
+            Path(path).write_text(value)
+    record.remove()
+
+
+def enter(pid: int, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command inside the namespaces of the sandbox."""
+    return subprocess.run(
+        ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--cgroup", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+    )

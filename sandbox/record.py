@@ -1,0 +1,98 @@
+"""What is known about the running sandbox and about what it changed on the host.
+
+It is kept in /run, the directory that is emptied when the machine restarts, as routes, rules and sysctls are. Where
+/run is no such directory, the boot id tells that the record is of an earlier life of the machine.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from sandbox.errors import SandboxError
+
+RECORD = Path("/run/deploytag-sandbox.json")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One sandbox, as started."""
+
+    directory: str
+    boot: str
+    # The first process inside, by its id on the host, and when it began: ids are used again.
+    pid: int = 0
+    began: float = 0.0
+    fingerprint: str = ""
+    # Sysctls of the host that `up` changed, with their values before.
+    sysctls: dict[str, str] = field(default_factory=dict)
+
+    def process(self) -> psutil.Process | None:
+        """The sandbox's first process, if it still runs."""
+        try:
+            process = psutil.Process(self.pid) if self.pid else None
+            if process and process.create_time() == self.began and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except psutil.NoSuchProcess:
+            pass
+        return None
+
+    def started(self, process: psutil.Process) -> "Record":
+        """The same with its first process."""
+        return replace(self, pid=process.pid, began=process.create_time())
+
+
+def boot_id() -> str:
+    """Differs between two starts of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def read() -> Record | None:
+    """The record of this boot, or None."""
+    try:
+        record = Record(**json.loads(RECORD.read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise SandboxError(
+            f"{RECORD} is not a record of a sandbox ({error}). "
+            "Delete it; `python -m sandbox down` then removes what it finds by other means."
+        ) from error
+    return record if record.boot == boot_id() else None
+
+
+def write(record: Record) -> None:
+    """Replace the record; never half of it."""
+    temporary = RECORD.with_suffix(".new")
+    temporary.write_text(json.dumps(asdict(record), indent=2))
+    temporary.replace(RECORD)
+
+
+def remove() -> None:
+    """Forget it."""
+    RECORD.unlink(missing_ok=True)
+
+
+def new(directory: Path) -> Record:
+    """A record with nothing done yet."""
+    return Record(directory=str(directory), boot=boot_id())
+
+
+def refuse_foreign(record: Record | None, directory: Path) -> None:
+    """There is one sandbox per machine: say whose is running."""
+    if record and record.directory != str(directory) and record.process():
+        raise SandboxError(
+            f"Another sandbox runs on this machine, from {record.directory} (process {record.pid}); there can be one. "
+            f"Use it (DEPLOYTAG_SANDBOX={record.directory}) or end it "
+            f"(DEPLOYTAG_SANDBOX={record.directory} python -m sandbox down)."
+        )
+
+
+def alive(directory: Path) -> Record | None:
+    """The record of the running sandbox of this directory, or None."""
+    if os.geteuid() != 0:
+        return None
+    record = read()
+    return record if record and record.directory == str(directory) and record.process() else None

@@ -1,0 +1,48 @@
+"""Orders to the running supervisord."""
+
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What supervisord knows about a part."""
+
+    name: str
+    state: str
+    pid: int  # inside the sandbox
+    description: str
+
+    @property
+    def hopeless(self) -> bool:
+        """Supervisord has given up on it."""
+        return self.state == "FATAL"
+
+
+class Supervisor:
+    """One connection; not for use by two threads at once."""
+
+    def __init__(self, socket: Path) -> None:
+        """Connect on the first order."""
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
+        # The address is never looked at: the transport knows the socket.
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://sandbox", transport=transport)
+
+    def states(self) -> dict[str, ProcessState]:
+        """Every part by name."""
+        return {
+            info["name"]: ProcessState(info["name"], info["statename"], info["pid"], info["description"])
+            for info in self._rpc.supervisor.getAllProcessInfo()
+        }
+
+    def start(self, name: str) -> None:
+        """Start a part; it is no error that it runs."""
+        try:
+            self._rpc.supervisor.startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise
