@@ -1,0 +1,40 @@
+"""Every kind of class, for real."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.program.checkout import Checkout, page
+
+pytestmark = pytest.mark.e2e
+
+NO_DATABASE = {"database": False, "migrations": False, "database_key": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "variables", "migration"),
+    [
+        pytest.param(NO_DATABASE, {"API_TOKEN", "REDIS_URL"}, False, id="no database"),
+        pytest.param({"migrations": False}, {"API_TOKEN", "DATABASE_URL", "REDIS_URL"}, False, id="no migrations"),
+        pytest.param({"secret": None}, {"DATABASE_URL", "REDIS_URL"}, True, id="no secret"),
+        pytest.param({**NO_DATABASE, "secret": None}, {"REDIS_URL"}, False, id="neither"),
+        pytest.param({"protected": True, "ttl": None}, {"API_TOKEN", "DATABASE_URL"}, True, id="protected"),
+    ],
+)
+def test_a_class_has_what_its_policy_says(
+    repository: Checkout, request: pytest.FixtureRequest, change: dict[str, Any], variables: set[str], migration: bool
+) -> None:
+    repository.policy(**change)
+    identity = repository.stack(f"feature/{request.node.callspec.id.replace(' ', '')}")
+    done = repository.up(identity)
+    assert done.ok, done.output
+    outputs = repository.outputs(identity)
+    shown = page(outputs["url"])
+    assert variables <= set(shown["variables"])
+    assert ("DATABASE_URL" in shown["variables"]) == ("DATABASE_URL" in variables)
+    assert ("API_TOKEN" in shown["variables"]) == ("API_TOKEN" in variables)
+    assert bool(shown["migration"]) == migration
+    assert bool(outputs.get("database")) == ("DATABASE_URL" in variables)
+    assert httpx.get(f"{outputs['url']}/healthz", timeout=10).status_code == 200
+    assert repository.changes(identity) == set()
