@@ -41,7 +41,8 @@ Rules:
   `InitFailedError` records the resource although the operation failed (partial create or update).
 - Calls run concurrently in threads; keep no global state. Wait with `provider.cancellation.wait(seconds, what)`, which
   raises when the user cancels. Override `Provider.cancel` only to stop what cannot wait on it (a child process).
-- Import heavy libraries inside `configure` or the handlers: the engine starts the plugin on each command.
+- The engine starts the plugin on each command, so keep `__main__`'s imports light: import slow libraries in
+  `Provider.warm_up` (a thread that runs once the port is printed), and again where they are used.
 - Override `Resource.check` for defaults (auto-names; use `request.random_seed`) and `Resource.diff` for more than
   `replace_on` can say: `Diff(compare(old, new, replace=...), delete_before_replace)`.
 """

@@ -127,6 +127,9 @@ class Provider:
         self.resources: dict[str, Resource] = {}
         self.cancellation = Cancellation()
 
+    def warm_up(self) -> None:
+        """Import what is slow to import; runs in a thread while the engine starts its program."""
+
     def check_config(self, config: Properties) -> list[Failure]:
         """Refuse provider settings that are not supported."""
         if self.supported_config is None:

@@ -43,6 +43,7 @@ def serve(provider: Provider) -> int:
     threading.Thread(target=_watch, args=(os.getppid(), ended), name="engine-watch", daemon=True).start()
     server.start()
     print(port, flush=True)
+    threading.Thread(target=provider.warm_up, name="warm-up", daemon=True).start()
     ended.wait()
     provider.cancel()
     server.stop(_GRACE).wait(_GRACE)

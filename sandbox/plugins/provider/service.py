@@ -42,7 +42,7 @@ _CODES: dict[type[ProviderError], grpc.StatusCode] = {
     UnreachableError: grpc.StatusCode.FAILED_PRECONDITION,
     CancelledError: grpc.StatusCode.CANCELLED,
 }
-_SHORTEST_MASKED = 4
+_SHORTEST_MASKED = 6
 
 
 class Service(provider_pb2_grpc.ResourceProviderServicer):
@@ -126,6 +126,19 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.InvokeResponse(**result)
 
         return _answer(context, call, request.args)
+
+    def Construct(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Refuse components."""
+        return _answer(context, lambda: self._refuse(request.type))
+
+    def Call(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Refuse methods of components."""
+        return _answer(context, lambda: self._refuse(request.tok))
+
+    def _refuse(self, token: str) -> Any:
+        raise InvalidInputError(
+            f"The offline {self.provider.name} plugin does not support the component {token}; use the official plugin."
+        )
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Validate and complete inputs."""
