@@ -6,6 +6,7 @@ from importlib.metadata import version
 from sandbox.plugins.postgresql.database import Database
 from sandbox.plugins.postgresql.extension import Extension
 from sandbox.plugins.postgresql.grant import Grant
+from sandbox.plugins.postgresql.grant_role import GrantRole
 from sandbox.plugins.postgresql.role import Role
 from sandbox.plugins.postgresql.server import Server
 from sandbox.plugins.postgresql.settings import SUPPORTED, Settings
@@ -31,6 +32,7 @@ class PostgresqlProvider(Provider):
             "postgresql:index/database:Database": Database(server),
             "postgresql:index/extension:Extension": Extension(server),
             "postgresql:index/grant:Grant": Grant(server),
+            "postgresql:index/grantRole:GrantRole": GrantRole(server),
             "postgresql:index/role:Role": Role(server),
         }
 

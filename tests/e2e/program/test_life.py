@@ -34,7 +34,8 @@ def kubectl(*arguments: str) -> str:
 def databases_like(identity: Identity) -> list[tuple[str]]:
     with psycopg.connect() as connection:
         return connection.execute(
-            "SELECT datname FROM pg_database WHERE datname = %(name)s UNION SELECT rolname FROM pg_roles WHERE rolname = %(name)s",
+            "SELECT datname FROM pg_database WHERE datname = %(name)s"
+            " UNION ALL SELECT rolname FROM pg_roles WHERE rolname = %(name)s",
             {"name": identity.database},
         ).fetchall()
 
