@@ -117,6 +117,7 @@ def test_names_stay_as_they_are() -> None:
     ("one", "other"),
     [
         (("shop", "feature/bug-x"), ("shop-feature", "bug/x")),
+        (("shop_", "x"), ("shop", "_x")),
         (("shop", "feature/a-b"), ("shop", "feature-a/b")),
         (("shop", "feature/a-b"), ("shop", "feature/a/b")),
         (("shop", "feature/login"), ("shop", "feature/Login")),
