@@ -26,7 +26,7 @@ _MAX_MESSAGE: Final = 400 * 1024 * 1024
 _OPTIONS: Final = [("grpc.max_receive_message_length", _MAX_MESSAGE), ("grpc.max_send_message_length", _MAX_MESSAGE)]
 # The engine runs 4 operations per core at once unless told otherwise; most of them wait on a socket.
 _THREADS: Final = 64
-_GRACE: Final = 3.0
+_GRACE: Final = 4.0
 
 
 def serve(provider: Provider) -> int:
@@ -37,9 +37,10 @@ def serve(provider: Provider) -> int:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")
     ended = threading.Event()
-    # Ctrl-C reaches the whole process group; the engine then tells us by Cancel, and ends us when it is done.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    # The engine ends a plugin with SIGINT, and kills it 5 s later. A terminal's Ctrl-C does not come here: plugins run
+    # in process groups of their own, and the engine tells them by Cancel.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     threading.Thread(target=_watch, args=(os.getppid(), ended), name="engine-watch", daemon=True).start()
     server.start()
     print(port, flush=True)
