@@ -6,12 +6,10 @@ import json
 import resource
 import secrets
 import shlex
-from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox import pki
-from sandbox.config import Config
+from sandbox.config import NODE, Config
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.render import render
@@ -26,7 +24,7 @@ RUNNING = ("init.py", "loadbalancer.py", "allocation.py", "database.py", "aws_se
 
 def files(config: Config, layout: Layout, toolchain: Path, resolv_conf: str) -> dict[Path, str]:
     """The content of every generated file below `etc`."""
-    values = {"config": config, "layout": layout, "node": pki.NODE, "pause": pinned("images", "pause")}
+    values = {"config": config, "layout": layout, "node": NODE, "pause": pinned("images", "pause")}
 
     def text(name: str, **more: object) -> str:
         return render(f"{name}.j2", **values, **more)
@@ -87,6 +85,8 @@ def write(config: Config, layout: Layout, generated: Mapping[Path, str]) -> None
     for path, content in generated.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+    from sandbox import pki  # noqa: PLC0415 - cryptography; an `up` of what runs needs none
+
     pki.prepare(config, layout, datetime.datetime.now(datetime.UTC))
     if not layout.database_password.exists():
         temporary = layout.database_password.with_suffix(".new")
@@ -95,18 +95,18 @@ def write(config: Config, layout: Layout, generated: Mapping[Path, str]) -> None
         temporary.replace(layout.database_password)
     instance = layout.buildx / "instances" / BUILDER
     instance.parent.mkdir(parents=True, exist_ok=True)
-    instance.write_text(_builder(layout, render("buildx.toml.j2", config=config)))
+    instance.write_text(_builder(layout))
 
 
-def _builder(layout: Layout, settings: str) -> str:
-    """The file by which buildx knows our BuildKit, and that the registry speaks plain http."""
+def _builder(layout: Layout) -> str:
+    """The file by which buildx knows our BuildKit. A remote builder takes no `Files`: BuildKit itself is configured."""
     node = {
         "Name": f"{BUILDER}0",
         "Endpoint": layout.buildkit_host,
         "Platforms": None,
         "DriverOpts": None,
         "Flags": None,
-        "Files": {"buildkitd.toml": b64encode(settings.encode()).decode()},
+        "Files": None,
     }
     return json.dumps({"Name": BUILDER, "Driver": "remote", "Nodes": [node], "Dynamic": False}, indent=2)
 
