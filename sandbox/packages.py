@@ -44,6 +44,9 @@ def ensure() -> None:
     """Install what is missing; a matter of milliseconds when nothing is."""
     absent = missing(PACKAGES)
     if not absent:
+        # Also when a run was killed after its last package.
+        _restore(_NO_SERVICES)
+        _restore(_NO_CLUSTER)
         return
     if os.geteuid() != 0:
         raise SandboxError(
@@ -113,25 +116,28 @@ def _keep_from_booting(installed: Iterable[str]) -> None:
 @contextmanager
 def _temporary(path: Path, text: str, mode: int) -> Iterator[None]:
     """`path` has this content during the block; what was there before comes back, also after a killed run."""
-    saved = path.with_name(f"{path.name}.before-deploytag")
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    _restore(path, saved)
+    _restore(path)
     if path.exists():
-        path.rename(saved)
+        path.rename(_saved(path))
     try:
         path.write_text(text)
         path.chmod(mode)
         yield
     finally:
-        _restore(path, saved)
+        _restore(path)
         for folder in made:
             if folder.exists() and not any(folder.iterdir()):
                 folder.rmdir()
 
 
-def _restore(path: Path, saved: Path) -> None:
+def _restore(path: Path) -> None:
     if path.exists() and _MARK in path.read_text():
         path.unlink()
-    if saved.exists():
-        saved.rename(path)
+    if _saved(path).exists():
+        _saved(path).rename(path)
+
+
+def _saved(path: Path) -> Path:
+    return path.with_name(f"{path.name}.before-deploytag")

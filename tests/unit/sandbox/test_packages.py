@@ -25,6 +25,7 @@ def test_every_service_belongs_to_a_package_of_the_list() -> None:
 
 def test_nothing_is_run_when_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "missing", lambda _: [])
+    monkeypatch.setattr(packages, "_restore", lambda _: None)
     monkeypatch.setattr(packages, "run", lambda *_, **__: pytest.fail("nothing was to be installed"))
     packages.ensure()
 
