@@ -18,6 +18,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from sandbox.errors import SandboxError
 
 PREFIX = "DEPLOYTAG_SANDBOX_"
+# Names of the only node, and of the cluster in kubeconfigs.
+NODE = "sandbox"
+CLUSTER = "deploytag-sandbox"
 
 # The defaults end in .0, which pydantic would also accept from an address with host bits set: name the mistake instead.
 Subnet = Annotated[IPv4Network, BeforeValidator(lambda value: IPv4Network(value, strict=True))]
@@ -30,17 +33,23 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     subnet: Subnet = Field(
-        IPv4Network("172.30.0.0/24"), description="the node's own subnet; the host has a route to it"
+        default=IPv4Network("172.30.0.0/24"), description="the node's own subnet; the host has a route to it"
     )
-    link: Subnet = Field(IPv4Network("172.31.255.0/30"), description="the cable between the host and the sandbox")
-    pods: Subnet = Field(IPv4Network("10.244.0.0/16"), description="addresses of pods, inside the sandbox only")
-    services: Subnet = Field(IPv4Network("10.96.0.0/16"), description="cluster addresses, inside the sandbox only")
-    pool: tuple[int, int] = Field((200, 250), description="first and last LoadBalancer address, counted in the subnet")
+    link: Subnet = Field(
+        default=IPv4Network("172.31.255.0/30"), description="the cable between the host and the sandbox"
+    )
+    pods: Subnet = Field(default=IPv4Network("10.244.0.0/16"), description="addresses of pods, inside the sandbox only")
+    services: Subnet = Field(
+        default=IPv4Network("10.96.0.0/16"), description="cluster addresses, inside the sandbox only"
+    )
+    pool: tuple[int, int] = Field(
+        default=(200, 250), description="first and last LoadBalancer address, counted in the subnet"
+    )
     api_port: Port = 6443
     registry_port: Port = 5000
     database_port: Port = 5432
     aws_port: Port = 4566
-    region: str = Field("us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
 
     @model_validator(mode="after")
     def _networks_fit(self) -> Self:

@@ -72,7 +72,7 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
             current = None
         if not current:
             _start(sandbox, programs, generated, mark)
-        if not current or unready(everything, probes):
+        if not current or unready(everything, sandbox.layout, probes):
             with step(f"Starting {len(everything)} parts", usual="10 s") as starting:
                 then = {"apiserver": partial(_apply_objects, sandbox, programs)}
                 seconds = start_all(everything, sandbox.layout, probes, then)

@@ -60,7 +60,7 @@ class Controller:
         self.settle()
         version = listed.metadata.resource_version
         # The watch ends by itself now and then, and is taken up where it ended.
-        for event in Watch().stream(
+        for event in Watch().stream(  # type: ignore[no-untyped-call]
             self._api.list_service_for_all_namespaces, resource_version=version, allow_watch_bookmarks=True
         ):
             service = event["object"]

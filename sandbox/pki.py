@@ -19,11 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sandbox.config import Config
+from sandbox.config import CLUSTER, NODE, Config
 from sandbox.layout import Layout
 
-NODE = "sandbox"
-CLUSTER = "deploytag-sandbox"
 YEARS = datetime.timedelta(days=3650)
 
 

@@ -12,17 +12,19 @@ from typing import Any
 import httpx
 
 from sandbox.aws import ACCESS_KEY
-from sandbox.config import Config
+from sandbox.config import NODE, Config
 from sandbox.database import ADMINISTRATOR
 from sandbox.layout import Layout
 from sandbox.patience import NotYetError
-from sandbox.pki import NODE
 
 SECONDS = 2.0
 
 
 class Probes:
-    """One question per part; the answer is silence, or NotYetError with what is missing."""
+    """One question per part; the answer is silence, or NotYetError with what is missing.
+
+    etcd is asked through the API server, and nobody can ask the load balancer: their state has to do.
+    """
 
     def __init__(self, config: Config, layout: Layout, toolchain: Path) -> None:
         """Ask nothing yet."""
@@ -30,11 +32,9 @@ class Probes:
         self._layout = layout
         self._toolchain = toolchain
 
-    def of(self, part: str) -> Callable[[], None]:
+    def of(self, part: str) -> Callable[[], None] | None:
         """The question for a part."""
         questions: dict[str, Callable[[], None]] = {
-            # It listens on the sandbox's own loopback; the API server is asked about it.
-            "etcd": lambda: None,
             "apiserver": self._apiserver,
             "controller-manager": lambda: self._healthy(f"https://{self._config.node}:10257/healthz"),
             "scheduler": lambda: self._healthy(f"https://{self._config.node}:10259/healthz"),
@@ -42,13 +42,12 @@ class Probes:
             "kubelet": self._node,
             "kube-proxy": lambda: self._healthy(f"http://{self._config.node}:10256/healthz"),
             "coredns": self._name_resolves,
-            "loadbalancer": lambda: None,
             "registry": lambda: self._healthy(f"http://{self._config.registry}/v2/"),
             "buildkit": self._buildkit,
             "postgres": self._database,
             "aws": self._secrets,
         }
-        return questions[part]
+        return questions.get(part)
 
     @cached_property
     def _api(self) -> httpx.Client:
@@ -63,6 +62,8 @@ class Probes:
         _answer(lambda: self._api.get("/readyz"))
 
     def _node(self) -> None:
+        # The node's conditions may be those of its life before a restart: only the kubelet itself knows that it lives.
+        _answer(lambda: self._api.get(f"https://{self._config.node}:10250/healthz"))
         conditions = self._get(f"/api/v1/nodes/{NODE}")["status"]["conditions"]
         ready = [condition for condition in conditions if condition["type"] == "Ready"]
         if not ready or ready[0]["status"] != "True":

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.config import Config
+from sandbox.config import NODE, Config
 from sandbox.layout import Layout
-from sandbox.pki import NODE
 from sandbox.versions import module_version
 
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -91,7 +90,6 @@ def _control_plane(config: Config, layout: Layout, toolchain: Path) -> tuple[Par
                 f"--proxy-client-cert-file={pki}/front-client.crt",
                 f"--proxy-client-key-file={pki}/front-client.key",
             ),
-            needs=("etcd",),
             address=config.api_url,
             version=version,
         ),

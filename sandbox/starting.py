@@ -40,12 +40,13 @@ def start_all(
         def answers() -> None:
             if abandoned.is_set():
                 return
-            try:
-                probes.of(part.name)()
-            except NotYetError:
-                if supervisor.states()[part.name].hopeless:
-                    raise SandboxError(f"{part.name} ends as soon as it is started.{_log(layout, part)}") from None
-                raise
+            state = supervisor.states()[part.name]
+            if state.hopeless:
+                raise SandboxError(f"{part.name} ends as soon as it is started.{_log(layout, part)}")
+            if question := probes.of(part.name):
+                question()
+            elif not state.running:
+                raise NotYetError(f"it is {state.state.lower()}")
 
         try:
             patiently(answers, SECONDS)
@@ -72,12 +73,16 @@ def start_all(
         return {name: future.result() for name, future in running.items()}
 
 
-def unready(parts: Iterable[Part], probes: Probes) -> dict[str, str]:
+def unready(parts: Iterable[Part], layout: Layout, probes: Probes) -> dict[str, str]:
     """The parts that do not answer at this moment, and what is missing."""
+    states = Supervisor(layout.supervisor_socket).states()
 
     def ask(part: Part) -> str | None:
+        if not states[part.name].running:
+            return f"it is {states[part.name].state.lower()}"
         try:
-            probes.of(part.name)()
+            if question := probes.of(part.name):
+                question()
         except NotYetError as error:
             return str(error)
         return None

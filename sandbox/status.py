@@ -80,7 +80,7 @@ def collect(sandbox: Sandbox) -> Status:
     if not current:
         rows = tuple(PartStatus(part.name, "down", part.address, version_of(part), None) for part in everything)
         return Status(str(sandbox.layout.root), rows, _plugins(sandbox), 0)
-    missing = unready(everything, Probes(sandbox.config, sandbox.layout, programs))
+    missing = unready(everything, sandbox.layout, Probes(sandbox.config, sandbox.layout, programs))
     states = Supervisor(sandbox.layout.supervisor_socket).states()
     memory = _memory(current.pid, {state.pid: state.name for state in states.values() if state.pid})
     rows = tuple(
@@ -128,7 +128,9 @@ def _plugins(sandbox: Sandbox) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Process:
+class Process:
+    """What is known of one process of the sandbox."""
+
     host_pid: int
     parent: int
     inner_pid: int
@@ -138,17 +140,17 @@ class _Process:
 def _memory(first: int, names: dict[int, str]) -> dict[str, int]:
     """Bytes by part, with "" for supervisord itself and "pods" for what no part started."""
     namespace = Path(f"/proc/{first}/ns/pid").readlink()
-    found: dict[int, _Process] = {}
+    found: dict[int, Process] = {}
     for process in psutil.process_iter():
         try:
             if Path(f"/proc/{process.pid}/ns/pid").readlink() == namespace or process.pid == first:
-                found[process.pid] = _Process(process.pid, process.ppid(), _inner_pid(process.pid), _rss(process))
+                found[process.pid] = Process(process.pid, process.ppid(), _inner_pid(process.pid), _rss(process))
         except (OSError, psutil.Error):
             continue  # it ended meanwhile
     return attribute(found.values(), first, names)
 
 
-def attribute(processes: Iterable[_Process], first: int, names: dict[int, str]) -> dict[str, int]:
+def attribute(processes: Iterable[Process], first: int, names: dict[int, str]) -> dict[str, int]:
     """Add up the memory of each part and everything it started."""
     by_pid = {process.host_pid: process for process in processes}
     total: dict[str, int] = {}

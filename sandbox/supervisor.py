@@ -18,6 +18,11 @@ class ProcessState:
     description: str
 
     @property
+    def running(self) -> bool:
+        """It has been up for a second."""
+        return self.state == "RUNNING"
+
+    @property
     def hopeless(self) -> bool:
         """Supervisord has given up on it."""
         return self.state == "FATAL"
