@@ -218,11 +218,12 @@ def test_a_new_revision_rolls_the_application_and_leaves_redis_alone(chart: Char
     assert {name for name in old if old[name] == new[name]} == {f"Deployment/{RELEASE}-redis"}
 
 
-def test_the_old_web_pod_serves_until_the_new_one_is_ready(chart: Chart) -> None:
+def test_the_old_web_pod_serves_until_the_new_one_has_taken_over(chart: Chart) -> None:
     web = find(chart.render(), f"Deployment/{RELEASE}-web")
     assert web["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     [container] = pod_of(web)["spec"]["containers"]
     assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "2"]
 
 
 def test_the_service_and_the_network_policys_label_find_the_web_pods_only(chart: Chart) -> None:
