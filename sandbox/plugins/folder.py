@@ -101,7 +101,7 @@ def _identify(entry: Path) -> tuple[str | None, str | None]:
     executable_prefix = "pulumi-resource-"
     if entry.is_file() and entry.name.endswith(".tar.gz"):
         match = _VERSIONED.fullmatch(entry.name.removesuffix(".tar.gz"))
-        if match and match["platform"] == _platform():
+        if match and match["platform"] == this_platform():
             return match["name"], match["version"]
     elif entry.is_dir():
         match = _VERSIONED.fullmatch(entry.name)
@@ -112,7 +112,7 @@ def _identify(entry: Path) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _platform() -> str:
+def this_platform() -> str:
     """This machine, as plugin releases name it."""
     machine = platform.machine().lower()
     return f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"

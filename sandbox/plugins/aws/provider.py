@@ -25,6 +25,10 @@ class AwsProvider(Provider):
         """Take the settings. Nothing is asked of AWS yet: wrong credentials show at the first call."""
         self._secrets = SecretsManager(Settings.read(config, os.environ))
 
+    def warm_up(self) -> None:
+        """Import boto3 while the engine starts the program."""
+        import boto3  # noqa: F401, PLC0415
+
     def resource(self, token: str) -> Resource:
         """There are no resources."""
         raise InvalidInputError(f"The offline aws plugin does not support the resource type {token}. {HOW_TO_SWITCH}")

@@ -29,6 +29,10 @@ class DockerProvider(Provider):
         """Take the settings. No Docker daemon is ever asked, whatever `disableDockerDaemonCheck` says."""
         self._settings = Settings.read(config, os.environ)
 
+    def warm_up(self) -> None:
+        """Import httpx while the engine starts the program."""
+        import httpx  # noqa: F401, PLC0415
+
     def resource(self, token: str) -> Resource:
         """There are no resources."""
         raise InvalidInputError(

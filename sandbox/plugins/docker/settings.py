@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,8 @@ class Settings:
 def _endpoint(auth: Any, environment: Mapping[str, str], docker_config: Path) -> Endpoint:
     if not isinstance(auth, dict) or not isinstance(auth.get("address"), str):
         raise InvalidInputError("Each entry of `docker:registryAuth` needs an `address`.")
+    # The Python SDK sends the keys of a plain dictionary as they are, and those of its own class in camel case.
+    auth = {re.sub(r"_([a-z])", lambda match: match[1].upper(), key): value for key, value in auth.items()}
     unknown = auth.keys() - _AUTH_KEYS
     if unknown:
         raise InvalidInputError(f"An entry of `docker:registryAuth` has no {', '.join(sorted(unknown))}.")
