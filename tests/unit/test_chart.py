@@ -4,11 +4,15 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.utils.quantity import parse_quantity
 from ruamel.yaml import YAML
+
+from deploytag.settings import Limits
 
 pytestmark = pytest.mark.toolchain
 
@@ -90,6 +94,11 @@ def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
             yield f"{one['kind']}/{one['metadata']['name']}", pod_of(one)
 
 
+def quantity(text: str) -> Decimal:
+    """`250m` or `64Mi` as a number."""
+    return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]
+
+
 def violations(pod: Object) -> list[str]:
     """What the Pod Security level "restricted" would refuse in this pod's spec."""
     found = [key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
@@ -150,6 +159,20 @@ def test_pods_neither_write_to_their_image_nor_reach_the_api(chart: Chart) -> No
         for container in pod["spec"]["containers"]:
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
             assert {"requests", "limits"} <= container["resources"].keys()
+
+
+def test_a_rolling_update_fits_the_default_quota(chart: Chart) -> None:
+    rolling = {f"Deployment/{RELEASE}-web", f"Deployment/{RELEASE}-worker"}
+    before = f"Job/{RELEASE}-migrate"  # it has ended when the pods begin to roll
+    cpu = memory = Decimal(0)
+    for name, pod in pods(chart.render()):
+        for container in pod["spec"]["containers"]:
+            limits = container["resources"]["limits"]
+            times = 2 if name in rolling else int(name != before)
+            cpu += times * quantity(limits["cpu"])
+            memory += times * quantity(limits["memory"])
+    assert 0 < cpu <= quantity(Limits().cpu)
+    assert 0 < memory <= quantity(Limits().memory)
 
 
 def test_all_objects_of_a_full_release(chart: Chart) -> None:
