@@ -17,7 +17,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     project.create()
     yield project
     project.environment.clear()
-    if len(project.resources()) > 0:
+    if not project.abandoned and project.resources():
         project.refresh()
         project.destroy()
 
@@ -29,9 +29,10 @@ def unique() -> str:
 
 
 @pytest.fixture
-def namespace(unique: str) -> Iterator[str]:
-    """A namespace that the test's program does not own."""
+def namespace(unique: str, engine: Engine) -> Iterator[str]:
+    """A namespace that the test's program does not own; all it makes is in there, and goes with it."""
     kubectl("create", "namespace", unique)
+    engine.abandoned = True
     yield unique
     kubectl("delete", "namespace", unique, "--wait=false", "--ignore-not-found")
 

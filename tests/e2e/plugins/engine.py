@@ -47,6 +47,8 @@ class Engine:
 
     directory: Path
     environment: dict[str, str] = field(default_factory=dict)
+    abandoned: bool = False
+    """Whether something else takes away what the test made, so that nobody needs to destroy it."""
 
     @property
     def variables(self) -> dict[str, str]:
