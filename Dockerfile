@@ -1,3 +1,5 @@
+# check=skip=InvalidDefaultArgInFrom
+# (BASE_IMAGE has no default on purpose: the program gives the digest of the base it built.)
 # The application, on the digest of the base image that Dockerfile.base made.
 # Nothing that differs from commit to commit is an input: ref and revision reach the pods by their environment.
 ARG BASE_IMAGE
