@@ -1,7 +1,7 @@
 # check=skip=InvalidDefaultArgInFrom
-# (BASE_IMAGE has no default on purpose: the program gives the digest of the base it built.)
 # The application, on the digest of the base image that Dockerfile.base made.
 # Nothing that differs from commit to commit is an input: ref and revision reach the pods by their environment.
+# Without a default on purpose (hence the line at the top): the program gives it.
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 
