@@ -45,7 +45,7 @@ async def declare(repository: Path) -> Environment:
     refuse_other_stack(identity, pulumi.get_stack())
     _, cls = settings.policy.class_of(ref.name)
     trees = stage(repository, settings.application)
-    registry, builder = config.require("registry"), config.get("builder")
+    registry, builder = config.require("registry"), config.get("builder") or None or None
     address = database_address(identity, config) if cls.database else None
     revision = find_revision(os.environ, repository)
     await check(
