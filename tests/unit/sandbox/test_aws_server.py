@@ -20,7 +20,7 @@ def _forgetful() -> None:
 def forget() -> None:
     """What a restart does to moto."""
     for name in ("secretsmanager", "s3"):
-        backends: Any = get_backend(name)  # type: ignore[call-overload]
+        backends: Any = get_backend(name)
         backends.clear()
 
 
