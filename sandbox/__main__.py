@@ -60,7 +60,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
     if as_json:
         typer.echo(json.dumps(found.as_dict(), indent=2))
     else:
-        Console(highlight=False).print(found.table(), found.summary())
+        console = Console(highlight=False)
+        console.print(found.table())
+        console.print(found.summary(), soft_wrap=True)
     if not found.complete:
         raise typer.Exit(1)
 

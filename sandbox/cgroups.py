@@ -5,6 +5,7 @@ Works with both layouts: version 1, one hierarchy per controller, and version 2,
 
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 GROUP = "deploytag-sandbox"
+LEAF = "init"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class Hierarchy:
 
     mountpoint: Path
     options: str  # what `mount -o` needs to mount the same again; empty for version 2
+
+    @property
+    def unified(self) -> bool:
+        """Version 2."""
+        return not self.options
 
     @cached_property
     def group(self) -> Path:
@@ -49,10 +56,19 @@ def create() -> list[Path]:
         hierarchy.group.mkdir(exist_ok=True)
         # A new cpuset is empty, and a process cannot enter an empty one.
         for name in ("cpuset.cpus", "cpuset.mems"):
-            if hierarchy.options and (hierarchy.group / name).exists():
+            if not hierarchy.unified and (hierarchy.group / name).exists():
                 (hierarchy.group / name).write_text((hierarchy.mountpoint / name).read_text())
         entries.append(hierarchy.group / "cgroup.procs")
     return entries
+
+
+def vacate(pids: Iterable[int]) -> None:
+    """In version 2 a group holds processes or hands out controllers: move these into a group of their own."""
+    for hierarchy in hierarchies():
+        if hierarchy.unified:
+            (hierarchy.group / LEAF).mkdir(exist_ok=True)
+            for pid in pids:
+                (hierarchy.group / LEAF / "cgroup.procs").write_text(str(pid))
 
 
 def processes() -> set[int]:

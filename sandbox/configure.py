@@ -139,7 +139,8 @@ def resolv_conf(
         text = path.read_text() if path.exists() else ""
         found = nameservers(text)
         if found and not any(server.startswith("127.") for server in found):
-            return text
+            # Without the comments: some programs write the time into one.
+            return "".join(f"{line}\n" for line in text.splitlines() if line and line[0] not in "#;")
     raise SandboxError(
         f"{candidates[0]} names no nameserver that the sandbox could reach: the sandbox has a network of its own, "
         "in which an address on 127.0.0.0/8 is not the host's. Name one by its address on the network there."

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.aws import ACCESS_KEY, SECRET_KEY
@@ -12,10 +13,13 @@ from sandbox.database import ADMINISTRATOR
 from sandbox.layout import Layout
 
 
-def variables(config: Config, layout: Layout, toolchain: Path, path: str | None = None) -> dict[str, str]:
-    """All of them; PATH continues the one given, or this process's own."""
+def variables(
+    config: Config, layout: Layout, toolchain: Path, inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """All of them; PATH continues the inherited one, which is this process's own unless given."""
+    inherited = os.environ if inherited is None else inherited
     first = [str(toolchain), str(Path(sys.executable).parent)]
-    rest = [entry for entry in (os.environ.get("PATH", os.defpath) if path is None else path).split(":") if entry]
+    rest = [entry for entry in inherited.get("PATH", os.defpath).split(":") if entry]
     return {
         "PATH": ":".join([*first, *(entry for entry in rest if entry not in first)]),
         "DEPLOYTAG_SANDBOX": str(layout.root),
@@ -42,7 +46,18 @@ def variables(config: Config, layout: Layout, toolchain: Path, path: str | None 
         "BUILDX_CONFIG": str(layout.buildx),
         "BUILDX_BUILDER": BUILDER,
         "DOCKER_CONFIG": str(layout.docker),
-    }
+    } | _past_the_proxy(config, inherited)
+
+
+def _past_the_proxy(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Where programs are told to use a proxy, they are told that the sandbox is not behind it."""
+    if not any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in inherited):
+        return {}
+    exceptions = inherited.get("NO_PROXY") or inherited.get("no_proxy") or ""
+    # Some programs understand subnets here and some only addresses.
+    ours = [str(config.subnet), str(config.node), *map(str, config.addresses)]
+    value = ",".join([*(entry for entry in exceptions.split(",") if entry and entry not in ours), *ours])
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def exports(values: dict[str, str]) -> str:

@@ -44,17 +44,20 @@ def main() -> None:
     """Prepare everything and become supervisord."""
     plan = Plan(**json.loads(Path(sys.argv[1]).read_text()))
     own_run_directory(plan)
+    # PostgreSQL's shared memory, which a killed one leaves behind.
+    mount("-t", "tmpfs", "-o", "mode=1777", "deploytag-shm", "/dev/shm")  # noqa: S108
     for directory in SHADOWED:
         shadow(Path(directory), plan.directories)
     volumes(plan.volumes)
-    for mountpoint, options in plan.cgroups:
-        own_cgroups(Path(mountpoint), options)
     for name, value in PRETENDED.items():
         pretend(Path("/proc/sys") / name, value)
     own_resolv_conf(plan.resolv_conf)
     # `up` answers when it has plugged in the network cable, which it can do only after this process exists.
     if not sys.stdin.readline():
         sys.exit("`up` ended before it had connected the network")
+    # By now `up` has also moved this process out of the group whose controllers are to be handed out.
+    for mountpoint, options in plan.cgroups:
+        own_cgroups(Path(mountpoint), options)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     subprocess.run(["ip", "-batch", "-"], input="\n".join(plan.links) + "\n", text=True, check=True)
     os.execv(plan.supervisord[0], plan.supervisord)  # noqa: S606
@@ -117,9 +120,6 @@ def own_cgroups(mountpoint: Path, options: str) -> None:
     """Mount the hierarchy again: in this namespace its root is the sandbox's group."""
     if not options:
         mount("-t", "cgroup2", "cgroup2", str(mountpoint))
-        # In version 2 a group may hold processes or hand out controllers, not both.
-        (mountpoint / "init").mkdir(exist_ok=True)
-        (mountpoint / "init" / "cgroup.procs").write_text("1")
         controllers = (mountpoint / "cgroup.controllers").read_text().split()
         (mountpoint / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from sandbox import cgroups, network, record
+from sandbox import cgroups, host, network, record
 from sandbox.config import Config
 from sandbox.errors import SandboxError
 from sandbox.init import Plan, dump
@@ -24,11 +24,13 @@ def start(config: Config, layout: Layout, cache: Path, fingerprint: str) -> None
     """Start an empty sandbox: namespaces, network and supervisord, which runs nothing yet."""
     current = replace(record.new(layout.root), fingerprint=fingerprint)
     # What is changed is written down first, so that an interrupted start is cleaned up like a finished one.
-    sysctls = {str(path): path.read_text().strip() for path in network.wanted_sysctls()}
-    current = replace(current, sysctls={path: value for path, value in sysctls.items() if value != "1"})
+    changes = host.forwarding(network.uplinks())
+    for hierarchy in cgroups.hierarchies():
+        changes += host.delegation(hierarchy.mountpoint) if hierarchy.unified else []
+    current = replace(current, undo={str(change.path): change.undo for change in changes})
     record.write(current)
-    for path in current.sysctls:
-        Path(path).write_text("1")
+    for change in changes:
+        change.path.write_text(change.wanted)
 
     layout.supervisor_socket.unlink(missing_ok=True)
     plan_file = layout.etc / "init.json"
@@ -36,6 +38,7 @@ def start(config: Config, layout: Layout, cache: Path, fingerprint: str) -> None
     process = _enter(plan_file, layout.logs / "init.log")
     first = _first_process(process)
     record.write(current.started(first))
+    cgroups.vacate([process.pid, first.pid])
     network.attach(first.pid, config)
     assert process.stdin  # noqa: S101 - it was asked for
     try:
@@ -83,7 +86,17 @@ def _plan(config: Config, layout: Layout, cache: Path) -> Plan:
 def _enter(plan_file: Path, log: Path) -> subprocess.Popen[bytes]:
     entries = " ".join(shlex.quote(str(entry)) for entry in cgroups.create())
     command = [
-        *("unshare", "--net", "--mount", "--cgroup", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"),
+        *(
+            "unshare",
+            "--net",
+            "--mount",
+            "--cgroup",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--kill-child=SIGKILL",
+            "--mount-proc",
+        ),
         *(sys.executable, "-m", "sandbox.init", str(plan_file)),
     ]
     environment = {
@@ -139,7 +152,7 @@ def stop() -> None:
             process.kill()
     cgroups.remove()
     network.detach()
-    for path, value in (current.sysctls if current else {}).items():
+    for path, value in (current.undo if current else {}).items():
         if Path(path).exists():
             Path(path).write_text(value)
     record.remove()
@@ -148,7 +161,7 @@ def stop() -> None:
 def enter(pid: int, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command inside the namespaces of the sandbox."""
     return subprocess.run(
-        ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--cgroup", *command],
+        ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--cgroup", "--ipc", *command],
         capture_output=True,
         text=True,
         check=False,

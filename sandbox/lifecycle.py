@@ -66,8 +66,8 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
         probes = Probes(sandbox.config, sandbox.layout, programs)
         everything = parts(sandbox.config, sandbox.layout, programs)
         current = record.alive(sandbox.layout.root)
-        if current and current.fingerprint != mark:
-            with step("Stopping the sandbox, whose configuration changed"):
+        if current and (reason := _out_of_date(sandbox, current, mark)):
+            with step(f"Stopping the sandbox, because {reason}"):
                 launch.stop()
             current = None
         if not current:
@@ -80,6 +80,13 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
                 starting.outcome = "all answer (last: " + ", ".join(f"{name} {duration(at)}" for name, at in slow) + ")"
         _fill(sandbox, fresh=not current)
     return install(plugin_choice, sandbox.layout.pulumi_home, programs)
+
+
+def _out_of_date(sandbox: Sandbox, current: record.Record, mark: str) -> str | None:
+    """Why what runs cannot be kept."""
+    if current.fingerprint != mark:
+        return "its configuration or code changed"
+    return None if network.attached(sandbox.config) else "its network connection was taken away"
 
 
 def _start(sandbox: Sandbox, programs: Path, generated: dict[Path, str], mark: str) -> None:

@@ -59,9 +59,12 @@ def conflicts(config: Config, used: Iterable[tuple[str, str]], nameservers: Iter
     return found
 
 
-def wanted_sysctls() -> list[Path]:
-    """The host forwards for the sandbox between its cable and the way out, and for nobody else."""
-    return [Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding") for device in uplinks()]
+def attached(config: Config) -> bool:
+    """Whether the cable is plugged in and the route leads through it."""
+    listed = json.loads(run("ip", "-json", "-4", "route", "show", str(config.subnet), check=False) or "[]")
+    return any(route.get("dev") == HOST_LINK for route in listed) and bool(
+        run("nft", "list", "table", "ip", TABLE, check=False)
+    )
 
 
 def attach(pid: int, config: Config) -> None:

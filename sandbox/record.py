@@ -5,7 +5,6 @@ It is kept in /run, the directory that is emptied when the machine restarts, as 
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -26,8 +25,8 @@ class Record:
     pid: int = 0
     began: float = 0.0
     fingerprint: str = ""
-    # Sysctls of the host that `up` changed, with their values before.
-    sysctls: dict[str, str] = field(default_factory=dict)
+    # Files of the host's kernel that `up` wrote to, and what to write to them in the end.
+    undo: dict[str, str] = field(default_factory=dict)
 
     def process(self) -> psutil.Process | None:
         """The sandbox's first process, if it still runs."""
@@ -92,7 +91,5 @@ def refuse_foreign(record: Record | None, directory: Path) -> None:
 
 def alive(directory: Path) -> Record | None:
     """The record of the running sandbox of this directory, or None."""
-    if os.geteuid() != 0:
-        return None
     record = read()
     return record if record and record.directory == str(directory) and record.process() else None

@@ -53,6 +53,7 @@ def _storage(config: Config, layout: Layout) -> tuple[Part, ...]:
                 *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
                 *(f"--initial-cluster={NODE}={peer}", "--auto-compaction-retention=1h"),
             ),
+            address="127.0.0.1:2379, inside",
             version=("etcd", "--version"),
             stop_signal="TERM",
         ),

@@ -25,6 +25,7 @@ class Machine:
     cgroups: frozenset[str]
     sysctls: frozenset[str]
     processes: frozenset[str]
+    memory: frozenset[str]
     files: frozenset[str]
 
     @classmethod
@@ -41,6 +42,7 @@ class Machine:
             cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()),
             sysctls=frozenset(line for line in _lines("sysctl", "-a") if not VOLATILE.search(line.partition(" =")[0])),
             processes=_processes(),
+            memory=_lines("ipcs", "--shmems"),
             files=_files(),
         )
 
@@ -93,6 +95,7 @@ def _files() -> frozenset[str]:
         "/usr/libexec",
         "/opt",
         "/etc",
+        "/dev/shm",
     )
     found = {str(path) for place in places for path in Path(place).glob("*")}
     return frozenset(found | {str(path) for path in Path("/tmp").glob("*") if OURS.search(path.name)})

@@ -1,4 +1,3 @@
-import os
 import subprocess
 from pathlib import Path
 
@@ -18,22 +17,31 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_a_shell_reads_exactly_these_values(layout: Layout) -> None:
-    wanted = variables(Config(), layout, Path("/tools/bin"), "/usr/bin")
+    wanted = variables(Config(), layout, Path("/tools/bin"), {"PATH": "/usr/bin"})
     script = exports(wanted) + "".join(f'printf "%s\\0" "${name}"\n' for name in wanted)
     shell = subprocess.run(["/bin/sh", "-eu", "-c", script], capture_output=True, text=True, check=True, env={})
     assert shell.stdout.split("\0")[:-1] == list(wanted.values())
 
 
 def test_the_toolchain_comes_first_and_once(layout: Layout) -> None:
-    path = variables(Config(), layout, Path("/tools/bin"), "/usr/bin:/tools/bin:/bin")["PATH"].split(":")
+    path = variables(Config(), layout, Path("/tools/bin"), {"PATH": "/usr/bin:/tools/bin:/bin"})["PATH"].split(":")
     assert path[0] == "/tools/bin"
     assert path.count("/tools/bin") == 1
     assert path[-2:] == ["/usr/bin", "/bin"]
 
 
 def test_every_tool_is_pointed_at_the_sandbox(layout: Layout) -> None:
-    values = variables(Config(), layout, Path("/tools/bin"), os.defpath)
+    values = variables(Config(), layout, Path("/tools/bin"), {})
     assert values["PULUMI_BACKEND_URL"] == f"file://{layout.root}/state"
     assert values["AWS_ENDPOINT_URL"] == "http://172.30.0.1:4566"
     assert (values["PGHOST"], values["PGUSER"], values["PGPASSWORD"]) == ("172.30.0.1", "deploytag_admin", "s3cr$t")
     assert values["BUILDKIT_HOST"] == f"unix://{layout.root}/buildkit/buildkitd.sock"
+
+
+def test_a_proxy_is_not_asked_for_the_sandbox(layout: Layout) -> None:
+    proxied = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "intranet"}
+    values = variables(Config(), layout, Path("/tools/bin"), proxied)
+    assert values["NO_PROXY"] == values["no_proxy"]
+    assert values["NO_PROXY"].split(",")[:3] == ["intranet", "172.30.0.0/24", "172.30.0.1"]
+    assert "172.30.0.250" in values["NO_PROXY"].split(",")
+    assert "NO_PROXY" not in variables(Config(), layout, Path("/tools/bin"), {"no_proxy": "intranet"})

@@ -19,7 +19,7 @@ def of_this_process(directory: str = "/mine") -> record.Record:
 
 
 def test_what_was_written_is_read() -> None:
-    written = replace(of_this_process(), sysctls={"/proc/sys/x": "0"}, fingerprint="f")
+    written = replace(of_this_process(), undo={"/proc/sys/x": "0"}, fingerprint="f")
     record.write(written)
     assert record.read() == written
     record.remove()
