@@ -18,6 +18,8 @@ from typing import Any
 
 STACK = "test"
 _LIMIT = 180
+# How the engine marks a secret in a state.
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 @dataclass(frozen=True)
@@ -125,21 +127,29 @@ class Engine:
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Return the stack's outputs; secrets are masked unless asked for."""
-        flags = ["--show-secrets"] if show_secrets else []
-        # Standard output alone would be cleaner, but warnings come first and JSON is what ends the output.
-        text = self.must("stack", "output", "--json", "--stack", STACK, *flags)
+        if not show_secrets:
+            stack = next(each for each in self.resources().values() if each["type"] == "pulumi:pulumi:Stack")
+            masked: dict[str, Any] = _masked(stack.get("outputs", {}))
+            return masked
+        text = self.must("stack", "output", "--json", "--show-secrets", "--stack", STACK)
+        # Warnings come first; JSON is what ends the output.
         result: dict[str, Any] = json.loads(text[text.index("{") :])
         return result
 
     def export(self) -> str:
-        """Return the state as it is on disk."""
-        text = self.must("stack", "export", "--stack", STACK)
-        return text[text.index("{") :]
+        """Return the state as it is on disk. Reading the file takes no time; `pulumi stack export` half a second."""
+        return (self.directory / "state" / ".pulumi" / "stacks" / "e2e" / f"{STACK}.json").read_text()
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return the resources in the state, by logical name."""
-        deployment = json.loads(self.export())["deployment"]
-        return {each["urn"].split("::")[-1]: each for each in deployment.get("resources", [])}
+        latest = json.loads(self.export())["checkpoint"]["latest"] or {}
+        return {each["urn"].split("::")[-1]: each for each in latest.get("resources", [])}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "[secret]" if _SECRET in value.values() else {key: _masked(child) for key, child in value.items()}
+    return [_masked(child) for child in value] if isinstance(value, list) else value
 
 
 @dataclass

@@ -24,11 +24,10 @@ def test_create_of_an_existing_namespace_is_refused(engine: Engine, namespace: s
     assert "stolen" not in kubectl("get", "namespace", namespace, "-o", "json")
 
 
-LIFE = f"""
+def _life(labels: dict[str, str]) -> str:
+    return f"""
 import pulumi, pulumi_kubernetes as k8s
-config = pulumi.Config()
-team = config.get("team")
-namespace = k8s.core.v1.Namespace("life", metadata={{"labels": {{"team": team}} if team else {{"team": "one", "first": "1"}}}})
+namespace = k8s.core.v1.Namespace("life", metadata={{"labels": {labels!r}}})
 inside = {{"namespace": namespace.metadata.name}}
 labels = {{"uid": namespace.metadata.uid}}
 k8s.core.v1.ConfigMap("settings", metadata={{**inside, "labels": labels}}, data={{"colour": "red"}})
@@ -42,7 +41,7 @@ pulumi.export("data", secret.data)
 
 
 def test_the_life_of_plain_objects(engine: Engine) -> None:
-    engine.program(LIFE)
+    engine.program(_life({"team": "one", "first": "1"}))
 
     # A preview knows nothing of the cluster-made uid, and says nothing wrong about it.
     preview = engine.preview()
@@ -70,7 +69,7 @@ def test_the_life_of_plain_objects(engine: Engine) -> None:
 
     # An update removes what the program no longer says, and leaves what others said.
     kubectl("label", "namespace", namespace, "others=stay")
-    engine.config("team", "two")
+    engine.program(_life({"team": "two"}))
     updated = engine.up()
     assert updated.changes == {"updated": 1, "unchanged": 6}, updated.output
     labels = json.loads(kubectl("get", "namespace", namespace, "-o", "json"))["metadata"]["labels"]
@@ -97,18 +96,17 @@ def test_the_life_of_plain_objects(engine: Engine) -> None:
 
 def test_what_cannot_change_in_place_is_replaced(engine: Engine, namespace: str) -> None:
     program = f"""
-import pulumi, pulumi_kubernetes as k8s
-config = pulumi.Config()
-value = config.get("value") or "1"
+import pulumi_kubernetes as k8s
+value = "VALUE"
 where = {{"namespace": "{namespace}"}}
 k8s.core.v1.Secret("sealed", metadata={{**where, "name": "sealed"}}, immutable=True, string_data={{"key": value}})
 k8s.core.v1.ConfigMap("auto", metadata=where, immutable=True, data={{"key": value}})
 k8s.core.v1.ServiceAccount("renamed", metadata={{**where, "name": "account-" + value}})
 """
-    engine.program(program)
+    engine.program(program.replace("VALUE", "1"))
     assert engine.up().ok
     before = engine.resources()
-    engine.config("value", "2")
+    engine.program(program.replace("VALUE", "2"))
     replaced = engine.up()
     assert replaced.ok, replaced.output
     assert replaced.changes == {"replaced": 3, "unchanged": 1}

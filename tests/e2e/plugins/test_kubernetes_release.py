@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,8 @@ CANARY = "canary-8b2e07"
 
 PROGRAM = """
 import pulumi, pulumi_kubernetes as k8s
-config = pulumi.Config()
-release = k8s.helm.v3.Release("demo", **{{**{arguments!r}, **(config.get_object("override") or {{}})}},
-    values={{"word": config.get("word") or "hello", "replicas": config.get_int("replicas") or 0,
-        "password": pulumi.Output.secret("{canary}")}})
+release = k8s.helm.v3.Release("demo", **{arguments!r},
+    values={{**{values!r}, "password": pulumi.Output.secret("{canary}")}})
 pulumi.export("status", release.status)
 pulumi.export("names", release.resource_names)
 """
@@ -79,8 +78,23 @@ def _write(root: Path, name: str, templates: dict[str, str], dependencies: list[
         (root / "templates" / file).write_text(text)
 
 
-def _program(engine: Engine, **arguments: object) -> None:
-    engine.program(PROGRAM.format(arguments=arguments, canary=CANARY))
+@dataclass(frozen=True)
+class Demo:
+    """The program that declares the release; calling it changes some of its arguments."""
+
+    engine: Engine
+    arguments: dict[str, object]
+
+    def __call__(self, *, word: str = "hello", replicas: int = 0, **changed: object) -> Engine:
+        values = {"word": word, "replicas": replicas}
+        arguments = {**self.arguments, **changed}
+        self.engine.program(PROGRAM.format(arguments=arguments, values=values, canary=CANARY))
+        return self.engine
+
+
+@pytest.fixture
+def demo(engine: Engine, chart: str, namespace: str) -> Demo:
+    return Demo(engine, {"chart": chart, "name": "demo", "namespace": namespace, "timeout": 60})
 
 
 def _helm(*arguments: str) -> str:
@@ -89,13 +103,18 @@ def _helm(*arguments: str) -> str:
     return done.stdout
 
 
+def _history(namespace: str) -> list[tuple[int, str]]:
+    entries = json.loads(_helm("history", "demo", "-n", namespace, "-o", "json"))
+    return [(entry["revision"], entry["description"]) for entry in entries]
+
+
 def _data(namespace: str, name: str) -> dict[str, str]:
     data: dict[str, str] = json.loads(kubectl("get", "configmap", name, "-n", namespace, "-o", "json"))["data"]
     return data
 
 
-def test_the_life_of_a_release(engine: Engine, chart: str, namespace: str) -> None:
-    _program(engine, chart=chart, name="demo", namespace=namespace, description="first", max_history=2, timeout=60)
+def test_the_life_of_a_release(demo: Demo, namespace: str) -> None:
+    engine = demo(description="first", max_history=2)
     preview = engine.preview()
     assert preview.ok, preview.output
     assert "helm.sh/release.v1" not in kubectl("get", "secrets", "-n", namespace, "-o", "yaml")
@@ -115,16 +134,12 @@ def test_the_life_of_a_release(engine: Engine, chart: str, namespace: str) -> No
     assert again.changes == {"unchanged": 2}, again.output
 
     # A changed description and a changed value are each a difference, and upgrade in place.
-    engine.must("config", "set", "--path", "override.description", "second", "--stack", "test")
-    assert engine.up().changes == {"updated": 1, "unchanged": 1}
-    history = json.loads(_helm("history", "demo", "-n", namespace, "-o", "json"))
-    assert [(entry["revision"], entry["description"]) for entry in history] == [(1, "first"), (2, "second")]
-    engine.config("word", "moin")
-    assert engine.up().changes == {"updated": 1, "unchanged": 1}
+    assert demo(description="second", max_history=2).up().changes == {"updated": 1, "unchanged": 1}
+    assert _history(namespace) == [(1, "first"), (2, "second")]
+    assert demo(word="moin", description="second", max_history=2).up().changes == {"updated": 1, "unchanged": 1}
     assert _data(namespace, "demo-main")["word"] == "moin"
     assert _data(namespace, "demo-hook") == {"revision": "3"}
-    history = json.loads(_helm("history", "demo", "-n", namespace, "-o", "json"))
-    assert [entry["revision"] for entry in history] == [2, 3]
+    assert _history(namespace) == [(2, "second"), (3, "second")]
 
     # Removed behind its back: destroy fails until a refresh has seen it.
     _helm("uninstall", "demo", "-n", namespace)
@@ -136,50 +151,45 @@ def test_the_life_of_a_release(engine: Engine, chart: str, namespace: str) -> No
     assert "demo" not in engine.resources()
 
 
-def test_name_and_namespace_replace_and_destroy_uninstalls(engine: Engine, chart: str, namespace: str) -> None:
-    _program(engine, chart=chart, name="demo", namespace=namespace, timeout=60)
-    assert engine.up().ok
-    engine.must("config", "set", "--path", "override.name", "other", "--stack", "test")
-    replaced = engine.up()
+def test_name_and_namespace_replace_and_destroy_uninstalls(demo: Demo, namespace: str) -> None:
+    assert demo().up().ok
+    replaced = demo(name="other").up()
     assert replaced.ok, replaced.output
     assert replaced.changes == {"replaced": 1, "unchanged": 1}
     assert [each["name"] for each in json.loads(_helm("list", "-n", namespace, "-o", "json"))] == ["other"]
-    destroyed = engine.destroy()
+    planned = demo(name="other", namespace="default").preview()
+    assert planned.changes == {"replace": 1, "unchanged": 1}
+    destroyed = demo.engine.destroy()
     assert destroyed.ok, destroyed.output
     assert json.loads(_helm("list", "--all", "-n", namespace, "-o", "json")) == []
     assert "other-main" not in kubectl("get", "configmaps", "-n", namespace, "-o", "name")
 
 
-def test_a_failed_install_is_recorded_and_upgraded_by_the_next_up(engine: Engine, chart: str, namespace: str) -> None:
-    _program(engine, chart=chart, name="demo", namespace=namespace, timeout=4, cleanup_on_fail=True)
-    engine.config("replicas", "1")
+def test_a_failed_install_is_recorded_and_upgraded_by_the_next_up(demo: Demo, namespace: str) -> None:
+    engine = demo(replicas=1, timeout=3, cleanup_on_fail=True)
     failed = engine.up()
     assert not failed.ok
     assert CANARY not in failed.output
     assert engine.resources()["demo"]["id"] == f"{namespace}/demo"
     assert engine.resources()["demo"]["outputs"]["status"]["status"] == "failed"
-    engine.config("replicas", "0")
-    repaired = engine.up()
+    repaired = demo(timeout=3, cleanup_on_fail=True).up()
     assert repaired.ok, repaired.output
     assert engine.outputs()["status"]["revision"] == 2
     assert engine.outputs()["status"]["status"] == "deployed"
 
     # `cleanup_on_fail`: an upgrade that fails takes away what it brought.
-    engine.config("replicas", "1")
-    assert not engine.up().ok
+    assert not demo(replicas=1, timeout=3, cleanup_on_fail=True).up().ok
     assert "demo-broken" not in kubectl("get", "deployments", "-n", namespace, "-o", "name")
 
 
-def test_a_chart_that_is_not_there_is_refused_before_anything_happens(engine: Engine, namespace: str) -> None:
-    _program(engine, chart="./nowhere", name="demo", namespace=namespace)
-    preview = engine.preview()
+def test_a_chart_that_is_not_there_is_refused_before_anything_happens(demo: Demo) -> None:
+    preview = demo(chart="./nowhere").preview()
     assert not preview.ok
     assert "nowhere" in preview.output
 
 
-def test_cancel_ends_helm_in_order(engine: Engine, chart: str, namespace: str) -> None:
-    _program(engine, chart=chart, name="demo", namespace=namespace, timeout=300)
-    engine.config("replicas", "1")
+def test_cancel_ends_helm_in_order(demo: Demo, namespace: str) -> None:
+    engine = demo(replicas=1, timeout=300)
     with engine.start("up", "--yes", "--skip-preview", "--stack", "test") as running:
         eventually(lambda: "demo-broken" in kubectl("get", "deployments", "-n", namespace, "-o", "name"))
         running.interrupt()
@@ -188,6 +198,5 @@ def test_cancel_ends_helm_in_order(engine: Engine, chart: str, namespace: str) -
     # `pending-install` would block every later attempt; a failed release is upgraded by the next one.
     status = json.loads(_helm("status", "demo", "-n", namespace, "-o", "json"))["info"]["status"]
     assert status == "failed"
-    engine.config("replicas", "0")
-    repaired = engine.up()
+    repaired = demo().up()
     assert repaired.ok, repaired.output
