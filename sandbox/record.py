@@ -51,10 +51,12 @@ def boot_id() -> str:
 def read() -> Record | None:
     """The record of this boot, or None."""
     try:
-        record = Record(**json.loads(RECORD.read_text()))
+        written = json.loads(RECORD.read_text())
+        # Another version of this code may have written more.
+        record = Record(**{key: value for key, value in written.items() if key in Record.__dataclass_fields__})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise SandboxError(
             f"{RECORD} is not a record of a sandbox ({error}). "
             "Delete it; `python -m sandbox down` then removes what it finds by other means."
