@@ -63,6 +63,17 @@ def _complaint(key: str, value: object, reserved: frozenset[str]) -> str | None:
     return None
 
 
+def database_key(secret_id: str, payload: str | None) -> str:
+    """The key that passwords are derived from: any text, as it is.
+
+    Raises:
+        SecretError: it is binary or empty.
+    """
+    if not payload:
+        raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
+    return payload
+
+
 def database_password(key: str, role: str) -> str:
     """The password of a database role, derived from the class's key, so that nothing needs storing."""
     return hmac.new(key.encode(), f"postgresql role {role}".encode(), hashlib.sha256).hexdigest()

@@ -19,7 +19,7 @@ class DatabaseArgs:
 
     identity: Identity
     address: DatabaseAddress
-    key: SecretVersion
+    key: SecretVersion[str]
     administrator: str
     """The role that makes and drops databases, as PGUSER names it."""
     connections: int
@@ -52,7 +52,7 @@ class Database(pulumi.ComponentResource):
             data=ledger_entry(identity),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        password = args.key.payload.apply(lambda key: database_password(key or "", address.role))
+        password = args.key.content.apply(lambda key: database_password(key, address.role))
         role = postgresql.Role(
             f"{name}-role",
             name=address.role,

@@ -39,8 +39,8 @@ class EnvironmentArgs:
     repository: str
     """Registry and project the images are pushed to."""
     builder: str | None
-    secret: SecretVersion | None
-    database_key: SecretVersion | None
+    secret: SecretVersion[dict[str, str]] | None
+    database_key: SecretVersion[str] | None
     administrator: str
     """The database server's administrator, as PGUSER names it."""
     address: DatabaseAddress | None

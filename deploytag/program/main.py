@@ -1,6 +1,7 @@
 """The program behind `__main__.py`: settings and facts in, an `Environment` out."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from deploytag.preflight import Target, check
 from deploytag.program import secret
 from deploytag.program.environment import Environment, EnvironmentArgs, Trees
 from deploytag.ref import find_ref, find_revision
-from deploytag.secrets import DatabaseAddress
+from deploytag.secrets import DatabaseAddress, database_key, environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Settings
 
 STAGE = Path(".deploytag")
@@ -45,7 +46,7 @@ async def declare(repository: Path) -> Environment:
     refuse_other_stack(identity, pulumi.get_stack())
     _, cls = settings.policy.class_of(ref.name)
     trees = stage(repository, settings.application)
-    registry, builder = config.require("registry"), config.get("builder") or None or None
+    registry, builder = config.require("registry"), config.get("builder") or None
     address = database_address(identity, config) if cls.database else None
     revision = find_revision(os.environ, repository)
     await check(
@@ -61,8 +62,10 @@ async def declare(repository: Path) -> Environment:
         ),
         os.environ,
     )
-    class_secret = await secret.read(cls.secret) if cls.secret else None
-    database_key = await secret.read(cls.database_key) if cls.database and cls.database_key else None
+    reserved = frozenset({settings.application.variables.database} if cls.database else ())
+    variables = partial(environment_variables, reserved=reserved)
+    class_secret = await secret.read(cls.secret, variables) if cls.secret else None
+    password_key = await secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None
     return Environment(
         pulumi.get_project(),
         EnvironmentArgs(
@@ -74,7 +77,7 @@ async def declare(repository: Path) -> Environment:
             repository=f"{registry}/{pulumi.get_project()}",
             builder=builder,
             secret=class_secret,
-            database_key=database_key,
+            database_key=password_key,
             administrator=os.environ.get("PGUSER", "postgres"),
             address=address,
         ),

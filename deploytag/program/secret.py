@@ -1,31 +1,35 @@
 """Reads AWS Secrets Manager. The only place where a secret enters the program."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
 from deploytag.errors import SecretError
 
+Content = TypeVar("Content")
+
 
 @dataclass(frozen=True, slots=True)
-class SecretVersion:
-    """One version of one secret. `payload` is a secret output; it is None for a binary secret."""
+class SecretVersion(Generic[Content]):
+    """One version of one secret. `content` is a secret output."""
 
     secret_id: str
     version_id: str
-    payload: pulumi.Output[str | None]
+    content: pulumi.Output[Content]
 
 
-async def read(secret_id: str) -> SecretVersion:
-    """The current version of a secret.
+async def read(secret_id: str, parse: Callable[[str, str | None], Content]) -> SecretVersion[Content]:
+    """The current version of a secret, its payload given to `parse` (None for a binary one).
 
     The provider hands the value over in clear (pulumi-aws#1449, open since 2021), so it is wrapped here, before anyone
     else sees it; the version's id is the only thing let out. Awaited rather than declared, so that a secret that is
-    missing ends the program before its first resource.
+    missing or cannot be used ends the program before its first resource.
 
     Raises:
-        SecretError: it is not there, or AWS cannot be asked.
+        SecretError: it is not there, AWS cannot be asked, or `parse` refuses it.
     """
     try:
         result = await aws.secretsmanager.get_secret_version_output(secret_id=secret_id).future()
@@ -34,7 +38,7 @@ async def read(secret_id: str) -> SecretVersion:
     if result is None or result.version_id is None:
         raise SecretError(f"the secret {secret_id} could not be read: the AWS provider is not configured yet")
     payload = None if result.secret_binary else result.secret_string
-    return SecretVersion(secret_id, result.version_id, pulumi.Output.secret(payload))
+    return SecretVersion(secret_id, result.version_id, pulumi.Output.secret(parse(secret_id, payload)))
 
 
 def _explain(secret_id: str, message: str) -> str:

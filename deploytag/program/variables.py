@@ -10,7 +10,7 @@ from deploytag.identity import Identity
 from deploytag.ownership import annotations, labels
 from deploytag.program.database import Database
 from deploytag.program.secret import SecretVersion
-from deploytag.secrets import DatabaseAddress, env_secret_name, environment_variables
+from deploytag.secrets import DatabaseAddress, env_secret_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class VariablesArgs:
 
     identity: Identity
     namespace: pulumi.Resource
-    secret: SecretVersion | None
+    secret: SecretVersion[dict[str, str]] | None
     database: Database | None
     address: DatabaseAddress | None
-    key: SecretVersion | None
+    key: SecretVersion[str] | None
     database_variable: str
 
 
@@ -62,11 +62,7 @@ class Variables(pulumi.ComponentResource):
 
 
 def _content(args: VariablesArgs) -> pulumi.Output[dict[str, str]]:
-    variables: pulumi.Output[dict[str, str]] = pulumi.Output.secret({})
-    if args.secret is not None:
-        secret_id = args.secret.secret_id
-        reserved = frozenset({args.database_variable} if args.database else ())
-        variables = args.secret.payload.apply(lambda payload: environment_variables(secret_id, payload, reserved))
+    variables: pulumi.Output[dict[str, str]] = args.secret.content if args.secret else pulumi.Output.secret({})
     if args.database is None:
         return variables
     return pulumi.Output.all(variables, args.database.url).apply(lambda it: {**it[0], args.database_variable: it[1]})

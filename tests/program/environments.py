@@ -1,6 +1,7 @@
 """Environments of every kind of class, for the program tests."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,7 +11,7 @@ from deploytag.content import StagedTree
 from deploytag.identity import identify
 from deploytag.program import Environment, EnvironmentArgs, Trees
 from deploytag.program.secret import read
-from deploytag.secrets import DatabaseAddress
+from deploytag.secrets import DatabaseAddress, database_key, environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from tests.program.world import KEY_ID, PROJECT, SECRET_ID, World, run
 
@@ -44,6 +45,8 @@ def declare(
     """Declare one environment and return what was registered."""
     identity = identify(PROJECT, ref)
 
+    variables = partial(environment_variables, reserved=frozenset({"DATABASE_URL"}))
+
     async def program() -> pulumi.Inputs:
         args = EnvironmentArgs(
             identity=identity,
@@ -53,8 +56,8 @@ def declare(
             trees=Trees(base=tree("base"), app=tree("app"), chart=tree("chart")),
             repository=f"registry.test/{PROJECT}",
             builder="deploytag",
-            secret=await read(cls.secret) if cls.secret else None,
-            database_key=await read(cls.database_key) if cls.database and cls.database_key else None,
+            secret=await read(cls.secret, variables) if cls.secret else None,
+            database_key=await read(cls.database_key, database_key) if cls.database and cls.database_key else None,
             administrator="administrator",
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
         )
