@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.e2e.plugins.engine import Engine, eventually
 from tests.e2e.plugins.plugin_set import offline_only
@@ -17,9 +18,10 @@ CANARY = "canary-pg-71c2e0"
 OTHER_CANARY = "canary-pg-other-8f2"
 
 
-def psql(query: str, database: str = "", **login: str) -> list[tuple[Any, ...]]:
+def psql(query: str, database: str = "", user: str = "", password: str = "") -> list[tuple[Any, ...]]:
     """Ask the server behind the plugin's back."""
-    with psycopg.connect(dbname=database or None, autocommit=True, **login) as connection:
+    login = {"dbname": database or None, "user": user or None, "password": password or None}
+    with psycopg.connect(make_conninfo("", **login), autocommit=True) as connection:
         cursor = connection.execute(query.encode())
         return cursor.fetchall() if cursor.description else []
 
@@ -50,8 +52,8 @@ def name(unique: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def engine(engine: Engine) -> Engine:
-    """The settings that an administrator without superuser rights needs."""
+def engine(name: str, engine: Engine) -> Engine:
+    """The settings that an administrator without superuser rights needs. Destroyed before `name` looks what is left."""
     engine.config("postgresql:superuser", "false")
     return engine
 
@@ -139,7 +141,9 @@ def test_a_database_that_is_there_already_is_left_alone(engine: Engine, name: st
 
 def test_what_was_changed_or_removed_behind_its_back_is_seen_and_repaired(engine: Engine, name: str) -> None:
     engine.program(
-        program(name, more='postgresql.Extension("extension", name="citext", database=name, opts=after(opened))')
+        program(
+            name, more='postgresql.Extension("extension", name="citext", database=database.name, opts=after(opened))'
+        )
     )
     assert engine.up().ok
 
@@ -151,7 +155,7 @@ def test_what_was_changed_or_removed_behind_its_back_is_seen_and_repaired(engine
     assert "extension" not in engine.resources()
 
     repaired = engine.up()
-    assert repaired.changes == {"created": 1, "updated": 2, "unchanged": 4}, repaired.output
+    assert repaired.changes == {"created": 1, "updated": 2, "changes": 3}, repaired.output
     assert psql(f"SELECT datconnlimit FROM pg_database WHERE datname = '{name}'") == [(-1,)]
     assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(False,)]
 
@@ -180,8 +184,35 @@ def test_changes_in_place_and_replacements(engine: Engine, name: str) -> None:
 
     # A collation is for good: another one is another database.
     engine.program(basic.format(role="", database="lc_collate='C', lc_ctype='C'"))
-    assert engine.up().changes == {"replaced": 1, "updated": 1, "unchanged": 1}
+    assert engine.up().changes == {"replaced": 1, "updated": 1, "changes": 2}
     assert psql(f"SELECT datcollate, oid = {before[0][0]} FROM pg_database WHERE datname = '{name}'") == [("C", False)]
+
+
+def test_an_administrator_closes_a_database_that_the_application_owns(engine: Engine, name: str) -> None:
+    administrator = psql("SELECT current_user")[0][0]
+    engine.program(f"""
+import pulumi, pulumi_postgresql as postgresql
+role = postgresql.Role("role", name="{name}", login=True, password="{CANARY}", skip_reassign_owned=True)
+member = postgresql.GrantRole("member", role="{administrator}", grant_role=role.name)
+database = postgresql.Database("database", name="{name}", owner=role.name,
+    opts=pulumi.ResourceOptions(depends_on=[member]))
+postgresql.Grant("closed", database=database.name, role="public", object_type="database", privileges=[])
+""")
+
+    created = engine.up()
+
+    assert created.changes == {"created": 5}, created.output
+    assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(False,)]
+    psql("CREATE TABLE things ()", name, user=name, password=CANARY)
+    assert engine.refresh().ok
+    assert engine.up().changes == {"unchanged": 5}
+    psql(f'REVOKE "{name}" FROM CURRENT_USER')
+    psql(f'GRANT "{name}" TO CURRENT_USER WITH ADMIN OPTION')
+    assert engine.refresh().ok
+    assert engine.resources()["member"]["outputs"]["withAdminOption"] is True
+    destroyed = engine.destroy()
+    assert destroyed.ok, destroyed.output
+    assert exists(name) == (False, False)
 
 
 def test_what_is_unknown_in_a_preview_stays_unknown(engine: Engine, name: str) -> None:
@@ -216,35 +247,17 @@ def test_a_server_that_does_not_answer_is_an_error_in_time(engine: Engine, name:
 
 
 @offline_only("postgresql")
-def test_an_address_that_is_wrong_is_told_with_its_origin(engine: Engine, name: str) -> None:
-    engine.program(f'import pulumi_postgresql as pg\npg.Database("database", name="{name}")\n')
-    engine.environment["PGPORT"] = "1"
+def test_what_the_offline_plugin_does_not_support_it_refuses(engine: Engine, name: str) -> None:
+    for resource, named in {
+        f'Database("it", name="{name}", alter_object_ownership=True)': "alterObjectOwnership",
+        f'Schema("it", name="{name}", database="postgres")': "postgresql:index/schema:Schema",
+    }.items():
+        engine.program(f"import pulumi_postgresql as pg\npg.{resource}\n")
+        result = engine.preview()
 
-    result = engine.up()
-
-    assert not result.ok
-    assert "port from PGPORT" in result.output
-
-
-@offline_only("postgresql")
-@pytest.mark.parametrize(
-    ("resource", "named"),
-    [
-        ('Database("it", name="{name}", alter_object_ownership=True)', "alterObjectOwnership"),
-        ('Role("it", name="{name}", password_wo="x", password_wo_version="1")', "passwordWo"),
-        ('Schema("it", name="{name}", database="postgres")', "postgresql:index/schema:Schema"),
-    ],
-)
-def test_what_the_offline_plugin_does_not_support_it_refuses(
-    engine: Engine, name: str, resource: str, named: str
-) -> None:
-    engine.program(f"import pulumi_postgresql as pg\npg.{resource.format(name=name)}\n")
-
-    result = engine.preview()
-
-    assert not result.ok
-    assert named in result.output
-    assert "official plugin" in result.output
+        assert not result.ok
+        assert named in result.output
+        assert "official plugin" in result.output
 
 
 @offline_only("postgresql")

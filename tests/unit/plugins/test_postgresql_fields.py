@@ -8,6 +8,7 @@ from sandbox.plugins.postgresql.database import Database
 from sandbox.plugins.postgresql.extension import Extension
 from sandbox.plugins.postgresql.fields import FieldResource
 from sandbox.plugins.postgresql.grant import Grant
+from sandbox.plugins.postgresql.grant_role import GrantRole
 from sandbox.plugins.postgresql.role import Role
 from sandbox.plugins.postgresql.server import Server
 from sandbox.plugins.postgresql.settings import Settings
@@ -67,6 +68,7 @@ def diff(resource: FieldResource, state: Properties, inputs: Properties) -> dict
         (GRANT, {**CLOSED, "objectType": "table"}, ["schema"]),
         (GRANT, {"role": "public"}, ["database", "objectType", "privileges"]),
         (EXTENSION, {"database": "shop"}, ["name"]),
+        (GrantRole(SERVER), {"role": "admin"}, ["grantRole"]),
     ],
 )
 def test_what_is_wrong_or_not_supported_is_refused_by_name(
