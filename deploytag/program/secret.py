@@ -26,16 +26,17 @@ async def read(secret_id: str, parse: Callable[[str, str | None], Content]) -> S
 
     The provider hands the value over in clear (pulumi-aws#1449, open since 2021), so it is wrapped here, before anyone
     else sees it; the version's id is the only thing let out. Awaited rather than declared, so that a secret that is
-    missing or cannot be used ends the program before its first resource.
+    missing or cannot be used ends the program before its first resource: an error in the `_output` form of the
+    function cannot be caught.
 
     Raises:
         SecretError: it is not there, AWS cannot be asked, or `parse` refuses it.
     """
     try:
-        result = await aws.secretsmanager.get_secret_version_output(secret_id=secret_id).future()
+        result = aws.secretsmanager.get_secret_version(secret_id=secret_id)
     except Exception as error:
         raise SecretError(_explain(secret_id, str(error))) from None
-    if result is None or result.version_id is None:
+    if not result.version_id:
         raise SecretError(f"the secret {secret_id} could not be read: the AWS provider is not configured yet")
     payload = None if result.secret_binary else result.secret_string
     return SecretVersion(secret_id, result.version_id, pulumi.Output.secret(parse(secret_id, payload)))
