@@ -6,9 +6,11 @@
 | `objects.py` | between property maps and Kubernetes objects; what goes into the state |
 | `replace.py` | which change needs a replacement |
 | `ready.py` | when an object is ready (pure functions) |
-| `settings.py`, `cluster.py` | provider settings; the connection and its errors |
+| `settings.py`, `connection.py`, `cluster.py` | provider settings; which cluster; requests and their errors |
 | `plain.py` | create, read, update and delete of any plain kind |
-| `chart.py`, `helm.py`, `release.py` | the chart on disk, the helm command line, the `Release` resource |
+| `names.py`, `awaiting.py`, `ownership.py` | its names and annotations; its waiting; whose fields they are |
+| `chart.py`, `helm.py` | the chart on disk, the helm command line |
+| `release_inputs.py`, `release.py` | what a `Release` may say; its operations |
 | `plugin.py` | the provider that ties them together |
 
 It follows pulumi-kubernetes 4.34 with server-side apply on.

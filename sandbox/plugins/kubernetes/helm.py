@@ -117,6 +117,7 @@ class Helm:
 
     def run(self, arguments: Sequence[str], values: Properties | None = None) -> str:
         """Run helm and return what it prints; raise its error message."""
+        self.cancellation.check(f"helm {arguments[0]}")
         binary = shutil.which("helm")
         if binary is None:
             raise ProviderError("The `helm` program is not on PATH; the offline kubernetes plugin needs it.")

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from sandbox.plugins.kubernetes import chart as charts
 from sandbox.plugins.kubernetes import helm as command
 from sandbox.plugins.kubernetes.cluster import Cluster
 from sandbox.plugins.kubernetes.helm import Helm, HelmError
 from sandbox.plugins.kubernetes.kinds import auto_name, object_id, split_id
-from sandbox.plugins.kubernetes.objects import INPUTS, merge_live
+from sandbox.plugins.kubernetes.objects import merge_live
+from sandbox.plugins.kubernetes.release_inputs import (
+    DROPPED,
+    REPOSITORY,
+    SUPPORTED,
+    local_chart,
+    recorded_inputs,
+    state_of,
+    without_defaults,
+)
 from sandbox.plugins.provider import (
     UNKNOWN,
     Change,
@@ -38,51 +46,11 @@ from sandbox.plugins.provider import (
     reveal,
 )
 
-_SUPPORTED: Final = frozenset(
-    {
-        "allowNullValues",
-        "atomic",
-        "chart",
-        "cleanupOnFail",
-        "createNamespace",
-        "dependencyUpdate",
-        "description",
-        "devel",
-        "disableCRDHooks",
-        "disableOpenapiValidation",
-        "disableWebhooks",
-        "forceUpdate",
-        "keyring",
-        "lint",
-        "maxHistory",
-        "name",
-        "namespace",
-        "postrender",
-        "renderSubchartNotes",
-        "replace",
-        "repositoryOpts",
-        "resetValues",
-        "reuseValues",
-        "skipAwait",
-        "skipCrds",
-        "takeOwnership",
-        "timeout",
-        "valueYamlFiles",
-        "values",
-        "verify",
-        "version",
-        "waitForJobs",
-    }
-)
-# The SDK always sends `compat`; `resourceNames` is an output that can be given for compatibility with earlier ones.
-_DROPPED: Final = frozenset({"compat", "resourceNames"})
-_REPOSITORY: Final = frozenset({"repo", "caFile", "certFile", "keyFile"})
-
 
 class Release(Resource):
     """Helm releases."""
 
-    supported: ClassVar[frozenset[str] | None] = _SUPPORTED
+    supported: ClassVar[frozenset[str] | None] = SUPPORTED
     replace_on: ClassVar[frozenset[str]] = frozenset({"name", "namespace"})
     handles_preview = True
 
@@ -99,13 +67,13 @@ class Release(Resource):
 
     def check(self, request: CheckRequest) -> Checked:
         """Complete the inputs; the version becomes the chart's, values files become values."""
-        inputs = {key: value for key, value in request.inputs.items() if key not in _DROPPED}
+        inputs = {key: value for key, value in request.inputs.items() if key not in DROPPED}
         failures = self.unsupported(inputs)
         options = reveal(inputs.get("repositoryOpts")) or {}
         if isinstance(options, dict):
             failures += [
                 Failure(f"repositoryOpts.{key}", f"the offline kubernetes plugin does not support `{key}`")
-                for key in sorted(options.keys() - _REPOSITORY)
+                for key in sorted(options.keys() - REPOSITORY)
             ]
         if not reveal(inputs.get("name")):
             old = request.old_inputs.get("name")
@@ -137,7 +105,7 @@ class Release(Resource):
     def _chart_version(self, inputs: Properties) -> str:
         if not inputs.get("chart"):
             raise InvalidInputError("a Release needs a `chart`")
-        local = _local(inputs)
+        local = local_chart(inputs)
         if local is None:
             version = ["--version", str(inputs["version"])] if inputs.get("version") else []
             text = self.helm.run(["show", "chart", str(inputs["chart"]), *command.chart_arguments(inputs), *version])
@@ -155,8 +123,8 @@ class Release(Resource):
 
     def diff(self, request: DiffRequest) -> Diff:
         """Compare inputs, and what a refresh found with the inputs."""
-        old = _without_defaults(request.old_inputs)
-        new = _without_defaults(request.inputs)
+        old = without_defaults(request.old_inputs)
+        new = without_defaults(request.inputs)
         changes = {change.path: change for change in compare(old, new, self.replace_on)}
         for key in ("values", "version"):
             if key in new and key in request.state and not has_unknown(new[key]):
@@ -170,14 +138,14 @@ class Release(Resource):
     def create(self, request: CreateRequest) -> State:
         """Install the chart."""
         if request.preview:
-            return State("", _state(request.inputs, {"status": UNKNOWN, "resourceNames": UNKNOWN}))
+            return State("", state_of(request.inputs, {"status": UNKNOWN, "resourceNames": UNKNOWN}))
         inputs = reveal(request.inputs)
         self._require_cluster("create")
         identifier = object_id(inputs["namespace"], inputs["name"])
         if inputs.get("dependencyUpdate"):
             self._chart_version(inputs)
         try:
-            arguments = command.install_arguments(inputs, local=_local(inputs) is not None)
+            arguments = command.install_arguments(inputs, local=local_chart(inputs) is not None)
             self.helm.run(arguments, inputs.get("values") or {})
         except HelmError as error:
             found = None if "cannot re-use a name" in str(error) else self._look_up(inputs["namespace"], inputs["name"])
@@ -185,18 +153,18 @@ class Release(Resource):
                 raise
             raise InitFailedError(
                 identifier,
-                _state(request.inputs, found),
+                state_of(request.inputs, found),
                 [
                     f'Helm release "{identifier}" was created, but failed to initialize completely. Use Helm CLI to '
                     f"investigate: {error}"
                 ],
             ) from error
-        return State(identifier, _state(request.inputs, self._must_look_up(inputs)))
+        return State(identifier, state_of(request.inputs, self._must_look_up(inputs)))
 
     def update(self, request: UpdateRequest) -> Properties:
         """Upgrade the release."""
         if request.preview:
-            return _state(request.inputs, {"status": UNKNOWN, "resourceNames": UNKNOWN})
+            return state_of(request.inputs, {"status": UNKNOWN, "resourceNames": UNKNOWN})
         inputs = reveal(request.inputs)
         self._require_cluster("update")
         values = inputs.get("values") or {}
@@ -206,7 +174,7 @@ class Release(Resource):
             self._chart_version(inputs)
         before = self._look_up(inputs["namespace"], inputs["name"])
         try:
-            self.helm.run(command.upgrade_arguments(inputs, local=_local(inputs) is not None), values)
+            self.helm.run(command.upgrade_arguments(inputs, local=local_chart(inputs) is not None), values)
         except HelmError as error:
             found = self._look_up(inputs["namespace"], inputs["name"])
             # Helm refused before it did anything (a template that does not render, no such release).
@@ -214,10 +182,10 @@ class Release(Resource):
                 raise
             raise InitFailedError(
                 request.id,
-                _state(request.inputs, found),
+                state_of(request.inputs, found),
                 [f'Helm release "{request.id}" failed to initialize completely. Use Helm CLI to investigate: {error}'],
             ) from error
-        return _state(request.inputs, self._must_look_up(inputs))
+        return state_of(request.inputs, self._must_look_up(inputs))
 
     def read(self, request: ReadRequest) -> State | None:
         """Read the release; with no state (import, `.get()`) its values and chart name become inputs."""
@@ -230,7 +198,7 @@ class Release(Resource):
         if found is None:
             return None
         live_values = found.pop("values")
-        inputs = _recorded_inputs(request)
+        inputs = recorded_inputs(request)
         if not inputs:
             inputs = {
                 "name": name,
@@ -241,7 +209,7 @@ class Release(Resource):
                 "version": found["version"],
             }
         known = reveal(inputs.get("values")) or {}
-        outputs = _state(inputs, found)
+        outputs = state_of(inputs, found)
         outputs["values"] = keep_secrets(charts.overlay(known, live_values), inputs.get("values", {}))
         return State(request.id, outputs, inputs)
 
@@ -287,28 +255,3 @@ class Release(Resource):
             },
         }
         return {**found, "values": values or {}} if with_values else found
-
-
-def _local(inputs: Properties) -> Path | None:
-    return None if (inputs.get("repositoryOpts") or {}).get("repo") else charts.find_local(str(inputs["chart"]))
-
-
-def _recorded_inputs(request: ReadRequest) -> Properties:
-    recorded = request.state.get(INPUTS)
-    recorded = recorded.value if isinstance(recorded, Secret) else recorded
-    return recorded or request.inputs
-
-
-def _without_defaults(inputs: Properties) -> Properties:
-    """Drop what says nothing, so that `atomic: false` and no `atomic` are the same, in either plugin's state."""
-    ignored = _DROPPED | {"checksum"}
-    return {
-        key: value
-        for key, value in inputs.items()
-        if key not in ignored and reveal(value) not in (False, "", {}, [], None)
-    }
-
-
-def _state(inputs: Properties, found: Properties) -> Properties:
-    """Return what is recorded: inputs, what the cluster says, and the inputs again, all of them secret."""
-    return {**inputs, **found, INPUTS: Secret(inputs)}

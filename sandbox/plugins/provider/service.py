@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import logging
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf import empty_pb2
 
 from sandbox.plugins.provider import model
+from sandbox.plugins.provider.answers import answer
 from sandbox.plugins.provider.base import Provider
 from sandbox.plugins.provider.diff import Diff, compare, render_path
-from sandbox.plugins.provider.errors import (
-    AlreadyExistsError,
-    CancelledError,
-    InitFailedError,
-    InvalidInputError,
-    NotFoundError,
-    ProviderError,
-    UnreachableError,
-)
-from sandbox.plugins.provider.values import marshal, secret_strings, unmarshal
+from sandbox.plugins.provider.errors import InvalidInputError
+from sandbox.plugins.provider.values import marshal, unmarshal
 
 if TYPE_CHECKING:
-    from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+    from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 else:
-    from sandbox.plugins.provider.pb import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
-
-log = logging.getLogger(__name__)
-Response = TypeVar("Response")
-
-_CODES: dict[type[ProviderError], grpc.StatusCode] = {
-    InvalidInputError: grpc.StatusCode.INVALID_ARGUMENT,
-    NotFoundError: grpc.StatusCode.NOT_FOUND,
-    AlreadyExistsError: grpc.StatusCode.ALREADY_EXISTS,
-    # Not UNAVAILABLE: the engine takes that for a plugin that is gone.
-    UnreachableError: grpc.StatusCode.FAILED_PRECONDITION,
-    CancelledError: grpc.StatusCode.CANCELLED,
-}
-_SHORTEST_MASKED = 6
+    from sandbox.plugins.provider.pb import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 
 class Service(provider_pb2_grpc.ResourceProviderServicer):
@@ -93,7 +70,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             failures = self.provider.check_config(unmarshal(request.news))
             return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
 
-        return _answer(context, call, request.news)
+        return answer(context, call, request.news)
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Changed settings are taken over; they replace no resource."""
@@ -102,7 +79,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             old = unmarshal(request.old_inputs) or unmarshal(request.olds)
             return _diff_response(Diff(compare(old, unmarshal(request.news))))
 
-        return _answer(context, call, request.news, request.olds)
+        return answer(context, call, request.news, request.olds)
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Hand the settings to the provider."""
@@ -113,7 +90,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             self.provider.configure({**config, **unmarshal(request.args)})
             return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
-        return _answer(context, call, request.args)
+        return answer(context, call, request.args)
 
     # Functions and resources.
 
@@ -125,15 +102,15 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             result: dict[str, Any] = {"return": marshal(self.provider.invoke(arguments))}  # a keyword in Python
             return provider_pb2.InvokeResponse(**result)
 
-        return _answer(context, call, request.args)
+        return answer(context, call, request.args)
 
     def Construct(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Refuse components."""
-        return _answer(context, lambda: self._refuse(request.type))
+        return answer(context, lambda: self._refuse(request.type))
 
     def Call(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Refuse methods of components."""
-        return _answer(context, lambda: self._refuse(request.tok))
+        return answer(context, lambda: self._refuse(request.tok))
 
     def _refuse(self, token: str) -> Any:
         raise InvalidInputError(
@@ -151,7 +128,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             )
             return provider_pb2.CheckResponse(inputs=marshal(checked.inputs), failures=_failures(checked.failures))
 
-        return _answer(context, call, request.news, request.olds)
+        return answer(context, call, request.news, request.olds)
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Compare."""
@@ -169,7 +146,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             )
             return _diff_response(diff)
 
-        return _answer(context, call, request.news, request.old_inputs, request.olds)
+        return answer(context, call, request.news, request.old_inputs, request.olds)
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Create, or preview it."""
@@ -182,7 +159,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             state = resource.preview_create(arguments) if request.preview else resource.create(arguments)
             return provider_pb2.CreateResponse(id=state.id, properties=marshal(state.outputs))
 
-        return _answer(context, call, request.properties)
+        return answer(context, call, request.properties)
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Read; an empty answer says that it is gone."""
@@ -202,7 +179,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             inputs = unmarshal(request.inputs) if state.inputs is None else state.inputs
             return provider_pb2.ReadResponse(id=state.id, properties=marshal(state.outputs), inputs=marshal(inputs))
 
-        return _answer(context, call, request.properties, request.inputs)
+        return answer(context, call, request.properties, request.inputs)
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Change in place, or preview it."""
@@ -222,7 +199,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             outputs = resource.preview_update(arguments) if request.preview else resource.update(arguments)
             return provider_pb2.UpdateResponse(properties=marshal(outputs))
 
-        return _answer(context, call, request.news, request.old_inputs, request.olds)
+        return answer(context, call, request.news, request.old_inputs, request.olds)
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Delete."""
@@ -239,7 +216,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
             )
             return empty_pb2.Empty()
 
-        return _answer(context, call, request.properties, request.old_inputs)
+        return answer(context, call, request.properties, request.old_inputs)
 
 
 def _type(request: Any) -> str:
@@ -271,49 +248,3 @@ def _diff_response(diff: Diff) -> Any:
         detailedDiff=detailed,
         hasDetailedDiff=bool(diff.changes),
     )
-
-
-def _answer(context: grpc.ServicerContext, call: Callable[[], Response], *sent: Struct) -> Response:
-    """Run `call`; turn what it raises into a gRPC error without any secret that came with the request."""
-    try:
-        return call()
-    except InitFailedError as error:
-        code, text, details = grpc.StatusCode.UNKNOWN, "Resource operation failed", [error]
-    except ProviderError as error:
-        code, text, details = _CODES.get(type(error), grpc.StatusCode.UNKNOWN), str(error), []
-    except Exception as error:
-        # A mistake in the plugin. Its text may hold anything, so it is masked like every other message.
-        log.exception("unexpected error")
-        code, text, details = grpc.StatusCode.UNKNOWN, f"The plugin failed: {type(error).__name__}: {error}", []
-    mask = _Mask(sent)
-    status = status_pb2.Status(code=code.value[0], message=mask(text))
-    for failed in details:
-        detail = provider_pb2.ErrorResourceInitFailed(
-            id=failed.resource_id,
-            properties=marshal(failed.outputs),
-            reasons=[mask(reason) for reason in failed.reasons],
-            inputs=None if failed.inputs is None else marshal(failed.inputs),
-        )
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        status.details.append(packed)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, mask(text))
-    raise AssertionError("abort always raises")
-
-
-class _Mask:
-    """Replaces the secrets of a request, plain and base64, in a text."""
-
-    def __init__(self, sent: Iterable[Struct]) -> None:
-        whole = {text for struct in sent for text in secret_strings(unmarshal(struct))}
-        secrets = whole | {line.strip() for text in whole for line in text.splitlines()}
-        # A very short secret would mask half of any sentence, and tells nothing.
-        long = {text for text in secrets if len(text) >= _SHORTEST_MASKED}
-        encoded = {base64.b64encode(text.encode()).decode() for text in long}
-        self._secrets = sorted(long | encoded, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
