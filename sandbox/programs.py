@@ -31,6 +31,9 @@ class Program:
     aliases: tuple[str, ...] = ()
     # Pulumi plugins stay off PATH: the engine prefers what it finds there and warns about it on every run.
     plugin: bool = False
+    # Programs of one bundle lie in one folder, as files: Pulumi looks for its language host beside its own binary,
+    # links resolved, and warns on every run about one that it finds elsewhere.
+    bundle: str = ""
     # Files taken as they are from a module: module path and file in it.
     files: tuple[tuple[str, str], ...] = ()
 
@@ -98,6 +101,7 @@ def _pulumi() -> Program:
         usual="4 min",
         packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",),
         built=("pulumi",),
+        bundle="pulumi",
         stamps={f"{PULUMI_SDK}/go/common/version.Version": module_version("pulumi", PULUMI_SDK)},
     )
 
@@ -108,6 +112,7 @@ def _python_host() -> Program:
         usual="20 s",
         packages=(f"{PULUMI_SDK}/python/cmd/pulumi-language-python",),
         built=("pulumi-language-python",),
+        bundle="pulumi",
         stamps={f"{PULUMI_SDK}/go/common/version.Version": module_version("pulumi-language-python", PULUMI_SDK)},
         files=((PULUMI_SDK, "python/cmd/pulumi-language-python-exec"),),
     )

@@ -33,7 +33,7 @@ def build(wanted: Iterable[Program]) -> Path:
     store = paths.cache() / "toolchain"
     go = golang.find()
     homes = {program: store / program.key(go.version) for program in wanted}
-    links = store / f"env-{content_key({}, (home.name for home in homes.values()))}"
+    links = store / f"env-{content_key({}, (f'{home.name} {program.bundle}' for program, home in homes.items()))}"
     if links.exists() and all(home.exists() for home in homes.values()):
         return links / "bin"
     with exclusive(store):
@@ -104,5 +104,14 @@ def _link(homes: dict[Program, Path], folder: Path) -> None:
         place = folder / ("plugins" if program.plugin else "bin")
         for name in program.commands:
             source = home / (program.built[0] if name in program.aliases else name)
+            if program.bundle:
+                source = _bundled(source, folder / program.bundle)
             # Relative, so that the cache may be moved.
-            (place / name).symlink_to(Path("..", "..", source.relative_to(folder.parent)))
+            (place / name).symlink_to(os.path.relpath(source, place))
+
+
+def _bundled(source: Path, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    bundled = folder / source.name
+    os.link(source, bundled)
+    return bundled
