@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import boto3
+import psutil
 import psycopg
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -168,9 +169,10 @@ def test_a_second_up_changes_nothing() -> None:
 
 def test_a_killed_part_is_started_again() -> None:
     def apiserver() -> str:
-        return subprocess.run(
-            ["pgrep", "--full", "--oldest", "kube-apiserver --etcd"], capture_output=True, text=True
-        ).stdout
+        names = {
+            pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in cgroups.processes() if psutil.pid_exists(pid)
+        }
+        return "".join(str(pid) for pid, name in names.items() if b"/kube-apiserver\0" in name)
 
     killed = apiserver()
     os.kill(int(killed), signal.SIGKILL)
