@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pulumi
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import mocks, rpc
@@ -20,6 +21,20 @@ SECRET_ID = "staging/app"
 KEY_ID = "staging/database-key"
 CANARY = "canary-5f1d"
 """Part of every secret value of this world: found anywhere outside a secret, it has leaked."""
+
+
+class ProviderRefusedError(grpc.RpcError):
+    """A function of a provider failed, as the engine reports it."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(details)
+        self._details = details
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return self._details
 
 
 class Providers(mocks.Mocks):
@@ -46,7 +61,10 @@ class Providers(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:  # type: ignore[override]  # may be a plain dict
         match args.token:
             case "aws:secretsmanager/getSecretVersion:getSecretVersion":
-                return {"secretId": args.args["secretId"], **self.secrets[args.args["secretId"]]}
+                found = self.secrets[args.args["secretId"]]
+                if not found:
+                    raise ProviderRefusedError("ResourceNotFoundException: can't find the specified secret.")
+                return {"secretId": args.args["secretId"], **found}
             case "docker:index/getRegistryImage:getRegistryImage":
                 return {"name": args.args["name"], "sha256Digest": f"sha256:{'b' * 64}"}
         raise AssertionError(f"the program asked for {args.token}, which this world does not know")

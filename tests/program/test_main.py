@@ -1,0 +1,99 @@
+"""What the program refuses before its first resource, and what it makes of its configuration."""
+
+import pulumi
+import pytest
+from pulumi.runtime import set_all_config
+
+from deploytag.errors import DeployTagError, SecretError, SettingsError
+from deploytag.identity import identify
+from deploytag.program import secret
+from deploytag.program.main import database_address, refuse_other_stack, trial_values
+from deploytag.program.release import url_of
+from deploytag.secrets import environment_variables
+from deploytag.settings import ApplicationSettings, EnvironmentClass
+from tests.program.environments import COMBINATIONS, declare
+from tests.program.world import SECRET_ID, run, values
+
+IDENTITY = identify("shop", "feature/test")
+
+
+def test_the_stack_of_another_branch_is_refused_naming_both() -> None:
+    refuse_other_stack(IDENTITY, "feature-test")
+    with pytest.raises(SettingsError, match=r"(?s)feature-other.*feature/test.*feature-test.*nothing was touched"):
+        refuse_other_stack(IDENTITY, "feature-other")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({}, "there is no secret staging/app"),
+        ({"secretString": "not json", "versionId": "1"}, "is not JSON"),
+        ({"secretBinary": "AAAA", "versionId": "1"}, "is binary"),
+        ({"secretString": "{}"}, "not configured yet"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_ends_the_run_before_its_first_resource(
+    answer: dict[str, str], sentence: str
+) -> None:
+    caught: list[DeployTagError] = []
+
+    async def program() -> pulumi.Inputs:
+        try:
+            await secret.read(SECRET_ID, lambda name, payload: environment_variables(name, payload, frozenset()))
+        except SecretError as error:
+            caught.append(error)
+        return {}
+
+    world = run(program, stack="feature-test", secrets={SECRET_ID: answer})
+    assert sentence in str(caught[0])
+    assert world.registrations == []
+
+
+def test_the_database_is_where_the_administrator_finds_it_unless_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db.test")
+    monkeypatch.setenv("PGPORT", "6543")
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    set_all_config({})
+    address = database_address(IDENTITY, pulumi.Config("shop"))
+    assert (address.host, address.port, address.database) == ("db.test", 6543, "shop_feature_test")
+    set_all_config({"shop:databaseHost": "inside.test", "shop:databasePort": "5432"})
+    address = database_address(IDENTITY, pulumi.Config("shop"))
+    assert (address.host, address.port) == ("inside.test", 5432)
+
+
+def test_no_database_server_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST", raising=False)
+    set_all_config({})
+    with pytest.raises(SettingsError, match="PGHOST"):
+        database_address(IDENTITY, pulumi.Config("shop"))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "port", "url"),
+    [
+        ({"ip": "172.30.0.200"}, 80, "http://172.30.0.200"),
+        ({"ip": "172.30.0.200"}, 8080, "http://172.30.0.200:8080"),
+        ({"hostname": "lb.test"}, 80, "http://lb.test"),
+    ],
+)
+def test_the_url_is_the_services_address(ingress: dict[str, str], port: int, url: str) -> None:
+    assert url_of({"load_balancer": {"ingress": [ingress]}}, {"ports": [{"port": port}]}) == url
+
+
+@pytest.mark.parametrize("cls", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+def test_the_chart_is_tried_with_the_values_it_will_get(cls: EnvironmentClass) -> None:
+    settings = ApplicationSettings.model_validate({"chart": {"values": {"worker": {"enabled": False}}}})
+    tried = trial_values(IDENTITY, "0123abcd", settings, cls)
+    given = values(declare(cls=cls, settings=settings).one("kubernetes:helm.sh/v3:Release"))
+    paths = {path.removeprefix("values.") for path in given if path.startswith("values.")}
+    assert set(flat(tried)) == paths
+    assert {path: value for path, value in flat(tried).items() if path not in {"image", "envSecret"}} == {
+        path: given[f"values.{path}"] for path in paths - {"image", "envSecret"}
+    }
+
+
+def flat(tree: dict[str, object], above: str = "") -> dict[str, object]:
+    leaves: dict[str, object] = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+    return leaves
