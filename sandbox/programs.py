@@ -133,7 +133,7 @@ def _docker_build() -> Program:
 def _coredns() -> Program:
     return Program(
         module="coredns",
-        usual="3 min",
+        usual="2 min",
         packages=("github.com/coredns/coredns",),
         built=("coredns",),
     )
