@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import tempfile
 from dataclasses import dataclass
@@ -114,9 +113,8 @@ def _active_context(document: dict[str, Any], settings: Settings) -> dict[str, A
 
 
 def _write(document: dict[str, Any]) -> str:
-    """Write a kubeconfig for helm that only we can read, and remove it at the end."""
+    """Write a kubeconfig for helm that only we can read; it goes with the plugin's temporary directory."""
     descriptor, path = tempfile.mkstemp(prefix="kubeconfig-")
     with os.fdopen(descriptor, "w") as file:
         yaml.safe_dump(document, file)
-    atexit.register(Path(path).unlink, missing_ok=True)
     return path

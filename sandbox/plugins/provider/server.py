@@ -6,8 +6,10 @@ import contextlib
 import logging
 import os
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from concurrent import futures
 from typing import TYPE_CHECKING, Final
@@ -33,6 +35,8 @@ def serve(provider: Provider) -> int:
     """Serve `provider` until the engine ends; call it from `__main__` with `sys.argv` as the engine gave it."""
     # Whatever a library prints goes to stderr, which the engine shows in debug mode only: stdout carries the port.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    # Libraries write keys and the like to temporary files. We end by os._exit, which runs none of their clean-ups.
+    tempfile.tempdir = tempfile.mkdtemp(prefix=f"pulumi-resource-{provider.name}-")
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="rpc"), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -48,6 +52,7 @@ def serve(provider: Provider) -> int:
     ended.wait()
     provider.cancel()
     server.stop(_GRACE).wait(_GRACE)
+    shutil.rmtree(tempfile.tempdir, ignore_errors=True)
     # Not sys.exit: a worker thread that does not return must not keep the process.
     os._exit(0)
 

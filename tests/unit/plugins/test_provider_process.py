@@ -18,6 +18,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 from sandbox.plugins.provider import Secret, marshal, unmarshal
 
 PLUGIN = """
+import tempfile
 from sandbox.plugins.provider import *
 
 class Thing(Resource):
@@ -58,6 +59,7 @@ class Example(Provider):
 
     def warm_up(self):
         print("nothing but the port may come before this")
+        tempfile.mkstemp(prefix="left-behind")
 
 provider = Example()
 serve(provider)
@@ -78,7 +80,8 @@ class Plugin:
 def plugin(tmp_path: Path) -> Iterator[Plugin]:
     script = tmp_path / "plugin.py"
     script.write_text(PLUGIN)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path / "tmp")}
     with (
         subprocess.Popen(
             [sys.executable, str(script), "127.0.0.1:1"], stdout=subprocess.PIPE, text=True, env=environment
@@ -185,10 +188,13 @@ def test_cancel_ends_what_waits(plugin: Plugin) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_when_told(plugin: Plugin, number: signal.Signals) -> None:
+def test_it_ends_when_told_and_leaves_nothing_behind(plugin: Plugin, number: signal.Signals, tmp_path: Path) -> None:
+    while not list((tmp_path / "tmp").glob("*/left-behind*")):
+        assert plugin.process.poll() is None
     plugin.process.send_signal(number)
     # The engine kills after 5 s, and until then the user waits.
     assert plugin.process.wait(timeout=3) == 0
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_it_ends_when_its_engine_is_killed(tmp_path: Path) -> None:
