@@ -5,20 +5,22 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 
-def sandbox(*words: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+def sandbox(
+    *words: str, check: bool = True, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m sandbox`."""
     done = subprocess.run(
         [sys.executable, "-m", "sandbox", *words],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | variables,
+        env=os.environ | dict(variables or {}),
         timeout=300,
     )
     assert done.returncode == 0 or not check, done.stderr

@@ -181,7 +181,7 @@ def test_a_killed_part_is_started_again() -> None:
 
 
 def test_a_second_sandbox_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
-    refused = sandbox("up", check=False, DEPLOYTAG_SANDBOX=str(tmp_path / "other"))
+    refused = sandbox("up", check=False, variables={"DEPLOYTAG_SANDBOX": str(tmp_path / "other")})
     assert refused.returncode == 1
     assert f"Another sandbox runs on this machine, from {os.environ['DEPLOYTAG_SANDBOX']}" in refused.stderr
     assert status()["complete"]
@@ -209,10 +209,11 @@ def test_the_host_may_not_be_passed_through_into_the_sandbox() -> None:
 
 
 def test_a_setting_takes_effect_by_a_restart() -> None:
-    sandbox("up", DEPLOYTAG_SANDBOX_AWS_PORT="4999")
+    port = {"DEPLOYTAG_SANDBOX_AWS_PORT": "4999"}
+    sandbox("up", variables=port)
     with socket.create_connection(("172.30.0.1", 4999), timeout=2):
         pass
-    exported = sandbox("env", DEPLOYTAG_SANDBOX_AWS_PORT="4999").stdout
+    exported = sandbox("env", variables=port).stdout
     assert "export AWS_ENDPOINT_URL=http://172.30.0.1:4999\n" in exported
 
 
