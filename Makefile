@@ -53,4 +53,6 @@ check: lint ## the fast checks: no sandbox, no root
 
 .PHONY: test
 test: check up ## every test
-	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" tests
+	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" --ignore tests/e2e/sandbox tests
+	@# These stop and start the one sandbox of this machine, so nothing runs beside them.
+	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest tests/e2e/sandbox
