@@ -75,7 +75,7 @@ def env() -> None:
 
     sandbox = Sandbox.here()
     if not sandbox.layout.database_password.exists():
-        raise SandboxError("There is no sandbox yet. Start it with `python -m sandbox up` (or `make sandbox`).")
+        raise SandboxError("There is no sandbox yet. Start it with `python -m sandbox up` (or `make up`).")
     typer.echo(exports(variables(sandbox.config, sandbox.layout, toolchain_bin(sandbox))), nl=False)
 
 

@@ -6,6 +6,7 @@ import json
 import resource
 import secrets
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def fingerprint(generated: Mapping[Path, str]) -> str:
 
 def write(config: Config, layout: Layout, generated: Mapping[Path, str]) -> None:
     """Make the directories, write the files, and make the keys and passwords that are missing."""
+    shutil.rmtree(layout.temporary, ignore_errors=True)
     for name in (
         "logs",
         "tmp",

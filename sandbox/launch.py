@@ -1,6 +1,5 @@
 """Starts the namespaces with supervisord in them, and ends them."""
 
-import os
 import shlex
 import subprocess
 import sys
@@ -156,14 +155,3 @@ def stop() -> None:
         if Path(path).exists():
             Path(path).write_text(value)
     record.remove()
-
-
-def enter(pid: int, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command inside the namespaces of the sandbox."""
-    return subprocess.run(
-        ["nsenter", f"--target={pid}", "--net", "--mount", "--pid", "--cgroup", "--ipc", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
-    )

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.config import NODE, Config
+from sandbox.database import POSTGRES
 from sandbox.layout import Layout
 from sandbox.versions import module_version
-
-POSTGRES = Path("/usr/lib/postgresql/15/bin")
 
 
 @dataclass(frozen=True)
