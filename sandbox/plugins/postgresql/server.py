@@ -104,8 +104,8 @@ class Server:
     def _unreachable(self, database: str, error: psycopg.Error) -> UnreachableError:
         reason = " ".join(str(error).split()) or type(error).__name__
         return UnreachableError(
-            f"Cannot connect to PostgreSQL at {self._address} (database {database!r}, user {self.settings.username!r}, "
-            f"sslmode {self.settings.sslmode}): {reason}. Configured by: {self.settings.origin}."
+            f"Cannot connect to PostgreSQL at {self._address} ({self.settings.origin}) as {self.settings.username!r}, "
+            f"database {database!r}, sslmode {self.settings.sslmode}: {reason}"
         )
 
     def _sentence(self, error: psycopg.Error, doing: str) -> ProviderError:

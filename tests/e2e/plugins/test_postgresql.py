@@ -42,6 +42,15 @@ def exists(name: str) -> tuple[bool, bool]:
     )
 
 
+def privileges(database: str) -> dict[str, str]:
+    """What everyone, and what watchers may do with a database."""
+    query = "SELECT concat_ws(' ', " + ", ".join(
+        f"CASE WHEN has_database_privilege('{{role}}', '{database}', '{each}') THEN '{each}' END"
+        for each in ("CONNECT", "CREATE", "TEMPORARY")
+    )
+    return {role: psql(query.format(role=role) + ")")[0][0] for role in ("public", "pg_monitor")}
+
+
 @pytest.fixture
 def name(unique: str) -> Iterator[str]:
     """A name for a database and a role, of which nothing is left at the end."""
@@ -61,19 +70,21 @@ def engine(name: str, engine: Engine) -> Engine:
     return engine
 
 
-def program(name: str, *, database: str = "", role: str = "", more: str = "") -> str:
-    """An application's own database: closed to everyone else, with a schema it may create in."""
+def program(name: str, more: str = "") -> str:
+    """An application's own database, closed to everyone but its owner and those who watch."""
+    administrator = psql("SELECT current_user")[0][0]
     return f"""
 import pulumi, pulumi_postgresql as postgresql
 after = lambda *resources: pulumi.ResourceOptions(depends_on=[*resources])
 role = postgresql.Role("role", name="{name}", login=True, skip_reassign_owned=True,
-    password=pulumi.Config().get("password") or "{CANARY}", {role})
-database = postgresql.Database("database", name="{name}", {database} opts=after(role))
+    password=pulumi.Config().get("password") or "{CANARY}")
+member = postgresql.GrantRole("member", role="{administrator}", grant_role=role.name)
+database = postgresql.Database("database", name="{name}", owner=role.name, opts=after(member))
 closed = postgresql.Grant("closed", database=database.name, role="public", object_type="database", privileges=[])
-opened = postgresql.Grant("opened", database=database.name, role=role.name, object_type="database",
-    privileges=["CONNECT", "CREATE", "TEMPORARY"], opts=after(closed))
-creates = postgresql.Grant("creates", database=database.name, role=role.name, object_type="schema", schema="public",
-    privileges=["CREATE", "USAGE"], opts=after(opened))
+enters = postgresql.Grant("enters", database=database.name, role="pg_monitor", object_type="database",
+    privileges=["CONNECT", "TEMPORARY"], opts=after(closed))
+looks = postgresql.Grant("looks", database=database.name, role="pg_monitor", object_type="schema", schema="public",
+    privileges=["USAGE"], opts=after(enters))
 pulumi.export("owner", database.owner)
 pulumi.export("password", role.password)
 {more}
@@ -82,44 +93,44 @@ pulumi.export("password", role.password)
 
 def test_the_life_of_an_applications_database(engine: Engine, name: str) -> None:
     extension = (
-        'extension = postgresql.Extension("extension", name="citext", database=database.name, opts=after(opened))'
+        'extension = postgresql.Extension("extension", name="citext", database=database.name, opts=after(looks))'
     )
-    engine.program(program(name, more=extension + "\npulumi.export('version', extension.version)"))
+    engine.program(program(name, extension + "\npulumi.export('version', extension.version)"))
 
     preview = engine.preview()
     assert preview.ok, preview.output
-    assert preview.changes == {"create": 7}
+    assert preview.changes == {"create": 8}
     assert exists(name) == (False, False)
 
     created = engine.up()
     assert created.ok, created.output
-    assert created.changes == {"created": 7}
-    assert psql("SELECT extversion FROM pg_extension WHERE extname = 'citext'", name) == [
-        (engine.outputs()["version"],)
-    ]
+    assert created.changes == {"created": 8}
+    outputs = engine.outputs(show_secrets=True)
+    assert outputs["owner"] == name
+    assert psql("SELECT extversion FROM pg_extension WHERE extname = 'citext'", name) == [(outputs["version"],)]
 
-    # The role reaches its own database, and may create in it, and reaches no other.
-    psql("CREATE TABLE things (name citext)", name, user=name, password=CANARY)
+    # The role reaches its own database, may create in it, and reaches no other; others do not reach this one.
+    psql("CREATE TABLE things (id text)", name, user=name, password=CANARY)
     assert not can_connect("postgres", name, CANARY)
-    assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(False,)]
+    assert privileges(name) == {"public": "", "pg_monitor": "CONNECT TEMPORARY"}
+    assert psql("SELECT has_schema_privilege('pg_monitor', 'public', 'USAGE')", name) == [(True,)]
 
     # The password is a secret in outputs, in the state and on the screen.
+    assert outputs["password"] == CANARY
     assert engine.outputs()["password"] == "[secret]"
-    assert engine.outputs(show_secrets=True)["password"] == CANARY
     for text in (preview.output, created.output, engine.export()):
         assert CANARY not in text
 
-    # Nothing to do, then a new password, which is an update.
+    # Nothing to do; then a new password, which is an update.
     again = engine.up()
-    assert again.changes == {"unchanged": 7}, again.output
+    assert again.changes == {"unchanged": 8}, again.output
     engine.must("config", "set", "--secret", "password", OTHER_CANARY)
     changed = engine.up()
-    assert changed.changes == {"updated": 1, "unchanged": 6}, changed.output
+    assert changed.changes == {"updated": 1, "unchanged": 7}, changed.output
     assert can_connect(name, name, OTHER_CANARY)
     assert not can_connect(name, name, CANARY)
 
-    # Sessions do not keep a database from being dropped. (What uses the extension would keep the extension.)
-    psql("DROP TABLE things", name, user=name, password=OTHER_CANARY)
+    # Sessions do not keep a database from being dropped.
     with psycopg.connect(dbname=name, user=name, password=OTHER_CANARY) as session:
         destroyed = engine.destroy()
         assert destroyed.ok, destroyed.output
@@ -143,12 +154,10 @@ def test_a_database_that_is_there_already_is_left_alone(engine: Engine, name: st
 
 
 def test_what_was_changed_or_removed_behind_its_back_is_seen_and_repaired(engine: Engine, name: str) -> None:
-    engine.program(
-        program(
-            name, more='postgresql.Extension("extension", name="citext", database=database.name, opts=after(opened))'
-        )
-    )
-    assert engine.up().ok
+    extension = 'postgresql.Extension("extension", name="citext", database=database.name, opts=after(looks))'
+    engine.program(program(name, extension))
+    created = engine.up()
+    assert created.ok, created.output
 
     psql(f'ALTER DATABASE "{name}" CONNECTION LIMIT 33')
     psql(f'GRANT CONNECT ON DATABASE "{name}" TO PUBLIC')
@@ -160,13 +169,13 @@ def test_what_was_changed_or_removed_behind_its_back_is_seen_and_repaired(engine
     repaired = engine.up()
     assert repaired.changes == {"created": 1, "updated": 2, "changes": 3}, repaired.output
     assert psql(f"SELECT datconnlimit FROM pg_database WHERE datname = '{name}'") == [(-1,)]
-    assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(False,)]
+    assert privileges(name)["public"] == ""
 
     psql(f'DROP DATABASE "{name}"')
     psql(f'DROP ROLE "{name}"')
     assert engine.refresh().ok
-    left = engine.resources().keys()
-    assert not left & {"role", "database", "closed", "opened", "creates", "extension"}
+    gone = {"role", "member", "database", "closed", "enters", "looks", "extension"}
+    assert not gone & engine.resources().keys()
 
 
 def test_changes_in_place_and_replacements(engine: Engine, name: str) -> None:
@@ -189,33 +198,6 @@ def test_changes_in_place_and_replacements(engine: Engine, name: str) -> None:
     engine.program(basic.format(role="", database="lc_collate='C', lc_ctype='C'"))
     assert engine.up().changes == {"replaced": 1, "updated": 1, "changes": 2}
     assert psql(f"SELECT datcollate, oid = {before[0][0]} FROM pg_database WHERE datname = '{name}'") == [("C", False)]
-
-
-def test_an_administrator_closes_a_database_that_the_application_owns(engine: Engine, name: str) -> None:
-    administrator = psql("SELECT current_user")[0][0]
-    engine.program(f"""
-import pulumi, pulumi_postgresql as postgresql
-role = postgresql.Role("role", name="{name}", login=True, password="{CANARY}", skip_reassign_owned=True)
-member = postgresql.GrantRole("member", role="{administrator}", grant_role=role.name)
-database = postgresql.Database("database", name="{name}", owner=role.name,
-    opts=pulumi.ResourceOptions(depends_on=[member]))
-postgresql.Grant("closed", database=database.name, role="public", object_type="database", privileges=[])
-""")
-
-    created = engine.up()
-
-    assert created.changes == {"created": 5}, created.output
-    assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(False,)]
-    psql("CREATE TABLE things ()", name, user=name, password=CANARY)
-    assert engine.refresh().ok
-    assert engine.up().changes == {"unchanged": 5}
-    psql(f'REVOKE "{name}" FROM CURRENT_USER')
-    psql(f'GRANT "{name}" TO CURRENT_USER WITH ADMIN OPTION')
-    assert engine.refresh().ok
-    assert engine.resources()["member"]["outputs"]["withAdminOption"] is True
-    destroyed = engine.destroy()
-    assert destroyed.ok, destroyed.output
-    assert exists(name) == (False, False)
 
 
 def test_what_is_unknown_in_a_preview_stays_unknown(engine: Engine, name: str) -> None:
@@ -266,7 +248,9 @@ def test_what_the_offline_plugin_does_not_support_it_refuses(engine: Engine, nam
 @offline_only("postgresql")
 def test_a_grant_that_postgresql_would_silently_not_make_is_an_error(engine: Engine, name: str) -> None:
     # The administrator neither owns the database nor belongs to its owner. The official plugin reports success.
-    engine.program(program(name, database="owner=role.name,"))
+    lines = program(name).splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("member =")).replace("after(member)", "None")
+    engine.program(text)
 
     result = engine.up()
 
@@ -292,4 +276,4 @@ def test_cancel_stops_a_statement_that_waits(engine: Engine, name: str) -> None:
         result = running.wait(20)
 
     assert not result.ok
-    assert psql(f"SELECT has_database_privilege('public', '{name}', 'CONNECT')") == [(True,)]
+    assert privileges(name)["public"] == "CONNECT TEMPORARY"
