@@ -76,6 +76,9 @@ def env() -> None:
     sandbox = Sandbox.here()
     if not sandbox.layout.database_password.exists():
         raise SandboxError("There is no sandbox yet. Start it with `python -m sandbox up` (or `make up`).")
+    if not sandbox.running:
+        # Its addresses would lead out of this machine now.
+        raise SandboxError("The sandbox is down. Start it with `python -m sandbox up` (or `make up`).")
     typer.echo(exports(variables(sandbox.config, sandbox.layout, toolchain_bin(sandbox))), nl=False)
 
 

@@ -79,7 +79,9 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
                 slow = sorted(seconds.items(), key=lambda item: item[1])[-3:]
                 starting.outcome = "all answer (last: " + ", ".join(f"{name} {duration(at)}" for name, at in slow) + ")"
         _fill(sandbox, fresh=not current)
-    return install(plugin_choice, sandbox.layout.pulumi_home, programs)
+    # Debian's images are served here as docker.io's, and a `FROM` tag is to be looked up where builds take it from.
+    mirror = {"DEPLOYTAG_DOCKER_MIRROR": f"http://{sandbox.config.registry}"}
+    return install(plugin_choice, sandbox.layout.pulumi_home, programs, environment=mirror)
 
 
 def _out_of_date(sandbox: Sandbox, current: record.Record, mark: str) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
+from sandbox.errors import SandboxError
+
 
 @dataclass(frozen=True)
 class ProcessState:
@@ -39,9 +41,15 @@ class Supervisor:
 
     def states(self) -> dict[str, ProcessState]:
         """Every part by name."""
+        try:
+            everything = self._rpc.supervisor.getAllProcessInfo()
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise SandboxError("The sandbox is being stopped at this moment. Try again when it is down.") from None
+            raise
         return {
             info["name"]: ProcessState(info["name"], info["statename"], info["pid"], info["description"])
-            for info in self._rpc.supervisor.getAllProcessInfo()
+            for info in everything
         }
 
     def start(self, name: str) -> None:

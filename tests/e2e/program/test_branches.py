@@ -39,7 +39,7 @@ def test_two_branches_of_the_same_code(repository: Checkout) -> None:
         assert connection.execute("SELECT current_user").fetchone() == (feature.role,)
     for elsewhere in (bug.database, "postgres"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(own.replace(f"/{feature.database}", f"/{elsewhere}"))
+            psycopg.connect(own, dbname=elsewhere)
 
     repository.must("pulumi", "destroy", "--yes", "--skip-preview", "--stack", feature.stack)
     assert page(other["url"])["ref"] == "bug/beside"

@@ -36,7 +36,7 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
         repository.run("kubectl", "get", everything_but_secrets(), "-o", "yaml", "-n", identity.namespace),
         repository.run("kubectl", "describe", everything_but_secrets(), "-n", identity.namespace),
         repository.run(
-            "kubectl", "logs", "-n", identity.namespace, "--all-containers", f"deployment/{identity.release}"
+            "kubectl", "logs", "-n", identity.namespace, "--all-containers", f"deployment/{identity.release}-web"
         ),
     ]
     failed = [done for done in printed if not done.ok]

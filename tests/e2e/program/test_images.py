@@ -1,0 +1,136 @@
+"""What decides whether an image is built: its content, on whatever machine."""
+
+import contextlib
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tenacity import retry, stop_after_delay, wait_fixed
+
+from tests.e2e.program.checkout import Checkout
+
+pytestmark = pytest.mark.e2e
+
+
+@contextlib.contextmanager
+def another_buildkit(folder: Path) -> Iterator[dict[str, str]]:
+    """A BuildKit that never built anything, inside the sandbox's network; variables that make it the builder."""
+    sandbox = Path(folder.joinpath("sandbox").read_text())
+    socket, root = folder / "buildkitd.sock", folder / "root"
+    configuration = (sandbox / "etc" / "buildkitd.toml").read_text()
+    lines = [line for line in configuration.splitlines() if not line.startswith("root") and "address" not in line]
+    (folder / "buildkitd.toml").write_text("\n".join([f'root = "{root}"', *lines]))
+    record = json.loads(Path("/run/deploytag-sandbox.json").read_text())
+    command = ["nsenter", f"--target={record['pid']}", "--net", "--cgroup", "buildkitd"]
+    with (folder / "buildkitd.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--config", str(folder / "buildkitd.toml"), "--addr", f"unix://{socket}"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        answers(socket)
+        (folder / "buildx" / "instances").mkdir(parents=True)
+        node = {"Name": "deploytag0", "Endpoint": f"unix://{socket}"}
+        instance = {"Name": "deploytag", "Driver": "remote", "Nodes": [node]}
+        (folder / "buildx" / "instances" / "deploytag").write_text(json.dumps(instance))
+        yield {"BUILDX_CONFIG": str(folder / "buildx")}
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.1), reraise=True)
+def answers(socket: Path) -> None:
+    subprocess.run(["buildctl", "--addr", f"unix://{socket}", "debug", "workers"], check=True, capture_output=True)
+
+
+def vertices(socket: Path) -> str:
+    """Everything this BuildKit keeps of what it ran or fetched."""
+    return subprocess.run(
+        ["buildctl", "--addr", f"unix://{socket}", "du", "--verbose"], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_digest(
+    repository: Checkout, tmp_path: Path
+) -> None:
+    with (repository.path / "Dockerfile.base").open("a") as dockerfile:
+        dockerfile.write(f"\nRUN echo {uuid.uuid4()} > /built-once && date +%s%N >> /built-once\n")
+    first = repository.stack("feature/built-here")
+    done = repository.up(first)
+    assert done.ok, done.output
+    here = repository.outputs(first)
+
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "sandbox").write_text(repository.environ["DEPLOYTAG_SANDBOX"])
+    second = repository.stack("feature/built-elsewhere")
+    with another_buildkit(folder) as environ:
+        # The step writes the time: had it run again, the digest would be another.
+        done = repository.run("pulumi", "up", "--yes", "--skip-preview", "--stack", second.stack, environ=environ)
+        assert done.ok, done.output
+        kept = vertices(folder / "buildkitd.sock")
+    there = repository.outputs(second)
+    assert there["base_image"] == here["base_image"]
+    assert there["app_image"] == here["app_image"]
+    assert "mount / from exec" not in kept
+
+
+def test_checkout_path_umask_and_untracked_files_change_no_image(repository: Checkout, tmp_path: Path) -> None:
+    identity = repository.stack("feature/same")
+    done = repository.up(identity)
+    assert done.ok, done.output
+    before = repository.outputs(identity)
+    (repository.path / "app" / "untracked.txt").write_text("not part of anything")
+    moved = tmp_path / "somewhere" / "else"
+    moved.parent.mkdir()
+    subprocess.run(["cp", "-R", "--no-preserve=all", str(repository.path), str(moved)], check=True)
+    subprocess.run(["rm", "-rf", str(moved / ".deploytag")], check=True)
+    elsewhere = Checkout(moved, repository.environ)
+    assert elsewhere.changes(identity) == set()
+    assert elsewhere.outputs(identity) == before
+
+
+def test_a_moved_from_tag_rebuilds_the_base_when_the_settings_follow_it(repository: Checkout) -> None:
+    registry = "172.30.0.1:5000"
+    tag = f"{registry}/e2e/followed:{uuid.uuid4().hex}"
+    copy_tag(registry, "library/debian", "bookworm-slim", tag)
+    repository.edit(
+        "deploytag.yaml", "dockerfile: Dockerfile.base\n", f"dockerfile: Dockerfile.base\n    follow: {tag}\n"
+    )
+    identity = repository.stack("feature/follow")
+    repository.must(
+        "pulumi", "config", "set", "--path", "docker:registryAuth",
+        json.dumps([{"address": f"http://{registry}", "authDisabled": True}]), "--json",
+    )  # fmt: skip
+    repository.must("pulumi", "config", "set", "docker:disableDockerDaemonCheck", "true")
+    done = repository.up(identity)
+    assert done.ok, done.output
+    assert repository.changes(identity) == set()
+    copy_tag(registry, "library/redis", "7", tag)
+    assert repository.changes(identity) >= {"shop-images-base", "shop-images-app"}
+
+
+def copy_tag(registry: str, name: str, tag: str, target: str) -> None:
+    """Make `target` point to the same image as `name:tag`."""
+    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+    accept += ", application/vnd.oci.image.index.v1+json"
+    base = f"http://{registry}/v2"
+    manifest = httpx.get(f"{base}/{name}/manifests/{tag}", headers={"Accept": accept})
+    manifest.raise_for_status()
+    target_name, target_tag = target.removeprefix(f"{registry}/").rsplit(":", 1)
+    content = manifest.json()
+    for blob in [*content.get("layers", []), *([content["config"]] if "config" in content else [])]:
+        mounted = httpx.post(f"{base}/{target_name}/blobs/uploads/", params={"mount": blob["digest"], "from": name})
+        assert mounted.status_code == 201, mounted.text
+    put = httpx.put(
+        f"{base}/{target_name}/manifests/{target_tag}",
+        content=manifest.content,
+        headers={"Content-Type": manifest.headers["Content-Type"]},
+    )
+    put.raise_for_status()
