@@ -63,6 +63,8 @@ def _watch(parent: int, ended: threading.Event) -> None:
     A file descriptor of the parent tells at once. PR_SET_PDEATHSIG would watch only the parent's thread that started
     us, and the engine, a Go program, may end its threads.
     """
+    if parent == 0:  # In a pid namespace of our own the engine cannot be seen; its signal has to do.
+        return
     with contextlib.suppress(ProcessLookupError):
         descriptor = os.pidfd_open(parent)
         if os.getppid() == parent:
