@@ -1,0 +1,49 @@
+"""Who makes and drops databases, and on which server: libpq's own variables, read once. Pure.
+
+The password is not here: libpq and the PostgreSQL provider read PGPASSWORD (or ~/.pgpass) themselves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from deploytag.address import AddressError, parse_port
+from deploytag.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """The role that makes and drops databases, and how it connects."""
+
+    host: str
+    """A name, an IP address, or the directory of a unix socket."""
+    port: int = 5432
+    user: str = "postgres"
+    database: str = "postgres"
+    """Where it connects. libpq would take a database that is named like the user, which administrators rarely have."""
+    sslmode: str | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """What PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE say; an empty one says nothing, as with libpq.
+
+        Raises:
+            SettingsError: PGHOST is missing, or PGPORT is no port.
+        """
+        host = environ.get("PGHOST")
+        if not host:
+            raise SettingsError(
+                "no database server is named: set PGHOST (with PGUSER and PGPASSWORD of its administrator), or give "
+                "the class `database: false`."
+            )
+        try:
+            port = parse_port(environ.get("PGPORT") or "5432")
+        except AddressError as error:
+            raise SettingsError(f"PGPORT cannot be used: {error}. Correct it or unset it (5432).") from None
+        return cls(
+            host,
+            port,
+            environ.get("PGUSER") or "postgres",
+            environ.get("PGDATABASE") or "postgres",
+            environ.get("PGSSLMODE") or None,
+        )
