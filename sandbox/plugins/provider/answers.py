@@ -74,7 +74,9 @@ class _Mask:
     """Replaces the secrets of a request, plain and base64, in a text."""
 
     def __init__(self, sent: Iterable[Struct]) -> None:
-        whole = {text for struct in sent for text in secret_strings(unmarshal(struct))}
+        # Keys such as `__inputs` repeat as one secret what is beside them, so they would make a secret of every name.
+        values = (value for struct in sent for key, value in unmarshal(struct).items() if not key.startswith("__"))
+        whole = {text for value in values for text in secret_strings(value)}
         secrets = whole | {line.strip() for text in whole for line in text.splitlines()}
         # A very short secret would mask half of any sentence, and tells nothing.
         long = {text for text in secrets if len(text) >= _SHORTEST_MASKED}

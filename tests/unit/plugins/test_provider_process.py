@@ -43,6 +43,8 @@ class Thing(Resource):
         return None if request.id == "gone" else State(request.id, {"url": "http://x"}, {"name": request.id})
 
     def update(self, request):
+        if request.inputs.get("fail") == "refuse":
+            raise ProviderError(f"{request.state['name']} refused the {reveal(request.state['token'])}")
         return {**request.inputs, "url": "http://y"}
 
     def delete(self, request):
@@ -149,6 +151,21 @@ def test_a_crash_does_not_tell_the_secret(plugin: Plugin) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         _create(plugin, name="a", token=Secret("hunter22"), fail="crash")
     assert "the token is [secret]" in str(caught.value.details())
+
+
+def test_inputs_recorded_as_one_secret_do_not_mask_the_names_in_a_message(plugin: Plugin) -> None:
+    inputs = {"name": "shop-main", "token": Secret("hunter22"), "fail": "refuse"}
+    state = {**inputs, "__inputs": Secret(inputs)}
+    request = provider_pb2.UpdateRequest(urn=URN, type=TYPE, id="id", olds=marshal(state), news=marshal(inputs))
+    with pytest.raises(grpc.RpcError) as caught:
+        plugin.engine.Update(request)
+    assert str(caught.value.details()) == "shop-main refused the [secret]"
+
+
+def test_a_secret_too_short_to_be_one_leaves_the_sentence_readable(plugin: Plugin) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        _create(plugin, name="a", token=Secret("alre"), size=Secret("app"), fail="exists")
+    assert str(caught.value.details()) == "It exists already."
 
 
 def test_errors_have_their_code_and_their_sentence(plugin: Plugin) -> None:
