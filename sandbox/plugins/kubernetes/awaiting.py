@@ -10,7 +10,7 @@ from sandbox.plugins.kubernetes import names, ready
 from sandbox.plugins.kubernetes.cluster import ApiError, Cluster, Endpoint, TimedOutError
 from sandbox.plugins.kubernetes.kinds import Kind
 from sandbox.plugins.kubernetes.objects import Object, annotation
-from sandbox.plugins.provider import CancelledError, NotFoundError, ProviderError
+from sandbox.plugins.provider import NotFoundError, ProviderError
 
 _READY_TIMEOUT: Final = 600.0
 _GONE_TIMEOUT: Final = 300.0
@@ -51,7 +51,8 @@ def await_ready(cluster: Cluster, endpoint: Endpoint, live: Object, timeout: flo
             _await_endpoints(cluster, namespace, name, deadline - time.monotonic())
     except TimedOutError as error:
         return latest, f"{error} {missing}"
-    except (CancelledError, ready.FailedError) as error:
+    except ProviderError as error:
+        # Whatever it is, the object is there: the caller reports it with the state that it has.
         return latest, str(error)
     return latest, ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -20,6 +21,7 @@ from sandbox.plugins.provider import AlreadyExistsError, Cancellation, NotFoundE
 
 _TIMEOUT: Final = (5.0, 60.0)  # connect, read
 _WATCH_SECONDS: Final = 2
+_PAUSE: Final = 0.5  # before asking again
 Result = TypeVar("Result")
 
 
@@ -170,50 +172,72 @@ class Cluster:
         timeout: float,
         what: str,
     ) -> Result:
-        """Watch an object until `decide` returns something for it (None: it does not exist)."""
+        """Watch an object until `decide` returns something for it (None: it does not exist).
+
+        An API server that is away for a moment is waited for: what is awaited was made by then, and an error would
+        make the caller forget it.
+        """
         deadline = time.monotonic() + timeout
         while True:
             self.cancellation.check(what)
-            obj = self.get(endpoint, namespace, name)
-            result = decide(obj)
-            if result is not None:
-                return result
+            trouble = ""
+            try:
+                live = self.get(endpoint, namespace, name)
+                for obj in itertools.chain([live], self._watch(endpoint, namespace, name, live, deadline)):
+                    result = decide(obj)
+                    if result is not None:
+                        return result
+            except (UnreachableError, ApiError) as error:
+                if not _may_pass(error):
+                    raise
+                trouble = f" {error}."
+                self._pause(name, deadline)
             if time.monotonic() >= deadline:
-                raise TimedOutError(f"Timed out after {timeout:.0f} s waiting for {what}.")
-            version = obj["metadata"]["resourceVersion"] if obj else None
-            for event in self._watch(endpoint, namespace, name, version, deadline):
-                result = decide(event)
-                if result is not None:
-                    return result
+                raise TimedOutError(f"Timed out after {timeout:.0f} s waiting for {what}.{trouble}")
+
+    def _pause(self, what: str, deadline: float) -> None:
+        self.cancellation.wait(min(_PAUSE, max(0.0, deadline - time.monotonic())), what)
 
     def _watch(
-        self, endpoint: Endpoint, namespace: str, name: str, version: str | None, deadline: float
+        self, endpoint: Endpoint, namespace: str, name: str, live: Object | None, deadline: float
     ) -> Iterator[Object | None]:
         """Yield the object at each change, for a moment: the server ends the watch so that a cancel is noticed."""
-        if version is None:
-            # Nothing to watch from. The object is about to appear, or the caller's decision waits for another one.
-            self.cancellation.wait(min(0.5, max(0.0, deadline - time.monotonic())), name)
+        if time.monotonic() >= deadline:
             return
-        seconds = max(1, min(_WATCH_SECONDS, int(deadline - time.monotonic())))
+        if live is None:
+            # Nothing to watch from. The object is about to appear, or the caller's decision waits for another one.
+            self._pause(name, deadline)
+            return
         response = self._send(
             "get",
             endpoint.path(namespace),
             watch="true",
             field_selector=f"metadata.name={name}",
-            resource_version=version,
-            timeout_seconds=seconds,
+            resource_version=live["metadata"]["resourceVersion"],
+            timeout_seconds=max(1, min(_WATCH_SECONDS, int(deadline - time.monotonic()))),
         )
-        buffer = b""
         try:
-            for chunk in response.stream(amt=None):
-                *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":  # for example: this resourceVersion is too old
-                        return
-                    yield None if event["type"] == "DELETED" else event["object"]
+            for event in _events(response):
+                if event["type"] == "ERROR":  # for example: this resourceVersion is too old
+                    return
+                yield None if event["type"] == "DELETED" else event["object"]
+        except (HTTPError, OSError, ValueError):
+            # The connection broke, or something on the way answered. That ends the watch and not the wait.
+            self._pause(name, deadline)
         finally:
             response.close()
+
+
+def _events(response: Any) -> Iterator[Any]:
+    buffer = b""
+    for chunk in response.stream(amt=None):
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        yield from map(json.loads, lines)
+
+
+def _may_pass(error: UnreachableError | ApiError) -> bool:
+    """Whether the same request may succeed a moment later."""
+    return isinstance(error, UnreachableError) or error.code == 429 or error.code >= 500
 
 
 def _api_error(error: Any) -> ProviderError:
