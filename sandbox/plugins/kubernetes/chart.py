@@ -130,7 +130,8 @@ def _without_nulls(value: Any) -> Any:
 def resource_names(manifest: str) -> dict[str, list[str]]:
     """Return the names in a rendered manifest, by `Kind.group/apiVersion`: the output `resourceNames`."""
     found: dict[str, set[str]] = {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # Only names are read: all scalars are strings here, and none (a bare `=`, a date like 2000-13-40) is refused.
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     for document in yaml.load_all(manifest, Loader=loader):
         if not isinstance(document, dict) or not document.get("kind"):
             continue

@@ -148,7 +148,9 @@ class Release(Resource):
             arguments = command.install_arguments(inputs, local=local_chart(inputs) is not None)
             self.helm.run(arguments, inputs.get("values") or {})
         except HelmError as error:
-            found = None if "cannot re-use a name" in str(error) else self._look_up(inputs["namespace"], inputs["name"])
+            if "cannot re-use a name" in str(error):
+                raise
+            found = self._after_helm(identifier, request.inputs, error)
             if found is None:
                 raise
             raise InitFailedError(
@@ -159,7 +161,7 @@ class Release(Resource):
                     f"investigate: {error}"
                 ],
             ) from error
-        return State(identifier, state_of(request.inputs, self._must_look_up(inputs)))
+        return State(identifier, state_of(request.inputs, self._must_look_up(identifier, request.inputs)))
 
     def update(self, request: UpdateRequest) -> Properties:
         """Upgrade the release."""
@@ -176,7 +178,7 @@ class Release(Resource):
         try:
             self.helm.run(command.upgrade_arguments(inputs, local=local_chart(inputs) is not None), values)
         except HelmError as error:
-            found = self._look_up(inputs["namespace"], inputs["name"])
+            found = self._after_helm(request.id, request.inputs, error)
             # Helm refused before it did anything (a template that does not render, no such release).
             if found is None or (before and before["status"] == found["status"]):
                 raise
@@ -185,7 +187,7 @@ class Release(Resource):
                 state_of(request.inputs, found),
                 [f'Helm release "{request.id}" failed to initialize completely. Use Helm CLI to investigate: {error}'],
             ) from error
-        return state_of(request.inputs, self._must_look_up(inputs))
+        return state_of(request.inputs, self._must_look_up(request.id, request.inputs))
 
     def read(self, request: ReadRequest) -> State | None:
         """Read the release; with no state (import, `.get()`) its values and chart name become inputs."""
@@ -227,11 +229,28 @@ class Release(Resource):
         if reason := self.cluster.reachable():
             raise UnreachableError(f"can't {operation} Helm Release with unreachable cluster: {reason}")
 
-    def _must_look_up(self, inputs: Properties) -> Properties:
-        found = self._look_up(inputs["namespace"], inputs["name"])
+    def _must_look_up(self, identifier: str, recorded: Properties) -> Properties:
+        found = self._after_helm(identifier, recorded)
         if found is None:
-            raise ProviderError(f"The Helm release {inputs['name']} vanished right after it was installed.")
+            raise ProviderError(f'The Helm release "{identifier}" vanished right after it was installed.')
         return found
+
+    def _after_helm(self, identifier: str, recorded: Properties, failure: HelmError | None = None) -> Properties | None:
+        """Look the release up after helm ran. If that fails, the engine still has to record that there may be one."""
+        inputs = reveal(recorded)
+        where = {"name": inputs["name"], "namespace": inputs["namespace"]}
+        try:
+            return self._look_up(**where)
+        except ProviderError as error:
+            outcome = f"Helm failed ({failure})" if failure else "Helm succeeded"
+            raise InitFailedError(
+                identifier,
+                state_of(recorded, {"status": {**where, "status": "unknown"}, "resourceNames": {}}),
+                [
+                    f'{outcome}, but how it left the release "{identifier}" could not be looked up: {error}. Run '
+                    "`pulumi refresh` once the cluster answers, then `pulumi up`."
+                ],
+            ) from error
 
     def _look_up(self, namespace: str, name: str, *, with_values: bool = False) -> Properties | None:
         """Return the outputs of a release that come from the cluster; None if there is no such release."""

@@ -131,6 +131,7 @@ metadata: {name: web}
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web, namespace: elsewhere}
+spec: {operator: =, day: 2000-13-40}
 """
     assert charts.resource_names(manifest) == {"Deployment.apps/apps/v1": ["elsewhere/web"], "Service/v1": ["web"]}
 
