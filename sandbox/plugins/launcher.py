@@ -27,6 +27,8 @@ import os
 import runpy
 import sys
 
+home = os.path.join(os.path.dirname(__file__), "..", "..")
+os.environ["DEPLOYTAG_PLUGIN_TMP"] = os.path.abspath(os.path.join(home, "tmp"))
 sys.path.insert(0, {str(repository)!r})
 for variable, value in {dict(environment)!r}.items():
     os.environ.setdefault(variable, value)

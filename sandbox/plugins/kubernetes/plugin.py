@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.plugins.kubernetes.kinds import Kind
@@ -20,7 +21,7 @@ class KubernetesProvider(Provider):
     """The offline `kubernetes` plugin."""
 
     name: ClassVar[str] = "kubernetes"
-    version: ClassVar[str] = "4.34.2"
+    version: ClassVar[str] = version("pulumi-kubernetes")
 
     def __init__(self) -> None:
         """Start with the ambient cluster."""

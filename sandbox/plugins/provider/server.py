@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from sandbox.plugins.provider import scratch
 from sandbox.plugins.provider.base import Provider
 from sandbox.plugins.provider.service import Service
 
@@ -36,7 +37,7 @@ def serve(provider: Provider) -> int:
     # Whatever a library prints goes to stderr, which the engine shows in debug mode only: stdout carries the port.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # Libraries write keys and the like to temporary files. We end by os._exit, which runs none of their clean-ups.
-    tempfile.tempdir = tempfile.mkdtemp(prefix=f"pulumi-resource-{provider.name}-")
+    tempfile.tempdir = scratch.make(provider.name)
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="rpc"), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")

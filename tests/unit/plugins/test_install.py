@@ -285,6 +285,20 @@ def test_a_launcher_works_with_awkward_paths(tmp_path: Path) -> None:
     assert done.stdout == "default the caller's ['127.0.0.1:1']\n"
 
 
+def test_a_launcher_puts_temporary_files_into_its_pulumi_home(tmp_path: Path) -> None:
+    package, directory = tmp_path / "sandbox" / "plugins" / "example", tmp_path / "home" / "plugins" / "resource-x"
+    package.mkdir(parents=True)
+    directory.mkdir(parents=True)
+    for folder in (package, package.parent, package.parent.parent):
+        (folder / "__init__.py").touch()
+    (package / "__main__.py").write_text("import os\nprint(os.environ['DEPLOYTAG_PLUGIN_TMP'])")
+    plugin = executable(directory / "plugin", launcher_script("example", {}, repository=tmp_path))
+
+    done = subprocess.run([plugin], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"{tmp_path / 'home' / 'tmp'}\n"
+
+
 def test_the_summary_is_one_line() -> None:
     statuses = [PluginStatus("a", "1", "folder", Path()), PluginStatus("b", "2", "offline", Path(), "not in /x")]
 
