@@ -15,6 +15,10 @@ PLACEHOLDER_IMAGE = "registry.invalid/app@sha256:" + "0" * 64
 """Stands for the image when a chart is only rendered to see whether it can be."""
 
 
+CHART_VARIABLES = frozenset({"DEPLOYTAG_REF", "DEPLOYTAG_REVISION", "DEPLOYTAG_ENV_SECRET"})
+"""Environment variables that a chart sets itself, beside those of its services."""
+
+
 class Switch(TypedDict):
     """Something a chart leaves out when it is off."""
 

@@ -84,5 +84,5 @@ def env_secret_name(deciding: Mapping[str, object]) -> str:
 
     Another version of a secret is another name, so the pods that refer to it are rolled by Kubernetes itself.
     """
-    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True, default=str).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
     return f"env-{digest[:12]}"

@@ -37,6 +37,7 @@ def _matchable(pattern: str) -> str:
 
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_inside_repository)]
 VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
+SecretId = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as `500m` or `1Gi`."""
 
@@ -112,6 +113,12 @@ class Variables(_Model):
     database: VariableName = "DATABASE_URL"
     redis: VariableName = "REDIS_URL"
 
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.database == self.redis:
+            raise ValueError(f"database and redis cannot both be {self.redis}")
+        return self
+
 
 class ApplicationSettings(_Model):
     """`deploytag.yaml`: how this application is built, tested and run. Belongs to the branch."""
@@ -146,7 +153,7 @@ class Limits(_Model):
     cpu: Quantity = "2"
     memory: Quantity = "2Gi"
     pods: int = Field(default=20, gt=0)
-    load_balancers: int = Field(default=1, ge=0)
+    load_balancers: int = Field(default=1, gt=0)
     database_connections: int = Field(default=20, gt=0)
 
 
@@ -154,9 +161,9 @@ class EnvironmentClass(_Model):
     """What the environments of some branches are given."""
 
     pattern: Annotated[str, AfterValidator(_matchable)] = Field(description="`feature/*`: everything below `feature/`")
-    secret: str | None = Field(description="Secrets Manager id of the environment variables; null: none, by choice")
+    secret: SecretId | None = Field(description="Secrets Manager id of the variables; null: none, by choice")
     database: bool = True
-    database_key: str | None = Field(
+    database_key: SecretId | None = Field(
         default=None, description="Secrets Manager id of the key from which database passwords are derived"
     )
     migrations: bool = True
@@ -184,23 +191,28 @@ class Policy(_Model):
     classes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], EnvironmentClass] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _one_class_a_pattern(self) -> Self:
-        seen: dict[str, str] = {}
+    def _every_class_is_reachable(self) -> Self:
+        earlier: list[EnvironmentClass] = []
         for name, cls in self.classes.items():
-            if other := seen.get(cls.pattern):
-                raise ValueError(f"classes {other} and {name} have the same pattern {cls.pattern}")
-            seen[cls.pattern] = name
+            # A character that no pattern spells out stands for the stars: only a star of the earlier pattern takes it.
+            anything = cls.pattern.replace("*", "\0")
+            if shadow := next((other for other in earlier if matches(other.pattern, anything)), None):
+                raise ValueError(
+                    f"no branch ever belongs to the class {name}: {shadow.pattern}, earlier in the table, takes all "
+                    f"that {cls.pattern} means; put {name} first"
+                )
+            earlier.append(cls)
         return self
 
-    def class_of(self, ref: str) -> tuple[str, EnvironmentClass]:
+    def class_of(self, ref: str) -> EnvironmentClass:
         """The class of `ref`: the first of the table whose pattern matches.
 
         Raises:
             SettingsError: no pattern matches; the sentence says which do.
         """
-        for name, cls in self.classes.items():
+        for cls in self.classes.values():
             if matches(cls.pattern, ref):
-                return name, cls
+                return cls
         patterns = ", ".join(cls.pattern for cls in self.classes.values())
         raise SettingsError(
             f"{ref} belongs to no class, so it is not deployed: {patterns} are. "

@@ -70,7 +70,14 @@ class Database(pulumi.ComponentResource):
             f"{name}-administration",
             role=args.administrator,
             grant_role=role.name,
-            opts=pulumi.ResourceOptions(parent=self, deleted_with=role),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=role,
+                # Since PostgreSQL 16 whoever creates a role is its member with the admin option, and the provider may
+                # read that membership for this one.
+                ignore_changes=["withAdminOption"],
+                delete_before_replace=True,
+            ),
         )
         self.database = postgresql.Database(
             name,

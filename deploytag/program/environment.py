@@ -1,7 +1,8 @@
 """The environment of one git ref, as a component other programs can use and extend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -41,10 +42,18 @@ class EnvironmentArgs:
     builder: str | None
     secret: SecretVersion[dict[str, str]] | None
     database_key: SecretVersion[str] | None
-    administrator: str
-    """The database server's administrator, as PGUSER names it."""
+    administrator: str | None
+    """The database server's administrator; None where the class has no database."""
     address: DatabaseAddress | None
     """None where the class has no database."""
+    base_from: str | None = None
+    """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
+
+    def __post_init__(self) -> None:
+        parts = (self.address, self.database_key, self.administrator)
+        if len({part is None for part in parts}) > 1:
+            # Half of it would make an environment without its database: on one that exists, drop the data.
+            raise ValueError("a database needs all of its address, its administrator and the key of its password")
 
 
 class Environment(pulumi.ComponentResource):
@@ -89,7 +98,7 @@ class Environment(pulumi.ComponentResource):
         args, trees = self.args, self.args.trees
         return Images(
             f"{self.name}-images",
-            ImagesArgs(args.settings.images, trees.base, trees.app, args.repository, args.builder),
+            ImagesArgs(args.settings.images, trees.base, trees.app, args.repository, args.builder, args.base_from),
             self._child(),
         )
 
@@ -97,14 +106,14 @@ class Environment(pulumi.ComponentResource):
         """The namespace with its guardrails; not before the image is built, so that a failed build leaves nothing."""
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(self.args.identity, self.args.cls.limits),
+            NamespaceArgs(self.args.identity, self.args.cls.limits, self.args.cls.protected),
             self._child(needs=[self.images.app_image]),
         )
 
     def make_database(self) -> Database | None:
         """The database with its role, where the class has one; not before the image is built."""
         args = self.args
-        if args.address is None or args.database_key is None:
+        if args.address is None or args.database_key is None or args.administrator is None:
             return None
         return Database(
             f"{self.name}-database",
@@ -115,7 +124,7 @@ class Environment(pulumi.ComponentResource):
                 administrator=args.administrator,
                 connections=args.cls.limits.database_connections,
             ),
-            self._child(needs=[self.images.app_image]),
+            self._child(needs=[self.images.app_image], protect=args.cls.protected),
         )
 
     def make_variables(self) -> Variables | None:
@@ -144,16 +153,23 @@ class Environment(pulumi.ComponentResource):
             needs.append(self.variables.secret)
         if self.database:
             needs += [self.database.database, self.database.access]
+        values = {**self.more_values(self.args.settings, self.args.cls), **self.chart_values()}
         return Release(
             f"{self.name}-release",
-            ReleaseArgs(
-                self.args.identity, self.args.trees.chart, self.args.settings.chart, self.chart_values(), needs
-            ),
-            self._child(),
+            ReleaseArgs(self.args.identity, self.args.trees.chart, self.args.settings.chart, values, needs),
+            self._child(protect=self.args.cls.protected),
         )
 
+    @classmethod
+    def more_values(cls, settings: ApplicationSettings, environment_class: EnvironmentClass) -> Mapping[str, Any]:
+        """Chart values beside the contract's: the settings' own. A subclass adds what its chart wants.
+
+        Also used to try the chart before anything is made, hence what is known then is all it gets.
+        """
+        return settings.chart.values
+
     def chart_values(self) -> ContractValues:
-        """What the chart is told. Extend it in a subclass when the chart wants more."""
+        """What every chart is told."""
         args = self.args
         return contract_values(
             image=self.images.app,
@@ -165,5 +181,5 @@ class Environment(pulumi.ComponentResource):
             names=args.settings.variables,
         )
 
-    def _child(self, needs: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=list(needs))
+    def _child(self, needs: Sequence[pulumi.Resource] = (), *, protect: bool = False) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=list(needs), protect=protect)

@@ -8,6 +8,7 @@ import pulumi_docker as docker
 import pulumi_docker_build as docker_build
 
 from deploytag.content import StagedTree
+from deploytag.errors import ContentError
 from deploytag.settings import Images as ImagesSettings
 
 
@@ -22,6 +23,8 @@ class ImagesArgs:
     """Registry and project, such as `registry.example.com/shop`; the images are `…/base` and `…/app`."""
     builder: str | None
     """The buildx builder; None takes buildx's current one."""
+    base_from: str | None = None
+    """`image@sha256:…` that the base is built from, where the settings follow a tag."""
 
 
 class Images(pulumi.ComponentResource):
@@ -40,15 +43,14 @@ class Images(pulumi.ComponentResource):
     def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("deploytag:index:Images", name, None, opts)
         settings = args.settings
-        followed = _digest_of_tag(settings.base.follow) if settings.base.follow else None
         base = self._build(
             f"{name}-base",
             args,
             image=f"{args.repository}/base",
-            tag=args.base_tree.digest,
+            tag=args.base_tree.digest[:40],
             tree=args.base_tree,
             dockerfile=settings.base.dockerfile,
-            build_args={settings.base.follow_arg: followed} if followed else {},
+            build_args={settings.base.follow_arg: args.base_from} if args.base_from else {},
         )
         app = self._build(
             f"{name}-app",
@@ -73,37 +75,52 @@ class Images(pulumi.ComponentResource):
         dockerfile: str,
         build_args: dict[str, pulumi.Input[str]],
     ) -> docker_build.Image:
-        cache = f"{image}:buildcache"
+        # What was built from exactly this content, then whatever was built last. The first is sure to stay: by it, a
+        # machine that never built this image finds all layers in the registry and runs no step.
+        caches = (f"{image}:cache-{tag}", f"{image}:cache")
         return docker_build.Image(
             name,
             context=docker_build.BuildContextArgs(location=str(tree.path)),
             dockerfile=docker_build.DockerfileArgs(location=str(PurePosixPath(tree.path) / dockerfile)),
             # The same layers must make the same image on every machine: no time of building in its configuration.
             build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},
-            tags=[f"{image}:{tag[:63]}"],
+            tags=[f"{image}:{tag}"],
             push=True,
             builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,
-            # A machine that never built this image finds its layers in the registry and runs no step.
-            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache))],
-            cache_to=[
-                docker_build.CacheToArgs(
-                    registry=docker_build.CacheToRegistryArgs(
-                        ref=cache,
-                        mode=docker_build.CacheMode.MAX,
-                        image_manifest=True,
-                        oci_media_types=True,
-                        # The cache only saves time: a registry that refuses it must not fail the build.
-                        ignore_error=True,
-                    )
-                )
+            cache_from=[
+                docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache)) for cache in caches
             ],
+            cache_to=[_cache_to(cache) for cache in caches],
             # The default would build in every preview, too.
             build_on_preview=False,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
 
 
-def _digest_of_tag(image: str) -> pulumi.Output[str]:
-    """`image@sha256:…` for the digest its tag points to now, so that a moved tag is a changed input."""
-    found = docker.get_registry_image_output(name=image)
-    return pulumi.Output.concat(image, "@", found.sha256_digest)
+def _cache_to(ref: str) -> docker_build.CacheToArgs:
+    return docker_build.CacheToArgs(
+        registry=docker_build.CacheToRegistryArgs(
+            ref=ref,
+            mode=docker_build.CacheMode.MAX,
+            image_manifest=True,
+            oci_media_types=True,
+            # The cache only saves time: a registry that refuses it must not fail the build.
+            ignore_error=True,
+        )
+    )
+
+
+def digest_of_tag(image: str) -> str:
+    """`image@sha256:…` for the digest its tag points to now, so that a moved tag is a changed input.
+
+    Raises:
+        ContentError: the registry does not know the tag, or does not answer.
+    """
+    try:
+        found = docker.get_registry_image(name=image)
+    except Exception as error:
+        raise ContentError(
+            f"the image {image}, which `images.base.follow` names, cannot be looked up: {error} Correct its name, "
+            "or log in to its registry (`docker login`)."
+        ) from None
+    return f"{image}@{found.sha256_digest}"

@@ -3,17 +3,19 @@
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
 from deploytag import content
-from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
+from deploytag.administrator import Administrator
+from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, contract_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
 from deploytag.preflight import Target, check
 from deploytag.program import secret
 from deploytag.program.environment import Environment, EnvironmentArgs, Trees
+from deploytag.program.images import digest_of_tag
+from deploytag.program.secret import SecretVersion
 from deploytag.ref import find_ref, find_revision
 from deploytag.secrets import DatabaseAddress, database_key, environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Settings
@@ -22,18 +24,25 @@ STAGE = Path(".deploytag")
 """Where contexts and the chart are staged. Relative: the providers compare paths as text."""
 
 
-async def main() -> pulumi.Inputs:
-    """The entry point, for `pulumi.run`.
+TARGETS = {
+    "kubernetes": ("kubeconfig", "context", "cluster"),
+    "postgresql": ("host", "port", "username", "password", "database", "sslmode"),
+}
+"""Provider settings that would lead elsewhere than where this program looked before it touches anything."""
+
+
+async def main(environment: type[Environment] = Environment) -> pulumi.Inputs:
+    """The entry point, for `pulumi.run`; give it a subclass to deploy more.
 
     Everything that can be known to be wrong is found before the first resource is declared.
     """
     try:
-        return (await declare(Path.cwd())).outputs
+        return (await declare(Path.cwd(), environment)).outputs
     except DeployTagError as error:
         raise pulumi.RunError(str(error)) from error
 
 
-async def declare(repository: Path) -> Environment:
+async def declare(repository: Path, environment: type[Environment] = Environment) -> Environment:
     """The environment of this stack's branch, from the checkout at `repository`.
 
     Raises:
@@ -41,14 +50,16 @@ async def declare(repository: Path) -> Environment:
     """
     config = pulumi.Config()
     settings = Settings.load(repository)
+    refuse_other_targets()
     ref = find_ref(os.environ, config.get("branch"), repository)
     identity = identify(pulumi.get_project(), ref.name)
     refuse_other_stack(identity, pulumi.get_stack())
-    _, cls = settings.policy.class_of(ref.name)
+    cls = settings.policy.class_of(ref.name)
     trees = stage(repository, settings.application)
     registry, builder = config.require("registry"), config.get("builder") or None
-    address = database_address(identity, config) if cls.database else None
+    administrator = Administrator.from_environ(os.environ) if cls.database else None
     revision = find_revision(os.environ, repository)
+    more_values = environment.more_values(settings.application, cls)
     await check(
         Target(
             identity=identity,
@@ -56,17 +67,13 @@ async def declare(repository: Path) -> Environment:
             registry=registry,
             builder=builder,
             chart=trees.chart.path,
-            values=trial_values(identity, revision, settings.application, cls),
+            values={**more_values, **trial_values(identity, revision, settings.application, cls)},
             needs_database=cls.database,
             needs_secrets=cls.secret is not None or cls.database,
         ),
         os.environ,
     )
-    reserved = frozenset({settings.application.variables.database} if cls.database else ())
-    variables = partial(environment_variables, reserved=reserved)
-    class_secret = await secret.read(cls.secret, variables) if cls.secret else None
-    password_key = await secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None
-    return Environment(
+    return environment(
         pulumi.get_project(),
         EnvironmentArgs(
             identity=identity,
@@ -76,12 +83,38 @@ async def declare(repository: Path) -> Environment:
             trees=trees,
             repository=f"{registry}/{pulumi.get_project()}",
             builder=builder,
-            secret=class_secret,
-            database_key=password_key,
-            administrator=os.environ.get("PGUSER", "postgres"),
-            address=address,
+            secret=read_variables(settings.application, cls),
+            database_key=secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None,
+            administrator=administrator.user if administrator else None,
+            address=database_address(identity, administrator, config) if administrator else None,
+            base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),
     )
+
+
+def read_variables(settings: ApplicationSettings, cls: EnvironmentClass) -> SecretVersion[dict[str, str]] | None:
+    """The class's environment variables; None where it has none, by choice."""
+    if cls.secret is None:
+        return None
+    names = settings.variables
+    reserved = CHART_VARIABLES | {names.redis} | ({names.database} if cls.database else set())
+    return secret.read(cls.secret, partial(environment_variables, reserved=reserved))
+
+
+def refuse_other_targets() -> None:
+    """Refuse provider settings that lead to another cluster or database server than the one that was looked at."""
+    found = [
+        f"{provider}:{key}"
+        for provider, keys in TARGETS.items()
+        for key in keys
+        if pulumi.Config(provider).get(key) is not None
+    ]
+    if found:
+        raise SettingsError(
+            f"the stack's config sets {', '.join(found)}, so what would be touched is not what was checked: "
+            "nothing was touched. Say it by KUBECONFIG and the PG* variables, and remove it: "
+            f"`pulumi config rm {found[0]} --stack {pulumi.get_stack()}`."
+        )
 
 
 def refuse_other_stack(identity: Identity, stack: str) -> None:
@@ -96,13 +129,12 @@ def refuse_other_stack(identity: Identity, stack: str) -> None:
 
 def stage(repository: Path, settings: ApplicationSettings) -> Trees:
     """Stage what the builds and the release read, by content."""
-    images = settings.images
     contexts, charts = STAGE / "contexts", STAGE / "charts"
-    trees = Trees(
-        base=content.stage(repository, [images.base.dockerfile, *images.base.context], contexts),
-        app=content.stage(repository, [images.app.dockerfile, *images.app.context], contexts),
-        chart=content.stage_chart(repository, settings.chart.path, charts),
+    base, app = (
+        content.stage(repository, [image.dockerfile, *image.context], contexts)
+        for image in (settings.images.base, settings.images.app)
     )
+    trees = Trees(base=base, app=app, chart=content.stage_chart(repository, settings.chart.path, charts))
     content.prune(contexts, keep=[trees.base.digest, trees.app.digest])
     content.prune(charts, keep=[trees.chart.digest])
     return trees
@@ -110,9 +142,9 @@ def stage(repository: Path, settings: ApplicationSettings) -> Trees:
 
 def trial_values(
     identity: Identity, revision: str, settings: ApplicationSettings, cls: EnvironmentClass
-) -> dict[str, Any]:
-    """The chart's values as they will be, with placeholders for what only the run itself makes."""
-    contract = contract_values(
+) -> ContractValues:
+    """The contract's values as they will be, with placeholders for what only the run itself makes."""
+    return contract_values(
         image=PLACEHOLDER_IMAGE,
         ref=identity.ref,
         revision=revision,
@@ -121,16 +153,14 @@ def trial_values(
         migrations=cls.migrations,
         names=settings.variables,
     )
-    return {**settings.chart.values, **contract}
 
 
-def database_address(identity: Identity, config: pulumi.Config) -> DatabaseAddress:
+def database_address(identity: Identity, administrator: Administrator, config: pulumi.Config) -> DatabaseAddress:
     """Where pods reach the database: the server the administrator uses, unless the stack's config says otherwise."""
-    host = config.get("databaseHost") or os.environ.get("PGHOST")
-    if not host:
-        raise SettingsError(
-            "no database server is named: set PGHOST (with PGUSER and PGPASSWORD of its administrator), or give the "
-            "class `database: false`."
-        )
-    port = config.get_int("databasePort") or int(os.environ.get("PGPORT", "5432"))
-    return DatabaseAddress(host, port, identity.database, identity.role, os.environ.get("PGSSLMODE"))
+    return DatabaseAddress(
+        host=config.get("databaseHost") or administrator.host,
+        port=config.get_int("databasePort") or administrator.port,
+        database=identity.database,
+        role=identity.role,
+        sslmode=config.get("databaseSslmode") or administrator.sslmode,
+    )

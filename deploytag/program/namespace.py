@@ -18,10 +18,11 @@ PUBLIC_LABEL = "deploytag.dev/public"
 
 @dataclass(frozen=True, slots=True)
 class NamespaceArgs:
-    """Whose namespace, and the most it may take."""
+    """Whose namespace, the most it may take, and whether it is never to be deleted."""
 
     identity: Identity
     limits: Limits
+    protected: bool = False
 
 
 class Namespace(pulumi.ComponentResource):
@@ -45,7 +46,9 @@ class Namespace(pulumi.ComponentResource):
                 labels={**labels(identity), **_pod_security("restricted")},
                 annotations=annotations(identity),
             ),
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(delete="5m")),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protected, custom_timeouts=pulumi.CustomTimeouts(delete="5m")
+            ),
         )
         self.guardrails = [
             self._service_account(name),

@@ -45,7 +45,7 @@ class Release(pulumi.ComponentResource):
             # The provider sees a changed template only through the chart's version (pulumi-kubernetes#2672); the
             # description is a compared input, and `helm history` shows it.
             description=f"chart {args.chart.digest[:12]}",
-            values={**args.settings.values, **args.values},
+            values=dict(args.values),
             timeout=args.settings.timeout,
             # Not atomic: after a failure the pods, their events and logs stay to be looked at.
             atomic=False,
@@ -57,7 +57,8 @@ class Release(pulumi.ComponentResource):
         service = core.Service.get(
             f"{name}-address",
             self.release.status.apply(lambda status: f"{status.namespace}/{status.name}"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.release]),
+            # Only read: there is nothing of it to protect.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.release], protect=False),
         )
         self.url = pulumi.Output.all(service.status, service.spec).apply(lambda it: url_of(*it))
         self.register_outputs({"name": self.name, "url": self.url})
@@ -68,5 +69,8 @@ def url_of(status: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
 
     By item, not by attribute: what `.get()` reads comes without the SDK's output types, as plain dictionaries.
     """
-    ingress, port = status["load_balancer"]["ingress"][0], spec["ports"][0]["port"]
+    addresses = (status.get("load_balancer") or {}).get("ingress")
+    if not addresses:
+        raise pulumi.RunError("the chart's Service has no address: it has to be of type LoadBalancer")
+    ingress, port = addresses[0], spec["ports"][0]["port"]
     return f"http://{ingress.get('hostname') or ingress['ip']}" + ("" if port == 80 else f":{port}")

@@ -21,11 +21,11 @@ class SecretVersion(Generic[Content]):
     content: pulumi.Output[Content]
 
 
-async def read(secret_id: str, parse: Callable[[str, str | None], Content]) -> SecretVersion[Content]:
+def read(secret_id: str, parse: Callable[[str, str | None], Content]) -> SecretVersion[Content]:
     """The current version of a secret, its payload given to `parse` (None for a binary one).
 
     The provider hands the value over in clear (pulumi-aws#1449, open since 2021), so it is wrapped here, before anyone
-    else sees it; the version's id is the only thing let out. Awaited rather than declared, so that a secret that is
+    else sees it; the version's id is the only thing let out. Called rather than declared, so that a secret that is
     missing or cannot be used ends the program before its first resource: an error in the `_output` form of the
     function cannot be caught.
 

@@ -1,6 +1,6 @@
 """The environment variables of the pods, as one immutable Kubernetes Secret."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
@@ -41,7 +41,7 @@ class Variables(pulumi.ComponentResource):
         self.name = env_secret_name(
             {
                 "secret": (args.secret.secret_id, args.secret.version_id) if args.secret else None,
-                "database": args.address,
+                "database": asdict(args.address) if args.address else None,
                 "key": (args.key.secret_id, args.key.version_id) if args.key else None,
                 "database_variable": args.database_variable,
             }

@@ -40,6 +40,7 @@ def declare(
     preview: bool = False,
     secrets: dict[str, dict[str, str]] | None = None,
     settings: ApplicationSettings | None = None,
+    environment: type[Environment] = Environment,
     **changed: Any,
 ) -> World:
     """Declare one environment and return what was registered."""
@@ -56,11 +57,11 @@ def declare(
             trees=Trees(base=tree("base"), app=tree("app"), chart=tree("chart")),
             repository=f"registry.test/{PROJECT}",
             builder="deploytag",
-            secret=await read(cls.secret, variables) if cls.secret else None,
-            database_key=await read(cls.database_key, database_key) if cls.database and cls.database_key else None,
-            administrator="administrator",
+            secret=read(cls.secret, variables) if cls.secret else None,
+            database_key=read(cls.database_key, database_key) if cls.database and cls.database_key else None,
+            administrator="administrator" if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
         )
-        return Environment(PROJECT, replace(args, **changed)).outputs
+        return environment(PROJECT, replace(args, **changed)).outputs
 
     return run(program, stack=identity.stack, preview=preview, secrets=secrets)

@@ -1,8 +1,11 @@
 """What the program registers: which resources, in which order, and what is secret."""
 
+from typing import Any
+
 import pytest
 
 from deploytag.contract import ContractValues
+from deploytag.program import Environment
 from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass
 from tests.program.environments import COMBINATIONS, declare
 from tests.program.world import CANARY, SECRET_ID, Registration, World, leaves, values
@@ -164,7 +167,7 @@ def test_the_outputs_are_exactly_the_interface() -> None:
         "namespace": "shop-feature-test",
         "release": "shop-feature-test",
         "database": "shop_feature_test",
-        "base_image": f"registry.test/shop/base:{'base'.ljust(63, '0')}@sha256:{'a' * 64}",
+        "base_image": f"registry.test/shop/base:{'base'.ljust(40, '0')}@sha256:{'a' * 64}",
         "app_image": f"registry.test/shop/app:app{'0' * 17}-base{'0' * 16}@sha256:{'a' * 64}",
         "secret_version": "version-1",
         "ref": "feature/test",
@@ -180,11 +183,44 @@ def test_the_namespace_enforces_restricted_pods_and_says_whose_it_is() -> None:
 
 
 def test_a_followed_tag_is_built_from_its_digest() -> None:
-
-    settings = ApplicationSettings.model_validate({"images": {"base": {"follow": "debian:bookworm-slim"}}})
-    base = next(it for it in declare(settings=settings).all(IMAGE) if it.urn.endswith("shop-images-base"))
-    assert values(base)["buildArgs.FROM_IMAGE"] == f"debian:bookworm-slim@sha256:{'b' * 64}"
+    base = next(it for it in declare(base_from="debian@sha256:0123").all(IMAGE) if it.urn.endswith("shop-images-base"))
+    assert values(base)["buildArgs.FROM_IMAGE"] == "debian@sha256:0123"
     assert all("FROM_IMAGE" not in path for it in declare().all(IMAGE) for path in values(it))
+
+
+def test_the_cache_of_one_content_is_not_overwritten_by_another() -> None:
+    base = values(next(it for it in declare().all(IMAGE) if it.urn.endswith("shop-images-base")))
+    own = f"registry.test/shop/base:cache-{'base'.ljust(40, '0')}"
+    assert base["cacheFrom[0].registry.ref"] == base["cacheTo[0].registry.ref"] == own
+
+
+def test_what_is_protected_cannot_be_deleted() -> None:
+    protected = {
+        it.urn.rsplit("::", 1)[1] for it in declare(cls=COMBINATIONS["protected"]).registrations if it.request.protect
+    }
+    assert {"shop-database", "shop-database-role", "shop-namespace", "shop-release"} <= protected
+    # Rotation replaces this one.
+    assert "shop-variables" not in protected
+    assert not [it for it in declare().registrations if it.request.protect]
+
+
+def test_half_a_database_is_refused() -> None:
+    with pytest.raises(ValueError, match="a database needs all of"):
+        declare(address=None)
+
+
+def test_a_subclass_adds_what_its_chart_wants() -> None:
+    class WithSearch(Environment):
+        @classmethod
+        def more_values(cls, settings: ApplicationSettings, environment_class: EnvironmentClass) -> dict[str, Any]:
+            return {
+                **super().more_values(settings, environment_class),
+                "search": {"enabled": environment_class.database},
+            }
+
+    given = values(declare(environment=WithSearch).one(RELEASE))
+    assert given["values.search.enabled"] is True
+    assert given["values.revision"] == "0123abcd"
 
 
 def every_leaf(world: World) -> list[tuple[Registration, str, object, bool]]:

@@ -4,10 +4,11 @@ import pulumi
 import pytest
 from pulumi.runtime import set_all_config
 
+from deploytag.administrator import Administrator
 from deploytag.errors import DeployTagError, SecretError, SettingsError
 from deploytag.identity import identify
-from deploytag.program import secret
-from deploytag.program.main import database_address, refuse_other_stack, trial_values
+from deploytag.program import Environment, secret
+from deploytag.program.main import database_address, refuse_other_stack, refuse_other_targets, trial_values
 from deploytag.program.release import url_of
 from deploytag.secrets import environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass
@@ -39,7 +40,7 @@ def test_a_secret_that_cannot_be_used_ends_the_run_before_its_first_resource(
 
     async def program() -> pulumi.Inputs:
         try:
-            await secret.read(SECRET_ID, lambda name, payload: environment_variables(name, payload, frozenset()))
+            secret.read(SECRET_ID, lambda name, payload: environment_variables(name, payload, frozenset()))
         except SecretError as error:
             caught.append(error)
         return {}
@@ -49,23 +50,24 @@ def test_a_secret_that_cannot_be_used_ends_the_run_before_its_first_resource(
     assert world.registrations == []
 
 
-def test_the_database_is_where_the_administrator_finds_it_unless_configured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGHOST", "db.test")
-    monkeypatch.setenv("PGPORT", "6543")
-    monkeypatch.delenv("PGSSLMODE", raising=False)
+def test_the_database_is_where_the_administrator_finds_it_unless_configured() -> None:
+    administrator = Administrator("db.test", 6543, sslmode="require")
     set_all_config({})
-    address = database_address(IDENTITY, pulumi.Config("shop"))
-    assert (address.host, address.port, address.database) == ("db.test", 6543, "shop_feature_test")
-    set_all_config({"shop:databaseHost": "inside.test", "shop:databasePort": "5432"})
-    address = database_address(IDENTITY, pulumi.Config("shop"))
-    assert (address.host, address.port) == ("inside.test", 5432)
+    address = database_address(IDENTITY, administrator, pulumi.Config("shop"))
+    assert (address.host, address.port, address.sslmode) == ("db.test", 6543, "require")
+    set_all_config({"shop:databaseHost": "inside.test", "shop:databasePort": "5432", "shop:databaseSslmode": "disable"})
+    address = database_address(IDENTITY, administrator, pulumi.Config("shop"))
+    assert (address.host, address.port, address.sslmode) == ("inside.test", 5432, "disable")
+    assert (address.database, address.role) == (IDENTITY.database, IDENTITY.role)
 
 
-def test_no_database_server_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PGHOST", raising=False)
-    set_all_config({})
-    with pytest.raises(SettingsError, match="PGHOST"):
-        database_address(IDENTITY, pulumi.Config("shop"))
+@pytest.mark.parametrize("key", ["kubernetes:context", "kubernetes:kubeconfig", "postgresql:host"])
+def test_provider_settings_that_lead_elsewhere_are_refused(key: str) -> None:
+    set_all_config({"aws:region": "eu-west-1", "postgresql:superuser": "false"})
+    refuse_other_targets()
+    set_all_config({key: "elsewhere"})
+    with pytest.raises(SettingsError, match=key):
+        refuse_other_targets()
 
 
 @pytest.mark.parametrize(
@@ -83,11 +85,12 @@ def test_the_url_is_the_services_address(ingress: dict[str, str], port: int, url
 @pytest.mark.parametrize("cls", COMBINATIONS.values(), ids=COMBINATIONS.keys())
 def test_the_chart_is_tried_with_the_values_it_will_get(cls: EnvironmentClass) -> None:
     settings = ApplicationSettings.model_validate({"chart": {"values": {"worker": {"enabled": False}}}})
-    tried = trial_values(IDENTITY, "0123abcd", settings, cls)
+    more = Environment.more_values(settings, cls)
+    tried = flat({**more, **trial_values(IDENTITY, "0123abcd", settings, cls)})
     given = values(declare(cls=cls, settings=settings).one("kubernetes:helm.sh/v3:Release"))
     paths = {path.removeprefix("values.") for path in given if path.startswith("values.")}
-    assert set(flat(tried)) == paths
-    assert {path: value for path, value in flat(tried).items() if path not in {"image", "envSecret"}} == {
+    assert set(tried) == paths
+    assert {path: value for path, value in tried.items() if path not in {"image", "envSecret"}} == {
         path: given[f"values.{path}"] for path in paths - {"image", "envSecret"}
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pulumi
 from google.protobuf.struct_pb2 import Struct, Value
-from pulumi.runtime import mocks, rpc
+from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import resource_pb2
 
 PROJECT = "shop"
@@ -155,6 +155,8 @@ def run(
         world.registrations = monitor.registrations
         return world
     finally:
+        # What a program that raised left waiting belongs to this loop, and would be awaited by the next one.
+        settings.SETTINGS.outputs.clear()
         loop.close()
 
 

@@ -24,7 +24,7 @@ POLICY = {"cluster": {"server": "https://cluster.test:6443"}, "classes": {"featu
 
 def load(folder: Path, application: object = None, policy: object = POLICY) -> Settings:
     (folder / SETTINGS_FILE).write_text(yaml.safe_dump(application or {}))
-    (folder / POLICY_FILE).write_text(yaml.safe_dump(policy))
+    (folder / POLICY_FILE).write_text(yaml.safe_dump(policy, sort_keys=False))
     return Settings.load(folder)
 
 
@@ -36,7 +36,7 @@ def complaints(folder: Path, application: object = None, policy: object = POLICY
 
 def test_the_repositorys_own_files_are_valid() -> None:
     settings = Settings.load(REPOSITORY)
-    assert settings.policy.class_of("feature/test")[0] == "feature"
+    assert settings.policy.class_of("feature/test").secret == "staging/app"
     assert settings.application.chart.path == "charts/app"
 
 
@@ -68,6 +68,9 @@ def test_every_complaint_is_said_at_once_with_its_key_and_what_is_allowed(tmp_pa
         ({"protected": True, "ttl": "14d"}, "a protected class is never collected"),
         ({"pattern": "feature//x"}, "can match no branch"),
         ({"limits": {"memory": "much"}}, "limits.memory"),
+        ({"secret": ""}, "feature.secret"),
+        ({"database_key": ""}, "feature.database_key"),
+        ({"limits": {"load_balancers": 0}}, "limits.load_balancers"),
     ],
 )
 def test_impossible_classes_are_refused(tmp_path: Path, change: dict[str, object], sentence: str) -> None:
@@ -82,9 +85,13 @@ def test_the_absence_of_a_secret_must_be_a_choice(tmp_path: Path) -> None:
     load(tmp_path, policy={**POLICY, "classes": {"feature": {**without, "secret": None}}})
 
 
-def test_two_classes_of_one_pattern_are_refused(tmp_path: Path) -> None:
-    said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": CLASS, "other": CLASS}})
-    assert "classes feature and other have the same pattern feature/*" in said
+@pytest.mark.parametrize("later", ["feature/*", "feature/vip/*", "feature/one", "feature/*x"])
+def test_a_class_that_no_branch_reaches_is_refused(tmp_path: Path, later: str) -> None:
+    classes = {"feature": CLASS, "other": {**CLASS, "pattern": later}}
+    said = complaints(tmp_path, policy={**POLICY, "classes": classes})
+    assert "no branch ever belongs to the class other: feature/*, earlier in the table" in said
+    if later != "feature/*":
+        load(tmp_path, policy={**POLICY, "classes": dict(reversed(classes.items()))})
 
 
 def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
@@ -125,11 +132,11 @@ def policy(**patterns: str) -> Policy:
 
 @pytest.mark.parametrize(
     ("ref", "name"),
-    [("feature/a", "feature"), ("feature/a/b/c", "feature"), ("feature/vip/x", "feature"), ("main", "long-lived")],
+    [("feature/a", "feature"), ("feature/a/b/c", "feature"), ("feature/vip/x", "vip"), ("main", "long-lived")],
 )
 def test_the_first_class_that_matches_wins(ref: str, name: str) -> None:
-    table = policy(feature="feature/*", vip="feature/vip/*", **{"long-lived": "main"})
-    assert table.class_of(ref)[0] == name
+    table = policy(vip="feature/vip/*", feature="feature/*", **{"long-lived": "main"})
+    assert table.class_of(ref) is table.classes[name]
 
 
 @pytest.mark.parametrize("ref", ["feature", "features/a", "docs/readme", "Feature/a", "mainline"])
