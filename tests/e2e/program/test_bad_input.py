@@ -1,7 +1,6 @@
 """Bad input: each a sentence, no traceback, nothing half-made, and soon."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -118,7 +117,6 @@ def test_bad_input_is_a_sentence_and_nothing_is_made(repository: Checkout, bad: 
     if bad.says == ("passphrase",):
         repository.must("pulumi", "config", "set", "--secret", "unused", "x", "--stack", identity.stack)
     spoiled = bad.spoil(repository)
-    started = time.monotonic()
     done = repository.run(
         "pulumi",
         "up",
@@ -127,11 +125,10 @@ def test_bad_input_is_a_sentence_and_nothing_is_made(repository: Checkout, bad: 
         "--stack",
         identity.stack,
         environ=spoiled if isinstance(spoiled, dict) else None,
+        timeout=60,  # an unreachable service is to be named within ten seconds, not to be waited for
     )
-    took = time.monotonic() - started
     refused(done, *bad.says)
     assert CANARY not in done.output
-    assert took < 60, f"it took {took:.0f} s to say so"
     assert made(identity) == []
 
 

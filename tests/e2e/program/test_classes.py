@@ -19,7 +19,6 @@ NO_DATABASE = {"database": False, "migrations": False, "database_key": None}
         pytest.param({"migrations": False}, {"API_TOKEN", "DATABASE_URL", "REDIS_URL"}, False, id="no migrations"),
         pytest.param({"secret": None}, {"DATABASE_URL", "REDIS_URL"}, True, id="no secret"),
         pytest.param({**NO_DATABASE, "secret": None}, {"REDIS_URL"}, False, id="neither"),
-        pytest.param({"protected": True, "ttl": None}, {"API_TOKEN", "DATABASE_URL"}, True, id="protected"),
     ],
 )
 def test_a_class_has_what_its_policy_says(
@@ -38,3 +37,18 @@ def test_a_class_has_what_its_policy_says(
     assert bool(outputs.get("database")) == ("DATABASE_URL" in variables)
     assert httpx.get(f"{outputs['url']}/healthz", timeout=10).status_code == 200
     assert repository.changes(identity) == set()
+
+
+def test_what_is_protected_is_not_destroyed_until_the_policy_says_so(repository: Checkout) -> None:
+    repository.policy(protected=True, ttl=None)
+    identity = repository.stack("feature/protected")
+    done = repository.up(identity)
+    assert done.ok, done.output
+    refused = repository.run("pulumi", "destroy", "--yes", "--skip-preview", "--stack", identity.stack)
+    assert not refused.ok
+    assert "protected" in refused.output
+    url = repository.outputs(identity)["url"]
+    assert page(url)["ref"] == "feature/protected"
+    repository.policy(protected=False)
+    assert repository.up(identity).ok
+    repository.must("pulumi", "destroy", "--yes", "--skip-preview", "--stack", identity.stack)

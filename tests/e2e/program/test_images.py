@@ -65,6 +65,12 @@ def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_dige
     assert done.ok, done.output
     here = repository.outputs(first)
 
+    # Another branch's base, built in between, must not push this one out of the registry's cache.
+    unchanged = (repository.path / "Dockerfile.base").read_text()
+    (repository.path / "Dockerfile.base").write_text(f"{unchanged}RUN echo {uuid.uuid4()} > /another\n")
+    assert "shop-images-base" in repository.changes(first)
+    (repository.path / "Dockerfile.base").write_text(unchanged)
+
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "sandbox").write_text(repository.environ["DEPLOYTAG_SANDBOX"])
