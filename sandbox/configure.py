@@ -7,9 +7,12 @@ import resource
 import secrets
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import directory
 from sandbox.config import NODE, Config
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
@@ -23,22 +26,38 @@ BUILDER = "deploytag"
 RUNNING = ("init.py", "loadbalancer.py", "allocation.py", "database.py", "aws_server.py", "snapshots.py")
 
 
-def files(config: Config, layout: Layout, toolchain: Path, resolv_conf: str) -> dict[Path, str]:
+@dataclass(frozen=True)
+class Caller:
+    """What the files take from whoever runs `up`."""
+
+    python: str
+    open_files: int
+
+    @classmethod
+    def here(cls) -> "Caller":
+        """This process."""
+        return cls(sys.executable, min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 65536))
+
+
+def files(
+    config: Config, layout: Layout, toolchain: Path, resolv_conf: str, caller: Caller | None = None
+) -> dict[Path, str]:
     """The content of every generated file below `etc`."""
+    caller = caller or Caller.here()
     values = {"config": config, "layout": layout, "node": NODE, "pause": pinned("images", "pause")}
 
     def text(name: str, **more: object) -> str:
         return render(f"{name}.j2", **values, **more)
 
     hosts = text("hosts.toml")
-    running = parts(config, layout, toolchain)
+    running = parts(config, layout, toolchain, caller.python)
     generated = {
         "supervisord.conf": text(
             "supervisord.conf",
             parts=running,
             command=lambda part: _escaped(shlex.join(part.command)),
             environment=lambda part: _escaped(_environment(part, layout, toolchain)),
-            open_files=min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 65536),
+            open_files=caller.open_files,
         ),
         "containerd.toml": text("containerd.toml"),
         "certs.d/docker.io/hosts.toml": hosts,
@@ -57,10 +76,14 @@ def files(config: Config, layout: Layout, toolchain: Path, resolv_conf: str) -> 
     return {layout.etc / name: content for name, content in generated.items()}
 
 
-def fingerprint(generated: Mapping[Path, str]) -> str:
-    """Differs when a restart is needed: another configuration, or other code of ours inside."""
+def fingerprint(config: Config, layout: Layout, toolchain: Path, resolv_conf: str) -> str:
+    """Differs when a restart is needed: another configuration, or other code of ours inside.
+
+    Who runs `up` does not count: a second clone of the same content must not stop the sandbox under the first one's
+    tests.
+    """
     digest = hashlib.sha256()
-    for path, content in sorted(generated.items()):
+    for path, content in sorted(files(config, layout, toolchain, resolv_conf, Caller("python", 0)).items()):
         digest.update(f"{path}\0{content}\0".encode())
     for name in RUNNING:
         digest.update((SOURCE / name).read_bytes())
@@ -69,6 +92,7 @@ def fingerprint(generated: Mapping[Path, str]) -> str:
 
 def write(config: Config, layout: Layout, generated: Mapping[Path, str]) -> None:
     """Make the directories, write the files, and make the keys and passwords that are missing."""
+    directory.claim(layout)
     shutil.rmtree(layout.temporary, ignore_errors=True)
     for name in (
         "logs",

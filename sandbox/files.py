@@ -1,11 +1,12 @@
 """Files and folders that are either whole or not there."""
 
-import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sandbox.locks import held
 
 _PARTIAL = ".partial-"
 
@@ -36,8 +37,7 @@ def scratch(folder: Path) -> Iterator[Path]:
 def exclusive(folder: Path) -> Iterator[None]:
     """Only one process at a time works in `folder`; what a killed one left half made is removed first."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with held(folder / ".lock", f"that makes something in {folder}"):
         for left in folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(left)
         yield

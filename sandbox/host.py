@@ -1,11 +1,14 @@
 """The few settings of the host's kernel that the sandbox needs changed, and how to put them back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 # What the kubelet divides among pods. Version 1 of control groups has a hierarchy for each and needs no permission.
 CONTROLLERS = frozenset({"cpu", "cpuset", "io", "memory", "pids", "hugetlb"})
+
+FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,25 @@ def delegation(mountpoint: Path) -> list[Change]:
         if missing
         else []
     )
+
+
+def forwards() -> bool:
+    """Whether the host forwards between all its devices."""
+    return _text(FORWARDING) == "1"
+
+
+def restore(undo: Mapping[str, str], *, forwarded: bool) -> None:
+    """Undo changes: what to write by file. `forwarded` is what `forwards` said before them."""
+    # Somebody, Docker for example, let the host forward meanwhile: then it has to go on.
+    turned_on = forwards() and not forwarded
+    for path, value in undo.items():
+        file = Path(path)
+        # The device may be gone.
+        if not file.exists() or (turned_on and file.name == "forwarding"):
+            continue
+        # A controller is busy when groups of somebody else's have come to use it.
+        with suppress(OSError):
+            file.write_text(value)
 
 
 def _text(path: Path) -> str:

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,21 @@ from sandbox.init import Plan, dump
 from sandbox.layout import Layout
 from sandbox.patience import NotYetError, patiently
 
+# The clone whose code runs inside.
+SOURCE = Path(__file__).parent.parent
 # Everything is stopped in order within this time, or killed.
 GRACE_SECONDS = 20.0
 
 
 def start(config: Config, layout: Layout, cache: Path, fingerprint: str) -> None:
     """Start an empty sandbox: namespaces, network and supervisord, which runs nothing yet."""
-    current = replace(record.new(layout.root), fingerprint=fingerprint)
+    current = replace(
+        record.new(layout.root),
+        fingerprint=fingerprint,
+        source=str(SOURCE),
+        python=sys.executable,
+        forwarded=host.forwards(),
+    )
     # What is changed is written down first, so that an interrupted start is cleaned up like a finished one.
     changes = host.forwarding(network.uplinks())
     for hierarchy in cgroups.hierarchies():
@@ -102,7 +111,7 @@ def _enter(plan_file: Path, log: Path) -> subprocess.Popen[bytes]:
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONPATH": str(SOURCE),
         "PYTHONUNBUFFERED": "1",
     }
     with log.open("wb") as output:
@@ -144,14 +153,15 @@ def stop() -> None:
     process = current.process() if current else None
     if process:
         # supervisord is process 1 inside: it stops its parts in order, and the kernel ends what remains with it.
-        process.terminate()
-        try:
-            process.wait(GRACE_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
+        # It may also end by itself at this very moment.
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+            try:
+                process.wait(GRACE_SECONDS)
+            except psutil.TimeoutExpired:
+                process.kill()
     cgroups.remove()
     network.detach()
-    for path, value in (current.undo if current else {}).items():
-        if Path(path).exists():
-            Path(path).write_text(value)
+    if current:
+        host.restore(current.undo, forwarded=current.forwarded)
     record.remove()

@@ -99,6 +99,6 @@ class Layout:
         return self.root / "docker"
 
     @property
-    def lock(self) -> Path:
-        """Held by `up`, `down` and `reset` while they work."""
-        return self.root / "lock"
+    def marker(self) -> Path:
+        """Tells that the directory is a sandbox's and may be deleted."""
+        return self.root / ".deploytag-sandbox"

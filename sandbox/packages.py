@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sandbox.command import run
-from sandbox.errors import SandboxError
+from sandbox.errors import OWN_CLUSTER, SandboxError
 from sandbox.progress import step
 
 PACKAGES = (
@@ -33,7 +33,6 @@ PACKAGES = (
 # What these packages would start at the next boot.
 SERVICES = {"containerd": "containerd", "etcd-server": "etcd", "docker-registry": "docker-registry"}
 
-OWN_CLUSTER = "To use a cluster of your own instead of the sandbox, see docs/."
 _MARK = "# Written by DeployTag for one apt-get run; safe to delete.\n"
 _NO_SERVICES = Path("/usr/sbin/policy-rc.d")
 _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/deploytag.conf")

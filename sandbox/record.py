@@ -23,8 +23,15 @@ class Record:
     boot: str
     # The first process inside, by its id on the host, and when it began: ids are used again.
     pid: int = 0
-    began: float = 0.0
+    began: int = 0
     fingerprint: str = ""
+    # What the programs inside are started with: the clone and its interpreter.
+    source: str = ""
+    python: str = ""
+    # Whether the services hold what they are to hold from the start: an `up` may end before.
+    filled: bool = False
+    # Whether the host forwarded packets before; then it goes on doing so.
+    forwarded: bool = False
     # Files of the host's kernel that `up` wrote to, and what to write to them in the end.
     undo: dict[str, str] = field(default_factory=dict)
 
@@ -32,15 +39,27 @@ class Record:
         """The sandbox's first process, if it still runs."""
         try:
             process = psutil.Process(self.pid) if self.pid else None
-            if process and process.create_time() == self.began and process.status() != psutil.STATUS_ZOMBIE:
+            if process and began(self.pid) == self.began and process.status() != psutil.STATUS_ZOMBIE:
                 return process
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             pass
         return None
 
+    @property
+    def homeless(self) -> str | None:
+        """The file or folder that the programs inside are started with and that is gone: they could not start again."""
+        return next((path for path in (self.source, self.python) if path and not Path(path).exists()), None)
+
     def started(self, process: psutil.Process) -> "Record":
         """The same with its first process."""
-        return replace(self, pid=process.pid, began=process.create_time())
+        return replace(self, pid=process.pid, began=began(process.pid))
+
+
+def began(pid: int) -> int:
+    """When a process began, in ticks since the boot: unlike a time of day it never changes when the clock is set."""
+    # The name, second and in parentheses, may hold anything; the start is field 22.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[19])
 
 
 def boot_id() -> str:

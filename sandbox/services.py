@@ -27,18 +27,14 @@ class Part:
     stop_signal: str = "KILL"
 
 
-def parts(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ...]:
+def parts(config: Config, layout: Layout, toolchain: Path, python: str = sys.executable) -> tuple[Part, ...]:
     """Everything that runs, in the order it is shown."""
     return (
         *_storage(config, layout),
         *_control_plane(config, layout, toolchain),
-        *_node(config, layout, toolchain),
-        *_backends(config, layout, toolchain),
+        *_node(config, layout, toolchain, python),
+        *_backends(config, layout, toolchain, python),
     )
-
-
-def _python(module: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", module, *arguments)
 
 
 def _storage(config: Config, layout: Layout) -> tuple[Part, ...]:
@@ -125,7 +121,7 @@ def _control_plane(config: Config, layout: Layout, toolchain: Path) -> tuple[Par
     )
 
 
-def _node(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ...]:
+def _node(config: Config, layout: Layout, toolchain: Path, python: str) -> tuple[Part, ...]:
     version = module_version("kubernetes", "k8s.io/kubernetes")
     return (
         Part(
@@ -162,8 +158,8 @@ def _node(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ...]:
         ),
         Part(
             "loadbalancer",
-            _python(
-                "sandbox.loadbalancer",
+            (
+                *(python, "-m", "sandbox.loadbalancer"),
                 *(str(layout.kubeconfigs / "loadbalancer.yaml"), str(config.addresses[0]), str(config.addresses[-1])),
             ),
             needs=("apiserver",),
@@ -172,7 +168,7 @@ def _node(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ...]:
     )
 
 
-def _backends(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ...]:
+def _backends(config: Config, layout: Layout, toolchain: Path, python: str) -> tuple[Part, ...]:
     return (
         Part(
             "registry",
@@ -191,7 +187,7 @@ def _backends(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ..
         ),
         Part(
             "postgres",
-            _python("sandbox.database", str(layout.database_password), str(layout.etc / "postgresql.conf")),
+            (python, "-m", "sandbox.database", str(layout.database_password), str(layout.etc / "postgresql.conf")),
             address=f"{config.node}:{config.database_port}",
             version=(str(POSTGRES / "postgres"), "--version"),
             # "Fast": open connections are ended, data is written out.
@@ -199,7 +195,7 @@ def _backends(config: Config, layout: Layout, toolchain: Path) -> tuple[Part, ..
         ),
         Part(
             "aws",
-            _python("sandbox.aws_server", str(config.node), str(config.aws_port), str(layout.root / "aws")),
+            (python, "-m", "sandbox.aws_server", str(config.node), str(config.aws_port), str(layout.root / "aws")),
             address=config.aws_url,
             stop_signal="TERM",
         ),

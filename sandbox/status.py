@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 from rich.table import Table
 
-from sandbox import record
-from sandbox.lifecycle import Sandbox, check_machine, toolchain_bin
+from sandbox import machine, record
+from sandbox.lifecycle import Sandbox, toolchain_bin
 from sandbox.probes import Probes
 from sandbox.services import Part, parts
 from sandbox.starting import unready
@@ -74,7 +74,7 @@ class Status:
 
 def collect(sandbox: Sandbox) -> Status:
     """Ask every part."""
-    check_machine()
+    machine.check()
     programs = toolchain_bin(sandbox)
     everything = parts(sandbox.config, sandbox.layout, programs)
     current = record.alive(sandbox.layout.root)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sandbox.config import Config
-from sandbox.configure import files, fingerprint, nameservers, resolv_conf
+from sandbox.configure import Caller, files, fingerprint, nameservers, resolv_conf
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
 from sandbox.services import parts
@@ -55,11 +55,22 @@ def test_the_builder_and_the_node_know_the_registry_by_its_address() -> None:
     assert made["certs.d/docker.io/hosts.toml"] == made["certs.d/172.30.0.1:5999/hosts.toml"]
 
 
+def mark(config: Config | None = None, server: str = "192.0.2.1") -> str:
+    return fingerprint(config or Config(), LAYOUT, TOOLCHAIN, f"nameserver {server}\n")
+
+
 def test_any_change_of_the_configuration_calls_for_a_restart() -> None:
-    before = files(Config(), LAYOUT, TOOLCHAIN, "nameserver 192.0.2.1\n")
-    assert fingerprint(before) == fingerprint(files(Config(), LAYOUT, TOOLCHAIN, "nameserver 192.0.2.1\n"))
-    assert fingerprint(before) != fingerprint(files(Config(aws_port=4999), LAYOUT, TOOLCHAIN, "nameserver 192.0.2.1\n"))
-    assert fingerprint(before) != fingerprint(files(Config(), LAYOUT, TOOLCHAIN, "nameserver 192.0.2.2\n"))
+    assert mark() == mark()
+    assert mark() != mark(Config(aws_port=4999))
+    assert mark() != mark(server="192.0.2.2")
+
+
+def test_another_clone_s_interpreter_and_another_shell_s_limits_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, written = mark(), generated()["supervisord.conf"]
+    monkeypatch.setattr(Caller, "here", lambda: Caller("/another clone/.venv/bin/python", 1024))
+    assert mark() == before
+    assert "/another clone/.venv/bin/python" in generated()["supervisord.conf"] != written
+    assert "minfds = 1024" in generated()["supervisord.conf"]
 
 
 def test_parts_wait_only_for_parts_that_are_started_earlier() -> None:

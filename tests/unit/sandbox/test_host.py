@@ -1,5 +1,9 @@
+import errno
 from pathlib import Path
 
+import pytest
+
+from sandbox import host
 from sandbox.host import Change, delegation, forwarding
 
 
@@ -20,3 +24,41 @@ def test_nothing_is_written_where_everything_is_handed_down(tmp_path: Path) -> N
     (tmp_path / "cgroup.controllers").write_text("cpu memory\n")
     (tmp_path / "cgroup.subtree_control").write_text("cpu memory\n")
     assert delegation(tmp_path) == []
+
+
+@pytest.fixture
+def forwarding_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "ip_forward"
+    monkeypatch.setattr(host, "FORWARDING", path)
+    return path
+
+
+@pytest.mark.parametrize(("before", "now", "left"), [("0", "0", "0"), ("0", "1", "1"), ("1", "1", "0")])
+def test_a_device_goes_on_forwarding_when_somebody_let_the_host_forward_meanwhile(
+    tmp_path: Path, forwarding_file: Path, before: str, now: str, left: str
+) -> None:
+    device = tmp_path / "forwarding"
+    device.write_text("1")
+    forwarding_file.write_text(before)
+    forwarded = host.forwards()
+    forwarding_file.write_text(now)
+    host.restore({str(device): "0", str(tmp_path / "gone" / "forwarding"): "0"}, forwarded=forwarded)
+    assert device.read_text() == left
+
+
+def test_a_controller_that_somebody_uses_is_left_handed_down(
+    tmp_path: Path, forwarding_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch, device = tmp_path / "cgroup.subtree_control", tmp_path / "forwarding"
+    for path in (switch, device, forwarding_file):
+        path.write_text("before")
+    write = Path.write_text
+
+    def busy(path: Path, text: str) -> int:
+        if path == switch:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return write(path, text)
+
+    monkeypatch.setattr(Path, "write_text", busy)
+    host.restore({str(switch): "-cpu", str(device): "0"}, forwarded=False)
+    assert (switch.read_text(), device.read_text()) == ("before", "0")
