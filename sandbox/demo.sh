@@ -4,7 +4,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 eval "$(.venv/bin/python -m sandbox env)"
 
-say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+# As one would type it: words with anything special in them are quoted.
+say() {
+    local word line='$'
+    for word in "$@"; do
+        [[ $word =~ ^[[:alnum:]/:.=_-]+$ ]] || word=${word@Q}
+        line+=" $word"
+    done
+    printf '\n\033[1m%s\033[0m\n' "$line"
+}
 run() { say "$@"; "$@"; }
 
 git show-ref --quiet --verify refs/heads/feature/test || run git branch feature/test
@@ -14,7 +22,8 @@ run pulumi config set branch feature/test --stack feature-test
 run pulumi up --yes --skip-preview --stack feature-test
 
 url=$(pulumi stack output url --stack feature-test)
-run curl --silent --show-error --fail --max-time 10 "$url"
+# Python, because a bare machine has no curl.
+run .venv/bin/python -c 'import httpx, sys; print(httpx.get(sys.argv[1]).raise_for_status().text)' "$url"
 cat <<END
 
 feature/test is served at $url

@@ -23,11 +23,6 @@ def ensure() -> Path:
     return build(programs())
 
 
-def plugin(bin_folder: Path, name: str) -> Path:
-    """A Pulumi plugin that was built beside the programs: `plugin(ensure(), "docker-build")`."""
-    return bin_folder.parent / "plugins" / f"pulumi-resource-{name}"
-
-
 def build(wanted: Iterable[Program]) -> Path:
     """Build some of the programs; return their folder of links."""
     store = paths.cache() / "toolchain"

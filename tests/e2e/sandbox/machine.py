@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Machine:
             ),
             mounts=frozenset(" ".join(line.split()[:4]) for line in Path("/proc/mounts").read_text().splitlines()),
             cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()),
-            sysctls=frozenset(line for line in _lines("sysctl", "-a") if not VOLATILE.search(line.partition(" =")[0])),
+            sysctls=_sysctls(),
             processes=_processes(),
             memory=_lines("ipcs", "--shmems"),
             files=_files(),
@@ -67,6 +68,19 @@ def _said(*command: str) -> str:
 
 def _lines(*command: str) -> frozenset[str]:
     return frozenset(line.strip() for line in _said(*command).splitlines() if line.strip())
+
+
+def _sysctls() -> frozenset[str]:
+    """The kernel's settings as sysctl(8) prints them; a bare machine does not have it."""
+    found = set()
+    for path in Path("/proc/sys").rglob("*"):
+        name = ".".join(path.relative_to("/proc/sys").parts)
+        if VOLATILE.search(name) or not path.is_file():
+            continue
+        # Some can only be written, and devices go away.
+        with suppress(OSError):
+            found.add(f"{name} = {path.read_text(errors='replace').strip()}")
+    return frozenset(found)
 
 
 def _processes() -> frozenset[str]:
