@@ -31,18 +31,16 @@ class FoundPlugin:
         return f"{self.path} {state.st_size} {state.st_mtime_ns}"
 
     def copy_to(self, directory: Path) -> None:
-        """Make `directory` the plugin's; the folder may go away afterwards."""
+        """Fill the empty `directory` with the plugin; the folder may go away afterwards."""
         if self.path.is_dir():
-            shutil.copytree(self.path, directory)
+            shutil.copytree(self.path, directory, dirs_exist_ok=True)
         elif self.path.suffixes[-2:] == [".tar", ".gz"]:
-            directory.mkdir(parents=True)
             try:
                 with tarfile.open(self.path) as archive:
                     archive.extractall(directory, filter="data")
             except (tarfile.TarError, EOFError) as error:
                 raise SandboxError(f"{self.path} cannot be unpacked: {error}. Fetch it again.") from None
         else:
-            directory.mkdir(parents=True)
             shutil.copy2(self.path, directory)
         executable = directory / f"pulumi-resource-{self.name}"
         if not executable.is_file():
@@ -65,7 +63,8 @@ class PluginFolder:
         path = path.expanduser().absolute()
         if not path.is_dir():
             raise SandboxError(
-                f"There is no plugin folder {path}. Plugins are `official`, `offline` or a folder with plugin files."
+                f"There is no plugin folder {path}. Plugins are `official`, `offline`, `auto` or a folder with plugin "
+                "files."
             )
         found: dict[str, FoundPlugin] = {}
         other_versions: dict[str, str] = {}

@@ -12,25 +12,25 @@ Every plugin's origin is printed, because a result is only worth something toget
 
 import json
 import os
-import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
 from sandbox.errors import SandboxError
+from sandbox.files import exclusive, staged
+from sandbox.plugins import official
 from sandbox.plugins.folder import PluginFolder
 from sandbox.plugins.launcher import launcher_script
+from sandbox.progress import step
 
 NAMES = ("kubernetes", "postgresql", "aws", "docker", "docker-build")
 CHOICE_VARIABLE = "DEPLOYTAG_PLUGINS"
-
-# Long enough to fetch one plugin from a working network, short enough to wait for once where there is none.
-PROBE_SECONDS = 15
-FETCH_SECONDS = 600
+AUTOMATIC = "auto"
 
 Source = Literal["official", "offline", "folder", "built"]
 
@@ -55,20 +55,24 @@ def install(
 ) -> list[PluginStatus]:
     """Install the chosen plugins and print one line that says which.
 
-    `choice` is "official", "offline" or a folder; None asks DEPLOYTAG_PLUGINS, and without that takes the official
-    plugins where they can be fetched. `environment` holds variables that offline plugins find set unless the caller
-    of Pulumi sets them otherwise.
+    `choice` is "official", "offline", "auto" or a folder; None asks DEPLOYTAG_PLUGINS, and without that is as "auto",
+    which takes the official plugins where they can be fetched; said outright, "auto" does not rely on what was found
+    out before. `environment` holds variables that offline plugins find set unless the caller of Pulumi sets them
+    otherwise.
     """
-    home = _Home(pulumi_home, toolchain_bin, sdk_versions(), environment or {})
-    chosen = choice or os.environ.get(CHOICE_VARIABLE) or home.automatic_choice()
-    match chosen:
-        case "official":
-            statuses = [home.official(name) for name in NAMES]
-        case "offline":
-            statuses = [home.without_network(name) for name in NAMES]
-        case _:
-            folder = PluginFolder.open(Path(chosen), home.versions)
-            statuses = [home.from_folder(folder, name) for name in NAMES]
+    chosen = choice or os.environ.get(CHOICE_VARIABLE) or AUTOMATIC
+    with exclusive(pulumi_home / "plugins"):
+        home = _Home(pulumi_home, toolchain_bin, sdk_versions(), environment or {})
+        if chosen == AUTOMATIC:
+            chosen = home.automatic_choice(ask_again=choice == AUTOMATIC)
+        match chosen:
+            case "official":
+                statuses = [home.official(name) for name in NAMES]
+            case "offline":
+                statuses = [home.without_network(name) for name in NAMES]
+            case _:
+                folder = PluginFolder.open(Path(chosen), home.versions)
+                statuses = [home.from_folder(folder, name) for name in NAMES]
     print(summary(statuses))
     return statuses
 
@@ -120,13 +124,13 @@ class _Home:
     def official(self, name: str) -> PluginStatus:
         """Fetch a plugin with the engine's own command."""
         if not self._is_current(name, "official", ""):
-            self._clear(name)
-            problem = self._fetch(name, FETCH_SECONDS)
-            if problem:
-                raise SandboxError(
-                    f"The official plugin {name} {self.versions[name]} cannot be fetched: {problem}. "
-                    "Choose `--plugins offline`, or a folder that holds the plugins."
-                )
+            with step(f"Fetching the official plugin {name} {self.versions[name]}", usual="half a minute"):
+                problem = self._fetch(name, official.FETCH_SECONDS)
+                if problem:
+                    raise SandboxError(
+                        f"The official plugin {name} {self.versions[name]} cannot be fetched: {problem}. "
+                        "Choose `--plugins offline`, or a folder that holds the plugins."
+                    )
         return self._installed(name, "official", "")
 
     def without_network(self, name: str, remark: str = "") -> PluginStatus:
@@ -140,15 +144,17 @@ class _Home:
             return self.without_network(name, folder.why_not(name))
         fingerprint = found.fingerprint()
         if not self._is_current(name, "folder", fingerprint):
-            found.copy_to(self._clear(name))
+            with self._new(name) as directory:
+                found.copy_to(directory)
         return self._installed(name, "folder", fingerprint)
 
     def _offline(self, name: str, remark: str) -> PluginStatus:
         launcher = launcher_script(name, self.environment)
         if not self._is_current(name, "offline", launcher):
-            self._clear(name).mkdir(parents=True)
-            self._executable(name).write_text(launcher)
-            self._executable(name).chmod(0o755)
+            with self._new(name) as directory:
+                executable = directory / self._executable(name).name
+                executable.write_text(launcher)
+                executable.chmod(0o755)
         return self._installed(name, "offline", launcher, remark)
 
     def _built(self, name: str, remark: str) -> PluginStatus:
@@ -160,50 +166,37 @@ class _Home:
             )
         # A link: the binary is large, and the toolchain's directory is its place.
         if not self._is_current(name, "built", str(binary)):
-            self._clear(name).mkdir(parents=True)
-            self._executable(name).symlink_to(binary.absolute())
+            with self._new(name) as directory:
+                (directory / binary.name).symlink_to(binary.absolute())
         return self._installed(name, "built", str(binary), remark)
 
     # --- choosing by itself ---
 
-    def automatic_choice(self) -> Literal["official", "offline"]:
-        """Official plugins where they can be fetched. Found out once and remembered, since finding out takes time."""
-        asked_for = {"kubernetes": self.versions["kubernetes"]}
-        remembered = self.record.get("automatic", {})
-        answer = remembered.get("answer")
-        if answer in ("official", "offline") and remembered.get("kubernetes") == asked_for["kubernetes"]:
-            return "official" if answer == "official" else "offline"
+    def automatic_choice(self, *, ask_again: bool) -> Literal["official", "offline"]:
+        """Official plugins where they can be fetched. Remembered, since finding out takes time."""
+        wanted = self.versions["kubernetes"]
         if self._is_current("kubernetes", "official", ""):
             return "official"
-        self._clear("kubernetes")
-        problem = self._fetch("kubernetes", PROBE_SECONDS)
-        if problem:
-            print(f"plugins: the official ones cannot be fetched here ({problem}), so the offline ones are used")
-        self._remember("automatic", asked_for | {"answer": "offline" if problem else "official"})
-        return "offline" if problem else "official"
+        remembered = official.Answer.from_record(self.record.get("automatic", {}))
+        if remembered and not ask_again and remembered.stands(wanted, datetime.now(UTC)):
+            return remembered.choice
+        with step("Trying to fetch the official plugins", usual=f"at most {official.PROBE_SECONDS} s") as trying:
+            answer = official.Answer.now(wanted, self._fetch("kubernetes", official.PROBE_SECONDS))
+            trying.outcome = "cannot be had here" if answer.problem else "works"
+        self._remember("automatic", answer.to_record())
+        if answer.problem:
+            print(
+                f"plugins: the official ones cannot be fetched here ({answer.problem}), so the offline ones are used; "
+                "tried again in a day, or now by `--plugins auto`"
+            )
+        else:
+            self._installed("kubernetes", "official", "")
+        return answer.choice
 
     def _fetch(self, name: str, seconds: int) -> str | None:
         """Fetch an official plugin; returns what went wrong."""
-        command = [str(self.toolchain_bin / "pulumi"), "plugin", "install", "resource", name, self.versions[name]]
-        environment = os.environ | {"PULUMI_HOME": str(self.root), "PULUMI_SKIP_UPDATE_CHECK": "true"}
-        try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                timeout=seconds,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"`pulumi plugin install` gave no answer within {seconds} s"
-        except OSError as error:
-            return f"{command[0]} cannot be run: {error.strerror}"
-        if done.returncode == 0 and self._executable(name).exists():
-            return None
-        complaint = [line for line in done.stderr.splitlines() if line.strip()] or ["it gave no reason"]
-        return f"`pulumi plugin install` failed: {complaint[-1].strip()}"
+        pulumi = self.toolchain_bin / "pulumi"
+        return official.fetch(pulumi, name, self.versions[name], self._directory(name), seconds)
 
     # --- the record ---
 
@@ -211,14 +204,16 @@ class _Home:
         wanted = {"version": self.versions[name], "source": source, "fingerprint": fingerprint}
         return self.record.get(name) == wanted and self._executable(name).exists()
 
-    def _clear(self, name: str) -> Path:
-        """Take away what is installed under this name and version, with the engine's leftovers of a broken install."""
+    @contextmanager
+    def _new(self, name: str) -> Iterator[Path]:
+        """A folder to fill; whole, it takes the place of what is installed under this name and version."""
         directory = self._directory(name)
         self._remember(name, None)
-        shutil.rmtree(directory, ignore_errors=True)
+        # The engine's leftovers of a broken install make it believe that one is going on.
         for suffix in (".partial", ".lock"):
             directory.with_name(directory.name + suffix).unlink(missing_ok=True)
-        return directory
+        with staged(directory) as folder:
+            yield folder
 
     def _installed(self, name: str, source: Source, fingerprint: str, remark: str = "") -> PluginStatus:
         if not self._is_current(name, source, fingerprint):
