@@ -51,7 +51,7 @@ def parse_host_port(text: str, default_port: int | None = None) -> HostPort:
         AddressError: it is none, or names no port and there is no default.
     """
     if "/" in text or "@" in text:
-        raise AddressError(f"{text!r} is no host:port: write it without https:// and without a path")
+        raise AddressError(f"{text!r} is no host:port: write HOST:PORT, without https://")
     host, port = _split(text)
     if not _is_host(host):
         raise AddressError(f"{text!r} names no host")

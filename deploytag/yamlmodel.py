@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -24,10 +24,12 @@ def read_model(path: Path, model: type[M]) -> M | Complaints:
         content = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
         return Complaints([f"{path.name}: missing; `deploytag schema` shows what it may hold"])
+    except OSError as error:
+        return Complaints([f"{path.name}: cannot be read: {error.strerror}"])
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         return Complaints([f"{path.name}{line}: not YAML: {error.problem}"])
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError) as error:
         return Complaints([f"{path.name}: not YAML: {error}"])
     try:
         return model.model_validate({} if content is None else content)
@@ -54,20 +56,20 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
     """The fields of the model found by following `location` through nested models, tables and lists."""
     here: Any = model
     for part in location:
-        here = _model_in(here.model_fields[part].annotation) if _has_field(here, part) else here
+        here = _inside(here, part)
     return sorted(here.model_fields)
 
 
-def _has_field(model: type[BaseModel], part: int | str) -> bool:
-    return isinstance(part, str) and part in model.model_fields
-
-
-def _model_in(annotation: Any) -> Any:
-    """The model inside `X`, `X | None`, `Annotated[X, …]`, `dict[str, X]` or `tuple[X, …]`."""
+def _inside(annotation: Any, part: int | str) -> Any:
+    """What `part` leads to: a field's annotation, or that of every value of a table or list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) is Annotated or isinstance(annotation, UnionType) or get_origin(annotation):
-        for inner in get_args(annotation):
-            if found := _model_in(inner):
-                return found
-    return None
+        return _bare(annotation.model_fields[str(part)].annotation)
+    values = [value for value in get_args(annotation) if value is not Ellipsis]
+    return _bare(values[-1])  # dict[key, value], tuple[value, ...], list[value]
+
+
+def _bare(annotation: Any) -> Any:
+    """The `X` of `X | None` and `Annotated[X, …]`."""
+    while isinstance(annotation, UnionType) or get_origin(annotation) in (Annotated, Union):
+        annotation = get_args(annotation)[0]
+    return annotation

@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kubernetes.client import ApiClient
+
+from deploytag.administrator import Administrator
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, owns
@@ -18,6 +22,7 @@ from deploytag.preflight.endpoints import (
     kubeconfig_path,
     registry_endpoint,
 )
+from deploytag.preflight.patience import ask
 from deploytag.preflight.reach import unreachable
 from deploytag.settings import Cluster
 
@@ -38,39 +43,68 @@ class Target:
 
 
 async def check(target: Target, environ: Mapping[str, str]) -> None:
-    """Look at everything a deployment of `target` needs. Reads only; at most a few seconds.
+    """Look at everything a deployment of `target` needs. Reads only.
+
+    Each step has its limit, and those that wait for a service wait at the same time: whichever service is silent, a run
+    says so within five seconds of asking.
 
     Raises:
         DeployTagError: what is wrong, on what, and what to do; nothing was touched.
     """
+    administrator = Administrator.from_environ(environ) if target.needs_database else None
     kubeconfig = kubeconfig_path(environ)
-    api, current = cluster.connect(kubeconfig)
+    api, current = await _connect(kubeconfig)
     if complaint := cluster.unexpected(target.cluster, current):
         raise OwnershipError(complaint)
-    endpoints = [cluster.endpoint(current, kubeconfig), *_endpoints(target, environ)]
+    endpoints = [cluster.endpoint(current, kubeconfig), *_endpoints(target, administrator, environ)]
     if complaints := await unreachable(endpoints):
         raise UnreachableError("\n  ".join(["nothing was touched:", *complaints]))
-    # Three waits on three other programs: at the same time.
-    rendered = asyncio.to_thread(
-        chart.render, target.chart, target.identity.release, target.identity.namespace, target.values
+    # Waits for three other programs: at the same time, and the first that complains ends the run.
+    _, facts, (owner, role_exists) = await asyncio.gather(
+        _render(target), cluster.look(api, target.identity), _owner_and_role(administrator, target.identity)
     )
-    seen = asyncio.to_thread(cluster.look, api, target.identity)
-    if target.needs_database:
-        databases = asyncio.to_thread(database.owner_and_role, target.identity)
-        _, facts, (owner, role_exists) = await asyncio.gather(rendered, seen, databases)
-    else:
-        (_, facts), owner, role_exists = await asyncio.gather(rendered, seen), None, False
-    if complaint := foreign(
-        target.identity, facts, DatabaseFacts(owner, role_exists, facts.ledger), target.needs_database
-    ):
+    databases = DatabaseFacts(owner, role_exists, facts.ledger)
+    if complaint := foreign(target.identity, facts, databases, target.needs_database):
         raise OwnershipError(complaint)
 
 
-def _endpoints(target: Target, environ: Mapping[str, str]) -> list[Endpoint]:
+async def _connect(kubeconfig: str) -> tuple[ApiClient, cluster.Current]:
+    # The kubeconfig may name a command that fetches the credentials from somewhere.
+    try:
+        return await ask(cluster.TIMEOUT, partial(cluster.connect, kubeconfig))
+    except TimeoutError:
+        raise UnreachableError(
+            f"the command that the kubeconfig {kubeconfig} names for its credentials has not ended within "
+            f"{cluster.TIMEOUT} s; nothing was touched."
+        ) from None
+
+
+async def _render(target: Target) -> None:
+    identity = target.identity
+    # Helm has a time limit of its own.
+    await ask(
+        2 * chart.TIMEOUT,
+        partial(chart.check, target.chart, identity.release, identity.namespace, target.values),
+    )
+
+
+async def _owner_and_role(administrator: Administrator | None, identity: Identity) -> tuple[str | None, bool]:
+    if administrator is None:
+        return None, False
+    try:
+        return await ask(database.TIMEOUT, partial(database.owner_and_role, administrator, identity))
+    except TimeoutError:
+        raise UnreachableError(
+            f"PostgreSQL at {administrator.host}:{administrator.port} takes connections, but has said nothing for "
+            f"{database.TIMEOUT} s; nothing was touched. The address comes from PGHOST and PGPORT."
+        ) from None
+
+
+def _endpoints(target: Target, administrator: Administrator | None, environ: Mapping[str, str]) -> list[Endpoint]:
     wanted = [
-        registry_endpoint(target.registry),
+        registry_endpoint(target.registry, environ),
         builder_endpoint(target.builder, environ),
-        database_endpoint(environ) if target.needs_database else None,
+        database_endpoint(administrator) if administrator else None,
         aws_endpoint(environ) if target.needs_secrets else None,
     ]
     return [endpoint for endpoint in wanted if endpoint is not None]

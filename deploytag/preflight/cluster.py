@@ -1,6 +1,8 @@
 """The cluster of the kubeconfig: is it the one the policy names, and whose are the namespace and the ledger's entry?"""
 
+import asyncio
 import hashlib
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,18 +11,22 @@ from typing import TypeVar
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
-from yaml import YAMLError
 
+from deploytag.address import HostPort
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
-from deploytag.preflight.endpoints import Endpoint, host_and_port
+from deploytag.preflight.endpoints import Endpoint
+from deploytag.preflight.patience import ask
 from deploytag.settings import POLICY_FILE, Cluster
 
 Found = TypeVar("Found")
 
 TIMEOUT = 5
-"""Seconds one request may take."""
+"""Seconds the cluster may take to answer."""
+
+ONE_REQUEST = TIMEOUT + 1
+"""Seconds until a request that nobody waits for any longer ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ class Current:
     """The kubeconfig's current cluster."""
 
     server: str
-    ca_sha256: str | None
+    ca_file: str | None
+    """None: the kubeconfig names no CA, or asks that it is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class NamespaceFacts:
 
 
 def connect(kubeconfig: str) -> tuple[client.ApiClient, Current]:
-    """A client for the kubeconfig's current context, and which cluster that is. Sends nothing.
+    """A client for the kubeconfig's current context, and which cluster that is. Asks it nothing.
 
     Raises:
         UnreachableError: there is no usable kubeconfig.
@@ -53,48 +60,85 @@ def connect(kubeconfig: str) -> tuple[client.ApiClient, Current]:
         config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, client_configuration=settings
         )
-    except (config.ConfigException, OSError, ValueError, YAMLError) as error:
+        HostPort.of_url(settings.host)  # or `endpoint` would be the first to see what is no URL
+    # A file that people write, which the client walks without checking what is where.
+    except Exception as error:
         raise UnreachableError(
             f"no usable kubeconfig ({kubeconfig}): {error}. Set KUBECONFIG to the file of the cluster "
             f"that {POLICY_FILE} names."
         ) from None
     settings.retries = False
-    return client.ApiClient(settings), Current(settings.host.rstrip("/"), _fingerprint(settings.ssl_ca_cert))
+    current = Current(settings.host.rstrip("/"), settings.ssl_ca_cert if settings.verify_ssl else None)
+    return client.ApiClient(settings), current
 
 
 def unexpected(expected: Cluster, current: Current) -> str | None:
-    """Why this is not the cluster that the policy names; None when it is."""
+    """Why this is not the cluster that the policy names; None when it is.
+
+    Raises:
+        UnreachableError: the policy names a CA, and the kubeconfig's is no certificate.
+    """
     if expected.server is not None and current.server != expected.server.rstrip("/"):
         return (
             f"the kubeconfig's cluster is {current.server}, and {POLICY_FILE} expects {expected.server}: nothing was "
             "touched. Set KUBECONFIG or its current context to the expected cluster."
         )
-    if expected.ca_sha256 is not None and current.ca_sha256 != expected.ca_sha256:
+    if expected.ca_sha256 is None:
+        return None
+    found = fingerprints(Path(current.ca_file)) if current.ca_file else frozenset()
+    # Each CA of the file is trusted, so all of them must be the expected one.
+    if found != {expected.ca_sha256}:
         return (
-            f"the cluster at {current.server} has a CA of SHA-256 {current.ca_sha256 or '(none in the kubeconfig)'}, "
-            f"and {POLICY_FILE} expects {expected.ca_sha256}: nothing was touched."
+            f"the cluster at {current.server} has a CA of SHA-256 "
+            f"{', '.join(sorted(found)) or '(none in the kubeconfig)'}, and {POLICY_FILE} expects "
+            f"{expected.ca_sha256}: nothing was touched. Set KUBECONFIG or its current context to the expected cluster."
         )
     return None
 
 
+def fingerprints(ca_file: Path) -> frozenset[str]:
+    """SHA-256 of each certificate in a PEM file, which may hold text between them, as OpenSSL writes it.
+
+    Raises:
+        UnreachableError: there is none, or one cannot be read.
+    """
+    try:
+        blocks = re.findall(rf"{ssl.PEM_HEADER}.+?{ssl.PEM_FOOTER}", ca_file.read_text("latin-1"), re.DOTALL)
+        found = frozenset(hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest() for block in blocks)
+    except (OSError, ValueError) as error:
+        raise UnreachableError(f"the CA of the kubeconfig ({ca_file}) cannot be read: {error}.") from None
+    if not found:
+        raise UnreachableError(f"the CA of the kubeconfig ({ca_file}) holds no PEM certificate.")
+    return found
+
+
 def endpoint(current: Current, kubeconfig: str) -> Endpoint:
     """The API server, to be asked whether it answers."""
-    return Endpoint("the Kubernetes API server", host_and_port(current.server), f"the kubeconfig {kubeconfig}")
+    return Endpoint("the Kubernetes API server", HostPort.of_url(current.server), f"the kubeconfig {kubeconfig}")
 
 
-def look(api: client.ApiClient, identity: Identity) -> NamespaceFacts:
+async def look(api: client.ApiClient, identity: Identity) -> NamespaceFacts:
     """What the cluster holds of the identity's names.
 
     Raises:
-        UnreachableError: the API server refuses to say.
+        UnreachableError: the API server refuses to say, or says nothing.
     """
     core = client.CoreV1Api(api)
     try:
-        namespace = _or_none(lambda: core.read_namespace(identity.namespace, _request_timeout=TIMEOUT))
-        system = _or_none(lambda: core.read_namespace(SYSTEM_NAMESPACE, _request_timeout=TIMEOUT))
-        entry = _or_none(
-            lambda: core.read_namespaced_config_map(identity.namespace, SYSTEM_NAMESPACE, _request_timeout=TIMEOUT)
+        namespace, system, entry = await asyncio.gather(
+            _or_none(lambda: core.read_namespace(identity.namespace, _request_timeout=ONE_REQUEST)),
+            _or_none(lambda: core.read_namespace(SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST)),
+            _or_none(
+                lambda: core.read_namespaced_config_map(
+                    identity.namespace, SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST
+                )
+            ),
         )
+    except TimeoutError:
+        raise UnreachableError(
+            f"the Kubernetes API server at {api.configuration.host} takes connections, but has said nothing for "
+            f"{TIMEOUT} s; nothing was touched. The address comes from the kubeconfig."
+        ) from None
     except ApiException as error:
         raise UnreachableError(
             f"the cluster refuses to show the namespace {identity.namespace}: {error.status} {error.reason}. The "
@@ -109,16 +153,10 @@ def look(api: client.ApiClient, identity: Identity) -> NamespaceFacts:
     )
 
 
-def _or_none(read: Callable[[], Found]) -> Found | None:
+async def _or_none(read: Callable[[], Found]) -> Found | None:
     try:
-        return read()
+        return await ask(TIMEOUT, read)
     except ApiException as error:
         if error.status == 404:
             return None
         raise
-
-
-def _fingerprint(ca_file: str | None) -> str | None:
-    if ca_file is None:
-        return None
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(Path(ca_file).read_text())).hexdigest()

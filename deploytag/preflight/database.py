@@ -2,29 +2,41 @@
 
 import psycopg
 
+from deploytag.administrator import Administrator
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
 
 TIMEOUT = 5
-"""Seconds a connection may take."""
+"""Seconds a connection and its questions may take."""
 
 
-def owner_and_role(identity: Identity) -> tuple[str | None, bool]:
+def owner_and_role(administrator: Administrator, identity: Identity) -> tuple[str | None, bool]:
     """The owner of the identity's database (None: there is none), and whether its role exists.
 
-    Connects as libpq's own variables (PGHOST, PGUSER, PGPASSWORD, …) say.
+    libpq itself reads the password (PGPASSWORD, ~/.pgpass) and what else decides how to connect (PGSSLMODE, …).
 
     Raises:
         UnreachableError: the server refuses.
     """
     try:
-        with psycopg.connect(connect_timeout=TIMEOUT, application_name="deploytag preflight") as connection:
+        with psycopg.connect(
+            host=administrator.host,
+            port=administrator.port,
+            user=administrator.user,
+            dbname=administrator.database,
+            connect_timeout=TIMEOUT + 1,  # who asks has given up by then, and says it better
+            application_name="deploytag preflight",
+        ) as connection:
+            # Not as a connection option: it would put aside the user's own PGOPTIONS, and PgBouncer refuses it.
+            connection.execute(f"SET statement_timeout = '{TIMEOUT}s'")
             owner = connection.execute(
                 "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s", [identity.database]
             ).fetchone()
             role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [identity.role]).fetchone()
     except psycopg.Error as error:
         raise UnreachableError(
-            f"PostgreSQL refuses the administrator: {str(error).strip()}. PGHOST, PGPORT, PGUSER and PGPASSWORD decide."
+            f"PostgreSQL refuses the administrator {administrator.user} (database {administrator.database} at "
+            f"{administrator.host}:{administrator.port}): {str(error).strip()}. PGHOST, PGPORT, PGUSER, PGPASSWORD and "
+            "PGDATABASE decide."
         ) from None
     return (owner[0] if owner else None), role is not None

@@ -4,10 +4,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
-from deploytag.errors import UnreachableError
+from deploytag.address import AddressError, HostPort, parse_host_port
+from deploytag.administrator import Administrator
+from deploytag.errors import SettingsError, UnreachableError
+from deploytag.preflight.proxies import proxy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,33 +19,56 @@ class Endpoint:
     """One service: who it is, where it is, and what decides that."""
 
     service: str
-    address: str
-    """`host:port`, or `unix:/path`."""
+    address: HostPort | PurePosixPath
+    """A path is that of a unix socket."""
     configured_by: str
 
 
 def aws_endpoint(environ: Mapping[str, str]) -> Endpoint | None:
-    """Secrets Manager's endpoint; None where only the SDK's own chain (profile, metadata) knows the region."""
+    """Secrets Manager's endpoint; None where only the SDK's own chain (profile, metadata) knows the region.
+
+    Raises:
+        SettingsError: the environment names an address that is none.
+    """
     for variable in ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"):
         if url := environ.get(variable):
-            return Endpoint("AWS Secrets Manager", host_and_port(url), f"{variable}={url}")
+            try:
+                endpoint = Endpoint("AWS Secrets Manager", HostPort.of_url(url), f"{variable}={url}")
+            except AddressError as error:
+                raise SettingsError(f"{variable} cannot be used ({url}): {error}. Correct it or unset it.") from None
+            return _through_proxy(endpoint, urlsplit(url).scheme, environ)
     for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if region := environ.get(variable):
-            return Endpoint("AWS Secrets Manager", f"secretsmanager.{region}.amazonaws.com:443", f"{variable}={region}")
+            domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+            address = HostPort(f"secretsmanager.{region}.{domain}", 443)
+            return _through_proxy(Endpoint("AWS Secrets Manager", address, f"{variable}={region}"), "https", environ)
     return None
 
 
-def registry_endpoint(registry: str) -> Endpoint:
-    """The registry; without a port it is HTTPS's."""
-    host = registry.split("/", 1)[0]
-    address = host if ":" in host else f"{host}:443"
-    return Endpoint("the image registry", address, f"the stack's config `registry` ({registry})")
+def registry_endpoint(registry: str, environ: Mapping[str, str]) -> Endpoint:
+    """The registry; without a port it is HTTPS's.
+
+    Raises:
+        SettingsError: the configuration names an address that is none.
+    """
+    try:
+        address = parse_host_port(registry if "://" in registry else registry.split("/", 1)[0], 443)
+    except AddressError as error:
+        raise SettingsError(
+            f"the stack's config `registry` cannot be used ({registry}): {error}. "
+            "Correct it: `pulumi config set registry HOST[:PORT]`."
+        ) from None
+    return _through_proxy(
+        Endpoint("the image registry", address, f"the stack's config `registry` ({registry})"), "https", environ
+    )
 
 
-def database_endpoint(environ: Mapping[str, str]) -> Endpoint:
-    """The database server, as libpq's variables name it."""
-    host, port = environ.get("PGHOST", "localhost"), environ.get("PGPORT", "5432")
-    return Endpoint("PostgreSQL", f"{host}:{port}", "PGHOST and PGPORT")
+def database_endpoint(administrator: Administrator) -> Endpoint:
+    """The database server."""
+    host, port = administrator.host, administrator.port
+    # As libpq takes it: an absolute path is the directory of the server's socket.
+    address = PurePosixPath(host) / f".s.PGSQL.{port}" if host.startswith("/") else HostPort(host, port)
+    return Endpoint("PostgreSQL", address, "PGHOST and PGPORT")
 
 
 def builder_endpoint(builder: str | None, environ: Mapping[str, str]) -> Endpoint | None:
@@ -53,31 +80,50 @@ def builder_endpoint(builder: str | None, environ: Mapping[str, str]) -> Endpoin
     if builder is None:
         return None
     home = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
-    config = Path(environ.get("BUILDX_CONFIG") or home / "buildx")
-    configured_by = f"the builder `{builder}` (stack config `builder`) in {config / 'instances' / builder}"
+    instance = Path(environ.get("BUILDX_CONFIG") or home / "buildx") / "instances" / builder
+    configured_by = f"the builder `{builder}` (stack config `builder`) in {instance}"
     try:
-        instance = json.loads((config / "instances" / builder).read_text())
-        driver, address = instance["Driver"], instance["Nodes"][0]["Endpoint"]
+        driver, endpoint = _driver_and_endpoint(json.loads(instance.read_text()))
+        address = _builder_address(endpoint) if driver == "remote" else None
     except FileNotFoundError:
         raise UnreachableError(
-            f"there is no builder {builder} (looked for {config / 'instances' / builder}): make one with "
+            f"there is no builder {builder} (looked for {instance}): make one with "
             f"`docker buildx create --name {builder} --driver remote ADDRESS`, or set the stack's config `builder`."
         ) from None
-    except (ValueError, LookupError):
+    except AddressError as error:
+        raise UnreachableError(f"{configured_by} has no usable address: {error}; make it anew.") from None
+    except (OSError, ValueError):
         raise UnreachableError(f"{configured_by} cannot be read as a buildx builder; make it anew.") from None
-    if driver != "remote":
-        return None
-    parts = urlsplit(address)
-    where = f"unix:{parts.path}" if parts.scheme == "unix" else parts.netloc
-    return Endpoint("BuildKit", where, configured_by)
-
-
-def host_and_port(url: str) -> str:
-    """`host:port` of a URL, with its scheme's own port where it names none."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    return Endpoint("BuildKit", address, configured_by) if address else None
 
 
 def kubeconfig_path(environ: Mapping[str, str]) -> str:
     """The kubeconfig files, as kubectl reads KUBECONFIG."""
     return environ.get("KUBECONFIG") or os.path.join("~", ".kube", "config")  # noqa: PTH118 - a list of paths, as text
+
+
+def _driver_and_endpoint(instance: Any) -> tuple[str, str]:
+    """What buildx wrote of a builder's first node; ValueError when it is not of that form."""
+    match instance:
+        case {"Driver": str(driver), "Nodes": [{"Endpoint": str(endpoint)}, *_]}:
+            return driver, endpoint
+    raise ValueError("no buildx builder")
+
+
+def _builder_address(url: str) -> HostPort | PurePosixPath | None:
+    """Where a remote BuildKit listens; None where buildx goes by a command (`docker-container://`, `ssh://`, …)."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "unix":
+        return PurePosixPath(rest)
+    return parse_host_port(rest) if scheme == "tcp" else None
+
+
+def _through_proxy(endpoint: Endpoint, scheme: str, environ: Mapping[str, str]) -> Endpoint:
+    """The proxy in the service's place where the environment sends it through one: nothing else can be reached."""
+    if not isinstance(endpoint.address, HostPort) or not (proxy := proxy_of(endpoint.address, scheme, environ)):
+        return endpoint
+    return Endpoint(
+        f"the proxy to {endpoint.service} ({endpoint.address})",
+        proxy.address,
+        f"{proxy.variable}; NO_PROXY={endpoint.address.host} goes without it",
+    )

@@ -1,12 +1,17 @@
 """Asks whether endpoints answer: one TCP or unix connection each, all at once."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
+from functools import partial
+from pathlib import PurePosixPath
 
+from deploytag.address import HostPort
 from deploytag.preflight.endpoints import Endpoint
+from deploytag.preflight.patience import ask
 
-TIMEOUT = 5.0
-"""Seconds one connection may take; a silent firewall must not cost minutes."""
+TIMEOUT = 3.0
+"""Seconds one connection may take, its name server included."""
 
 
 async def unreachable(endpoints: Sequence[Endpoint]) -> list[str]:
@@ -17,19 +22,25 @@ async def unreachable(endpoints: Sequence[Endpoint]) -> list[str]:
 
 async def _complaint(endpoint: Endpoint) -> str | None:
     try:
-        async with asyncio.timeout(TIMEOUT):
-            if endpoint.address.startswith("unix:"):
-                _, writer = await asyncio.open_unix_connection(endpoint.address.removeprefix("unix:"))
-            else:
-                host, _, port = endpoint.address.rpartition(":")
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-            writer.close()
-            return None
+        await ask(TIMEOUT, partial(_connect, endpoint.address))
     except TimeoutError:
         why = f"no answer within {TIMEOUT:.0f} s"
     except OSError as error:
         why = error.strerror or str(error)
+    except UnicodeError:
+        why = "no host can have this name"
+    else:
+        return None
     return (
         f"{endpoint.service} does not answer at {endpoint.address} ({why}). "
         f"The address comes from {endpoint.configured_by}."
     )
+
+
+def _connect(address: HostPort | PurePosixPath) -> None:
+    if isinstance(address, HostPort):
+        socket.create_connection((address.host, address.port), timeout=TIMEOUT).close()
+        return
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(TIMEOUT)
+        connection.connect(str(address))

@@ -78,6 +78,21 @@ def test_impossible_classes_are_refused(tmp_path: Path, change: dict[str, object
     assert sentence in said
 
 
+@pytest.mark.parametrize("name", ["protected", "limits", "feature"])
+def test_a_class_may_be_named_like_a_key(tmp_path: Path, name: str) -> None:
+    """The name of a class is no field, whatever it is called."""
+    classes = {name: {**CLASS, "limits": {"ram": "1Gi"}, "secrets": "x"}}
+    said = complaints(tmp_path, policy={**POLICY, "classes": classes})
+    assert f"classes.{name}.secrets: unknown key; allowed here: database, database_key, limits" in said
+    assert f"classes.{name}.limits.ram: unknown key; allowed here: cpu, database_connections" in said
+
+
+def test_a_directory_in_a_files_place_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS_FILE).mkdir()
+    with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}: cannot be read: Is a directory"):
+        Settings.load(tmp_path)
+
+
 def test_the_absence_of_a_secret_must_be_a_choice(tmp_path: Path) -> None:
     without = {key: value for key, value in CLASS.items() if key != "secret"}
     said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": without}})
