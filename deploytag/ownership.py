@@ -17,8 +17,17 @@ STACK = "deploytag.dev/stack"
 
 
 def labels(identity: Identity) -> dict[str, str]:
-    """Labels of everything made for an environment. The ref is no valid label value; it is an annotation."""
-    return {"app.kubernetes.io/managed-by": "deploytag", PROJECT: identity.project, STACK: identity.stack[:63]}
+    """Labels of everything made for an environment: to select by. What proves whose it is are the annotations."""
+    return {
+        "app.kubernetes.io/managed-by": "deploytag",
+        PROJECT: _label(identity.project),
+        STACK: _label(identity.stack),
+    }
+
+
+def _label(text: str) -> str:
+    """As much of `text` as a label's value may hold: 63 characters, the first and the last a letter or digit."""
+    return text[:63].strip("-_.")
 
 
 def annotations(identity: Identity) -> dict[str, str]:

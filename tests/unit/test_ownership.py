@@ -1,15 +1,26 @@
 """Whose is it? Only what is provably ours may be touched."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploytag.identity import identify
-from deploytag.ownership import DatabaseFacts, annotations, foreign_database, ledger_entry, owns
+from deploytag.ownership import DatabaseFacts, annotations, foreign_database, labels, ledger_entry, owns
 from deploytag.preflight.check import foreign
 from deploytag.preflight.cluster import NamespaceFacts
 
 OURS = identify("shop", "feature/test")
 OTHER = identify("shop", "bug/other")
 NOTHING = DatabaseFacts(owner=None, role_exists=False, ledger=None)
+
+
+@given(project=st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True))
+def test_labels_are_valid_whatever_the_project_is_called(project: str) -> None:
+    for value in labels(identify(project, "feature/test")).values():
+        assert re.fullmatch(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", value)
+        assert len(value) <= 63
 
 
 def test_a_namespace_is_ours_by_project_and_ref() -> None:
