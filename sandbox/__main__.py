@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -102,8 +103,21 @@ def logs(
     os.execvp(command[0], command)  # noqa: S606
 
 
+def interruptible() -> None:
+    """An end that is asked for from outside is as orderly as Ctrl-C: what was begun is stopped, and nothing is left."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Under nohup the terminal's end is to be ignored.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
 def main() -> None:
     """Run; what a user can cause is a sentence and exit code 1."""
+    interruptible()
     try:
         app(standalone_mode=True)
     except SandboxError as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from sandbox.errors import SandboxError
 
 LAST_LINES = 15
 STOP_SECONDS = 10
+# KILL: unshare(1) lets TERM pass by, and ends what it contains when it is killed.
+_TIE = ("setpriv", "--pdeathsig", "KILL")
 
 
 def run(
@@ -23,24 +26,28 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
     advice: str = "",
+    tied: bool = True,
 ) -> None:
-    """Run `command`; raise SandboxError ("<doing> failed ...") when it does not succeed within `timeout` seconds."""
+    """Run `command`; raise SandboxError ("<doing> failed ...") when it does not succeed within `timeout` seconds.
+
+    `tied`: when this process is killed, so is the program. Not for one that must not end halfway.
+    """
+    program = str(command[0])
+    if not shutil.which(program, path=(env or os.environ).get("PATH")):
+        raise SandboxError(f"{doing} failed: there is no program {program} on PATH. {advice}".strip())
     log_file = paths.cache() / "logs" / f"{log}.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("wb") as output:
-        try:
-            # A process group of its own, so that nothing it started outlives an interrupt or a timeout.
-            process = subprocess.Popen(
-                [str(word) for word in command],
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
-        except FileNotFoundError as error:
-            raise SandboxError(f"{doing} failed: there is no program {command[0]} on PATH. {advice}".strip()) from error
+        # A process group of its own, so that nothing it started outlives an interrupt or a timeout.
+        process = subprocess.Popen(
+            [*(_TIE if tied else ()), *map(str, command)],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired as error:
@@ -50,7 +57,7 @@ def run(
             _stop(process)
             raise
     if code != 0:
-        raise _failure(doing, f"{Path(command[0]).name} ended with code {code}", log_file, advice)
+        raise _failure(doing, f"{Path(program).name} ended with code {code}", log_file, advice)
 
 
 def last_lines(text: str, count: int = LAST_LINES) -> str:

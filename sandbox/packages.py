@@ -86,7 +86,7 @@ def _install(absent: list[str]) -> None:
             _apt("install", "--no-install-recommends", *absent)
         except SandboxError:
             # Most often the package lists are older than what the mirror has, or an earlier run was interrupted.
-            run(["dpkg", "--configure", "-a"], doing="Finishing an interrupted installation", log="dpkg")
+            run(["dpkg", "--configure", "-a"], doing="Finishing an interrupted installation", log="dpkg", tied=False)
         else:
             return
     _apt("update")
@@ -100,6 +100,8 @@ def _apt(command: str, *words: str) -> None:
         log=f"apt-{command}",
         env=os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
         advice="Check the machine's package sources in /etc/apt, then run this again.",
+        # Half an installation stands in the way of the next one.
+        tied=False,
     )
 
 

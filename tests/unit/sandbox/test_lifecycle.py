@@ -71,6 +71,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     }
     for name, act in replaced.items():
         monkeypatch.setattr(f"sandbox.lifecycle.{name}", act or (lambda *_, **__: None))
+    # Temporary folders of tests are long.
+    monkeypatch.setattr(Layout, "check", lambda _: None)
     monkeypatch.setattr(aws, "seed", made.does("seed"))
     return made
 
