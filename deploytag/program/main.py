@@ -1,6 +1,7 @@
 """The program behind `__main__.py`: settings and facts in, an `Environment` out."""
 
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +37,9 @@ async def main(environment: type[Environment] = Environment) -> pulumi.Inputs:
 
     Everything that can be known to be wrong is found before the first resource is declared.
     """
+    # The engine interrupts its program when a resource failed, and the failure is all a person needs to see: Python
+    # would add a traceback of wherever it was waiting.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         return (await declare(Path.cwd(), environment)).outputs
     except DeployTagError as error:

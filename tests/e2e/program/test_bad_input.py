@@ -184,7 +184,7 @@ def test_no_repository_is_a_sentence(repository: Checkout) -> None:
 def test_a_failing_build_shows_its_last_lines_and_makes_nothing(repository: Checkout) -> None:
     identity = repository.stack("feature/broken-build")
     with (repository.path / "Dockerfile").open("a") as dockerfile:
-        dockerfile.write("\nRUN echo the compiler says no >&2; exit 3\n")
+        dockerfile.write("\nRUN answer=no; echo the compiler says $answer >&2; exit 3\n")
     done = repository.up(identity)
     refused(done, "the compiler says no", "exit code: 3")
     assert made(identity) == []
