@@ -56,12 +56,16 @@ def commit(system: System, environ: Environ, event: Event) -> str | None:
 def _github(environ: Environ, event: Event) -> Ref | None:
     head = environ.get("GITHUB_HEAD_REF") or _get(event, "pull_request", "head", "ref")
     if head:
+        # The event alone tells a fork's branch from one of ours, so without it nothing is assumed.
+        if not _get(event, "pull_request"):
+            raise RefError(
+                f"GITHUB_HEAD_REF is {head}, a pull request, but no event (GITHUB_EVENT_PATH) says whether it comes "
+                "from a fork. Set DEPLOYTAG_BRANCH to its branch to deploy it."
+            )
         ours = _get(event, "pull_request", "base", "repo", "full_name") or environ.get("GITHUB_REPOSITORY")
         theirs = _get(event, "pull_request", "head", "repo", "full_name")
-        if theirs is not None and theirs != ours:
-            raise _fork(head, theirs)
-        if _get(event, "pull_request") and theirs is None:
-            raise _fork(head, "a repository that is gone")
+        if theirs is None or theirs != ours:
+            raise _fork(head, theirs or "a repository that is gone")
         return Ref(head, "GITHUB_HEAD_REF" if environ.get("GITHUB_HEAD_REF") else "GITHUB_EVENT_PATH")
     full = environ.get("GITHUB_REF", "")
     if full.startswith("refs/pull/"):

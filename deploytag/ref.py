@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from deploytag import ci, repository
-from deploytag.ci import Ref
+from deploytag.ci import Event, Ref
 from deploytag.errors import RefError
 from deploytag.refname import check_pattern, check_ref, matches
 from deploytag.repository import Head
@@ -23,21 +22,21 @@ __all__ = ["Ref", "check_pattern", "decide_ref", "decide_revision", "find_ref", 
 
 def find_ref(environ: Mapping[str, str], configured: str | None, repository_path: Path) -> Ref:
     """The branch or tag this run is for. Git is asked only when nobody else knows."""
-    return decide_ref(configured, environ, _read_event(environ), lambda: repository.read_head(repository_path))
+    return decide_ref(configured, environ, lambda: _read_event(environ), lambda: repository.read_head(repository_path))
 
 
 def find_revision(environ: Mapping[str, str], repository_path: Path) -> str:
     """The commit this run deploys; `-dirty` at its end when it is the checkout's and tracked files differ from it."""
     return decide_revision(
         environ,
-        _read_event(environ),
+        lambda: _read_event(environ),
         lambda: repository.read_head(repository_path),
         lambda: repository.is_dirty(repository_path),
     )
 
 
 def decide_ref(
-    configured: str | None, environ: Mapping[str, str], event: Mapping[str, Any], head: Callable[[], Head]
+    configured: str | None, environ: Mapping[str, str], event: Callable[[], Event], head: Callable[[], Head]
 ) -> Ref:
     """Choose among what the configuration, the environment, the CI's event and the checkout say."""
     ref = (
@@ -51,7 +50,7 @@ def decide_ref(
 
 def decide_revision(
     environ: Mapping[str, str],
-    event: Mapping[str, Any],
+    event: Callable[[], Event],
     head: Callable[[], Head],
     dirty: Callable[[], bool],
 ) -> str:
@@ -59,7 +58,7 @@ def decide_revision(
     if stated := environ.get("DEPLOYTAG_REVISION"):
         return stated
     system = ci.detect(environ)
-    if system and (commit := ci.commit(system, environ, event)):
+    if system and (commit := ci.commit(system, environ, _readable(event))):
         return commit
     return head().commit + ("-dirty" if dirty() else "")
 
@@ -73,9 +72,17 @@ def _stated(name: str | None, source: str) -> Ref | None:
     return Ref(name.removeprefix("refs/heads/"), source)
 
 
-def _from_ci(environ: Mapping[str, str], event: Mapping[str, Any]) -> Ref | None:
+def _from_ci(environ: Mapping[str, str], event: Callable[[], Event]) -> Ref | None:
     system = ci.detect(environ)
-    return system.ref(environ, event) if system else None
+    return system.ref(environ, event()) if system else None
+
+
+def _readable(event: Callable[[], Event]) -> Event:
+    """The event, or nothing: unlike the branch, the commit is only shown, and another variable has one too."""
+    try:
+        return event()
+    except RefError:
+        return {}
 
 
 def _from_head(head: Head) -> Ref:
@@ -87,7 +94,7 @@ def _from_head(head: Head) -> Ref:
     return Ref(head.branch, "git")
 
 
-def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
+def _read_event(environ: Mapping[str, str]) -> Event:
     """GitHub's description of what happened, the only place that tells a fork's branch from one of ours."""
     path = environ.get("GITHUB_EVENT_PATH")
     if not path or environ.get("GITHUB_ACTIONS") != "true":
@@ -95,5 +102,8 @@ def _read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     try:
         event = json.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        raise RefError(f"The GitHub event in {path} (GITHUB_EVENT_PATH) cannot be read: {error}.") from error
+        raise RefError(
+            f"The GitHub event in {path} (GITHUB_EVENT_PATH) cannot be read: {error}. Without it a fork's branch "
+            "cannot be told from one of ours; set DEPLOYTAG_BRANCH to decide."
+        ) from error
     return event if isinstance(event, dict) else {}

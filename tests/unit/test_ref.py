@@ -11,26 +11,30 @@ from deploytag.errors import ForkError, RefError
 from deploytag.ref import decide_ref, find_ref, find_revision
 from deploytag.repository import Head
 from tests.unit.checkout import Checkout
-from tests.unit.ci_environments import GITHUB, JENKINS, SHA, never, pull_request
+from tests.unit.ci_environments import GITHUB, JENKINS, MERGE, SHA, never, pull_request
 
 
 def test_the_first_that_knows_wins() -> None:
     everything = GITHUB | {"GITHUB_REF": "refs/heads/from-ci", "DEPLOYTAG_BRANCH": "from-variable"}
-    assert decide_ref("configured", everything, {}, never) == Ref("configured", "configuration")
-    assert decide_ref(None, everything, {}, never) == Ref("from-variable", "DEPLOYTAG_BRANCH")
-    assert decide_ref("", everything | {"DEPLOYTAG_BRANCH": ""}, {}, never) == Ref("from-ci", "GITHUB_REF")
-    assert decide_ref(None, {}, {}, lambda: Head("from-git", SHA)) == Ref("from-git", "git")
+    assert decide_ref("configured", everything, dict, never) == Ref("configured", "configuration")
+    assert decide_ref(None, everything, dict, never) == Ref("from-variable", "DEPLOYTAG_BRANCH")
+    assert decide_ref("", everything | {"DEPLOYTAG_BRANCH": ""}, dict, never) == Ref("from-ci", "GITHUB_REF")
+    assert decide_ref(None, {}, dict, lambda: Head("from-git", SHA)) == Ref("from-git", "git")
 
 
 def test_a_full_ref_may_be_given() -> None:
-    assert decide_ref("refs/heads/feature/test", {}, {}, never) == Ref("feature/test", "configuration")
-    assert decide_ref(None, {"DEPLOYTAG_BRANCH": "refs/tags/v1"}, {}, never) == Ref("v1", "DEPLOYTAG_BRANCH", "tag")
+    assert decide_ref("refs/heads/feature/test", {}, dict, never) == Ref("feature/test", "configuration")
+    assert decide_ref(None, {"DEPLOYTAG_BRANCH": "refs/tags/v1"}, dict, never) == Ref("v1", "DEPLOYTAG_BRANCH", "tag")
 
 
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
         (GITHUB | {"GITHUB_REF": "refs/pull/3/merge", "GITHUB_REF_NAME": "3/merge"}, "GITHUB_REF is refs/pull/3/merge"),
+        (
+            GITHUB | {"GITHUB_HEAD_REF": "feature/test"},
+            "no event (GITHUB_EVENT_PATH) says whether it comes from a fork",
+        ),
         (JENKINS | {"BRANCH_NAME": "PR-3", "CHANGE_ID": "3"}, "Jenkins builds the change 3"),
         (JENKINS | {"GIT_BRANCH": "detached"}, f"HEAD is detached at {SHA[:12]}"),
         ({}, f"HEAD is detached at {SHA[:12]}"),
@@ -39,7 +43,7 @@ def test_a_full_ref_may_be_given() -> None:
 )
 def test_what_cannot_be_told_is_a_sentence(environ: Mapping[str, str], sentence: str) -> None:
     with pytest.raises(RefError) as caught:
-        decide_ref(None, environ, {}, lambda: Head(None, SHA))
+        decide_ref(None, environ, dict, lambda: Head(None, SHA))
     assert sentence in str(caught.value)
 
 
@@ -109,3 +113,12 @@ def test_githubs_event_is_read_from_its_file(tmp_path: Path) -> None:
     event.write_text("{")
     with pytest.raises(RefError, match=r"The GitHub event in .* cannot be read"):
         find_ref(environ, None, tmp_path)
+
+
+def test_an_event_that_cannot_be_read_matters_only_when_it_decides(tmp_path: Path) -> None:
+    environ = GITHUB | {"GITHUB_HEAD_REF": "feature/test", "GITHUB_EVENT_PATH": str(tmp_path)}
+    with pytest.raises(RefError, match="set DEPLOYTAG_BRANCH"):
+        find_ref(environ, None, tmp_path)
+    assert find_ref(environ, "feature/test", tmp_path).source == "configuration"
+    assert find_ref(environ | {"DEPLOYTAG_BRANCH": "feature/test"}, None, tmp_path).source == "DEPLOYTAG_BRANCH"
+    assert find_revision(environ, tmp_path) == MERGE
