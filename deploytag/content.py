@@ -7,19 +7,30 @@ from pathlib import Path, PurePosixPath
 
 from deploytag.chart_source import chart_entries
 from deploytag.errors import ContentError
+from deploytag.ignore import find_ignore_file, parse_rules
 from deploytag.repository import TrackedFile, tracked_files
 from deploytag.staging import Entry, StagedTree, prune, stage_entries
 
-__all__ = ["StagedTree", "prune", "stage", "stage_chart"]
+__all__ = ["StagedTree", "find_ignore_file", "prune", "stage", "stage_chart"]
 
 
-def stage(repository: Path, includes: Sequence[str], destination_root: Path) -> StagedTree:
+def stage(
+    repository: Path, includes: Sequence[str], destination_root: Path, *, ignore_file: str | None = None
+) -> StagedTree:
     """Stage the git-tracked files at or below each of `includes`, at the paths they have in `repository`.
 
-    Content is the working tree's, modes are git's. A `.dockerignore` is a file like any other here: it is staged when
-    an include covers it, and the build honours it.
+    Content is the working tree's, modes are git's. What the rules in `ignore_file` name is left out, and that file too,
+    as it has had its effect; a file that an include names itself, such as the Dockerfile, is staged whatever they say.
     """
     files = {file.path: file for include in includes for file in _included(repository, include)}
+    if ignore_file is not None:
+        rules = parse_rules((repository / ignore_file).read_text(errors="replace"))
+        named = {PurePosixPath(include) for include in includes}
+        files = {
+            path: file
+            for path, file in files.items()
+            if path in named or not (path == PurePosixPath(ignore_file) or rules.match_file(path))
+        }
     if not files:
         raise ContentError(f"Nothing of {repository} was named to stage. Name files or directories, or `.` for all.")
     return stage_entries((Entry(file.path, file.source, file.mode) for file in files.values()), destination_root)
