@@ -34,11 +34,13 @@ def main() -> None:
             controller.follow()
         except client.ApiException as error:
             # 410: what we last saw is too old to continue from.
-            if error.status != 410:
-                log.warning("the API server said: %s %s", error.status, error.reason)
+            if error.status == 410:
+                continue
+            log.warning("the API server said: %s %s", error.status, error.reason)
+            return  # supervisord starts this again, with a pause
         except (urllib3.exceptions.HTTPError, OSError) as error:
             log.warning("the API server does not answer: %s", error)
-            return  # supervisord starts this again, with a pause
+            return
 
 
 class Controller:

@@ -18,11 +18,21 @@ HOST_LINK = "dt0"
 INNER_LINK = "dt1"
 TABLE = "deploytag"
 COMMENT = "deploytag-sandbox"
+# A VPN that takes everything has routes to half of all addresses each; our own, much narrower ones come before them.
+WIDEST = 8
 
 
 def run(*command: str, text: str | None = None, check: bool = True) -> str:
     """Run a tool of the system and return what it printed."""
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        # `down` comes before the packages when nothing was ever started.
+        if not check:
+            return ""
+        raise SandboxError(
+            f"`{' '.join(command)}` failed: there is no such program. `python -m sandbox up` installs what it needs."
+        ) from None
     if check and done.returncode:
         raise SandboxError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -45,6 +55,8 @@ def conflicts(config: Config, used: Iterable[tuple[str, str]], nameservers: Iter
     found = []
     for destination, device in used:
         network = IPv4Network(destination, strict=False)
+        if network.prefixlen < WIDEST:
+            continue
         found += [
             f"{key} {ours} is in use: the host has a route to {destination} on {device}."
             for key, ours in (("subnet", config.subnet), ("link", config.link))

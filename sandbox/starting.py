@@ -17,6 +17,10 @@ from sandbox.supervisor import Supervisor
 SECONDS = 120.0
 
 
+class _AbandonedError(Exception):
+    """Another part failed, or the user interrupted: nobody waits for this one any longer."""
+
+
 def start_all(
     parts: Iterable[Part], layout: Layout, probes: Probes, afterwards: Mapping[str, Callable[[], None]]
 ) -> dict[str, float]:
@@ -33,13 +37,13 @@ def start_all(
         for name in part.needs:
             while not answering[name].wait(0.1):
                 if abandoned.is_set():
-                    return 0.0
+                    raise _AbandonedError
         supervisor = Supervisor(layout.supervisor_socket)
         supervisor.start(part.name)
 
         def answers() -> None:
             if abandoned.is_set():
-                return
+                raise _AbandonedError
             state = supervisor.states()[part.name]
             if state.hopeless:
                 raise SandboxError(f"{part.name} ends as soon as it is started.{_log(layout, part)}")

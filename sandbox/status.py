@@ -16,7 +16,7 @@ from sandbox.lifecycle import Sandbox, toolchain_bin
 from sandbox.probes import Probes
 from sandbox.services import Part, parts
 from sandbox.starting import unready
-from sandbox.supervisor import Supervisor
+from sandbox.supervisor import NotListeningError, Supervisor
 
 MEBIBYTE = 1024 * 1024
 
@@ -79,10 +79,12 @@ def collect(sandbox: Sandbox) -> Status:
     everything = parts(sandbox.config, sandbox.layout, programs)
     current = record.alive(sandbox.layout.root)
     if not current:
-        rows = tuple(PartStatus(part.name, "down", part.address, version_of(part), None) for part in everything)
-        return Status(str(sandbox.layout.root), rows, _plugins(sandbox), 0)
-    missing = unready(everything, sandbox.layout, Probes(sandbox.config, sandbox.layout, programs))
-    states = Supervisor(sandbox.layout.supervisor_socket).states()
+        return _without_answers(sandbox, everything, "down")
+    try:
+        missing = unready(everything, sandbox.layout, Probes(sandbox.config, sandbox.layout, programs))
+        states = Supervisor(sandbox.layout.supervisor_socket).states()
+    except NotListeningError:
+        return _without_answers(sandbox, everything, "starting")
     memory = _memory(current.pid, {state.pid: state.name for state in states.values() if state.pid})
     rows = tuple(
         PartStatus(
@@ -99,18 +101,25 @@ def collect(sandbox: Sandbox) -> Status:
     return Status(str(sandbox.layout.root), (own, *rows), _plugins(sandbox), memory.get("pods", 0) // MEBIBYTE)
 
 
+def _without_answers(sandbox: Sandbox, everything: Iterable[Part], state: str) -> Status:
+    rows = tuple(PartStatus(part.name, state, part.address, version_of(part), None) for part in everything)
+    return Status(str(sandbox.layout.root), rows, _plugins(sandbox), 0)
+
+
 def _state(said: str, *, answers: bool) -> str:
     if said == "RUNNING":
         return "running" if answers else "silent"
     return said.lower()
 
 
-def version_of(part: Part) -> str:
+def version_of(part: Part, seconds: float = 5) -> str:
     """The version of a part: known, or as the program prints it."""
     if isinstance(part.version, str):
         return part.version.removeprefix("v")
     try:
-        printed = subprocess.run(part.version, capture_output=True, text=True, check=False, timeout=5).stdout
+        printed = subprocess.run(part.version, capture_output=True, text=True, check=False, timeout=seconds).stdout
+    except subprocess.TimeoutExpired:
+        return "gives no answer"
     except OSError:
         return "not installed"
     found = re.search(r"\d+\.\d+(?:\.\d+)?", printed)

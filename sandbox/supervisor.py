@@ -1,6 +1,9 @@
 """Orders to the running supervisord."""
 
+import http.client
 import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +33,16 @@ class ProcessState:
         return self.state == "FATAL"
 
 
+class NotListeningError(SandboxError):
+    """The sandbox is there, and its supervisord takes no orders."""
+
+
 class Supervisor:
     """One connection; not for use by two threads at once."""
 
     def __init__(self, socket: Path) -> None:
         """Connect on the first order."""
+        self._socket = socket
         transport = SupervisorTransport(None, None, serverurl=f"unix://{socket}")
         # The address is never looked at: the transport knows the socket.
         self._rpc: Any = xmlrpc.client.ServerProxy("http://sandbox", transport=transport)
@@ -42,7 +50,8 @@ class Supervisor:
     def states(self) -> dict[str, ProcessState]:
         """Every part by name."""
         try:
-            everything = self._rpc.supervisor.getAllProcessInfo()
+            with self._listening():
+                everything = self._rpc.supervisor.getAllProcessInfo()
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise SandboxError("The sandbox is being stopped at this moment. Try again when it is down.") from None
@@ -55,7 +64,18 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a part; it is no error that it runs."""
         try:
-            self._rpc.supervisor.startProcess(name, False)
+            with self._listening():
+                self._rpc.supervisor.startProcess(name, False)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_STARTED:
                 raise
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            raise NotListeningError(
+                f"The sandbox's supervisord does not answer at {self._socket} ({error}): it is being started or "
+                "stopped at this moment. Try again; if that does not help, `python -m sandbox down` ends what is left of it."
+            ) from None

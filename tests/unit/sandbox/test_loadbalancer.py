@@ -1,6 +1,12 @@
+import sys
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+import urllib3
+from kubernetes import client
+
+from sandbox import loadbalancer
 from sandbox.loadbalancer import Controller, wants_address
 
 
@@ -58,3 +64,20 @@ def test_other_services_are_left_alone() -> None:
     going = service("four")
     going.metadata.deletion_timestamp = "now"
     assert not wants_address(going)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(410, 2), (403, 1)])
+def test_only_a_watch_that_is_too_old_is_taken_up_at_once(
+    monkeypatch: pytest.MonkeyPatch, status: int, tries: int
+) -> None:
+    answers = [client.ApiException(status=status), urllib3.exceptions.HTTPError("gone")]
+
+    def follow(_: Controller) -> None:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(Controller, "follow", follow)
+    monkeypatch.setattr(loadbalancer, "load_kube_config", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["loadbalancer", "kubeconfig", "10.0.0.1", "10.0.0.2"])
+    # Supervisord starts it again, with a pause.
+    loadbalancer.main()
+    assert len(answers) == 2 - tries
