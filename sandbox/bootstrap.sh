@@ -41,8 +41,10 @@ add_venv() {
         fail "Python's venv module is incomplete on this machine. As root: apt-get install $package. Then run this again."
     fi
     export DEBIAN_FRONTEND=noninteractive
-    apt-get install --yes --no-install-recommends "$package" >"$log" 2>&1 ||
-        { apt-get update && apt-get install --yes --no-install-recommends "$package"; } >"$log" 2>&1 ||
+    # An installation that was interrupted, here or elsewhere, stands in the way of every further one.
+    dpkg --configure -a >"$log" 2>&1 || true
+    add="apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 $package"
+    $add >"$log" 2>&1 || { apt-get update && $add; } >"$log" 2>&1 ||
         fail "Installing the Debian package $package failed."
 }
 
@@ -60,7 +62,8 @@ install_uv() {
     mv "$partial/venv/bin/uv" "$uv"
 }
 
-wanted=$(cat uv.lock pyproject.toml | sha256sum)
+here=$(pwd -P)
+wanted=$({ echo "$here" && cat uv.lock pyproject.toml; } | sha256sum)
 if [ -x .venv/bin/python ] && [ "$(cat .venv/.complete 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
@@ -81,6 +84,8 @@ uv=$cache/toolchain/uv-$version/uv
 [ -x "$uv" ] || install_uv
 
 rm -f .venv/.complete
+# The programs of a virtual environment name its path: that of a clone that was moved is made anew.
+[ ! -e .venv/bin/activate ] || grep -qF "$here/.venv" .venv/bin/activate || rm -rf .venv
 # The certificates and the interpreter are the machine's own.
 env -u VIRTUAL_ENV -u UV_PROJECT_ENVIRONMENT UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never \
     "$uv" sync --frozen --python "$python" >"$log" 2>&1 ||

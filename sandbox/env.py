@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox import paths
 from sandbox.aws import ACCESS_KEY, SECRET_KEY
 from sandbox.config import Config
 from sandbox.configure import BUILDER
@@ -20,33 +21,42 @@ def variables(
     inherited = os.environ if inherited is None else inherited
     first = [str(toolchain), str(Path(sys.executable).parent)]
     rest = [entry for entry in inherited.get("PATH", os.defpath).split(":") if entry]
-    return {
-        "PATH": ":".join([*first, *(entry for entry in rest if entry not in first)]),
-        "DEPLOYTAG_SANDBOX": str(layout.root),
-        "KUBECONFIG": str(layout.kubeconfig),
-        "PULUMI_HOME": str(layout.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{layout.state}",
-        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "AWS_ENDPOINT_URL": config.aws_url,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_REGION": config.region,
-        "AWS_DEFAULT_REGION": config.region,
-        "PGHOST": str(config.node),
-        "PGPORT": str(config.database_port),
-        "PGUSER": ADMINISTRATOR,
-        "PGPASSWORD": layout.database_password.read_text(),
-        "PGDATABASE": "postgres",
-        "PGSSLMODE": "disable",
-        "PGCONNECT_TIMEOUT": "10",
-        "BUILDKIT_HOST": layout.buildkit_host,
-        "BUILDX_CONFIG": str(layout.buildx),
-        "BUILDX_BUILDER": BUILDER,
-        "DOCKER_CONFIG": str(layout.docker),
-    } | _past_the_proxy(config, inherited)
+    return (
+        {
+            "PATH": ":".join([*first, *(entry for entry in rest if entry not in first)]),
+            "DEPLOYTAG_SANDBOX": str(layout.root),
+            "KUBECONFIG": str(layout.kubeconfig),
+            "PULUMI_HOME": str(layout.pulumi_home),
+            "PULUMI_BACKEND_URL": f"file://{layout.state}",
+            "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            "AWS_ENDPOINT_URL": config.aws_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": config.region,
+            "AWS_DEFAULT_REGION": config.region,
+            "PGHOST": str(config.node),
+            "PGPORT": str(config.database_port),
+            "PGUSER": ADMINISTRATOR,
+            "PGPASSWORD": layout.database_password.read_text(),
+            "PGDATABASE": "postgres",
+            "PGSSLMODE": "disable",
+            "PGCONNECT_TIMEOUT": "10",
+            "BUILDKIT_HOST": layout.buildkit_host,
+            "BUILDX_CONFIG": str(layout.buildx),
+            "BUILDX_BUILDER": BUILDER,
+            "DOCKER_CONFIG": str(layout.docker),
+        }
+        | _elsewhere()
+        | _past_the_proxy(config, inherited)
+    )
+
+
+def _elsewhere() -> dict[str, str]:
+    """A cache that is not in its usual place is found from another shell, too."""
+    return {} if paths.cache() == paths.default_cache() else {"DEPLOYTAG_CACHE": str(paths.cache())}
 
 
 def _past_the_proxy(config: Config, inherited: Mapping[str, str]) -> dict[str, str]:

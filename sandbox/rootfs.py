@@ -28,8 +28,11 @@ def prepare() -> Path:
         return home
     if os.geteuid() != 0:
         raise SandboxError("Making the Debian image with debootstrap needs root. Run this again as root.")
-    with exclusive(store), step(f"Making the Debian {suite} image", usual="1 min"), staged(home) as folder:
-        _debootstrap(suite, sources, settings, folder)
+    with exclusive(store):
+        # Another command may have made it while this one waited.
+        if not home.exists():
+            with step(f"Making the Debian {suite} image", usual="1 min"), staged(home) as folder:
+                _debootstrap(suite, sources, settings, folder)
     return home
 
 

@@ -77,5 +77,5 @@ class Supervisor:
         except (OSError, http.client.HTTPException) as error:
             raise NotListeningError(
                 f"The sandbox's supervisord does not answer at {self._socket} ({error}): it is being started or "
-                "stopped at this moment. Try again; if that does not help, `python -m sandbox down` ends what is left of it."
+                "stopped at this moment. Try again; if that does not help, end it with `python -m sandbox down`."
             ) from None

@@ -35,8 +35,10 @@ def build(wanted: Iterable[Program]) -> Path:
         for program, home in homes.items():
             if not home.exists():
                 _build(program, go, home)
-        with staged(links) as folder:
-            _link(homes, folder)
+        # Another command may have made them while this one waited, and something may run from there by now.
+        if not links.exists():
+            with staged(links) as folder:
+                _link(homes, folder)
     return links / "bin"
 
 

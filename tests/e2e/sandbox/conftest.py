@@ -6,13 +6,14 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 
 def sandbox(
-    *words: str, check: bool = True, variables: Mapping[str, str] | None = None
+    *words: str, check: bool = True, variables: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m sandbox`."""
     done = subprocess.run(
@@ -22,6 +23,7 @@ def sandbox(
         check=False,
         env=os.environ | dict(variables or {}),
         timeout=300,
+        cwd=cwd,
     )
     assert done.returncode == 0 or not check, done.stderr
     return done

@@ -1,6 +1,7 @@
 """`down` leaves the machine as it was, and `up` brings everything back whatever happened in between."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from sandbox import cgroups, record
+from sandbox.launch import SOURCE
 from tests.e2e.sandbox.conftest import kubectl, sandbox, status
 from tests.e2e.sandbox.machine import Machine
 
@@ -148,13 +150,15 @@ def test_up_when_the_record_is_lost() -> None:
     assert Machine.now().traces() == {}
 
 
-@pytest.mark.parametrize("seconds", [0.8, 1.5, 2.5, 4.0])
-def test_up_after_an_interrupted_up(seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "number"), [(0.8, signal.SIGINT), (1.5, signal.SIGTERM), (2.5, signal.SIGHUP), (4.0, signal.SIGINT)]
+)
+def test_up_after_an_interrupted_up(seconds: float, number: signal.Signals) -> None:
     sandbox("down")
     interrupted = subprocess.Popen([sys.executable, "-m", "sandbox", "up"], stderr=subprocess.PIPE, text=True)
     with suppress(subprocess.TimeoutExpired):
         interrupted.wait(seconds)
-    interrupted.send_signal(signal.SIGINT)
+    interrupted.send_signal(number)
     _, said = interrupted.communicate(timeout=60)
     assert "Traceback" not in said
     sandbox("up")
@@ -165,6 +169,42 @@ def test_a_second_up_changes_nothing() -> None:
     before = record.read()
     sandbox("up")
     assert record.read() == before
+
+
+def test_another_clone_of_the_same_content_takes_the_sandbox_as_it_is(tmp_path: Path) -> None:
+    before = record.read()
+    shutil.copytree(SOURCE / "sandbox", tmp_path / "sandbox")
+    sandbox("up", cwd=tmp_path)
+    assert record.read() == before
+
+
+def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path) -> None:
+    sandbox("down")
+    shutil.copytree(SOURCE / "sandbox", tmp_path / "sandbox")
+    sandbox("up", cwd=tmp_path)
+    shutil.rmtree(tmp_path / "sandbox")
+    tmp_path.rmdir()
+    said = sandbox("up").stderr
+    assert f"Stopping the sandbox, because {tmp_path}, which its programs are started with, is gone" in said
+    assert status()["complete"]
+    tmp_path.mkdir()
+
+
+@pytest.mark.parametrize("command", ["up", "reset"])
+def test_somebody_s_directory_is_left_alone(tmp_path: Path, command: str) -> None:
+    sandbox("down")
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp" / "thesis.tex").write_text("everything")
+    refused = sandbox(command, check=False, variables={"DEPLOYTAG_SANDBOX": str(tmp_path)})
+    assert refused.returncode == 1
+    assert f"{tmp_path} holds files that are not a sandbox's" in refused.stderr
+    assert (tmp_path / "tmp" / "thesis.tex").read_text() == "everything"
+
+
+def test_down_makes_no_directory(tmp_path: Path) -> None:
+    sandbox("down")
+    sandbox("down", variables={"DEPLOYTAG_SANDBOX": str(tmp_path / "sandbox")})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_killed_part_is_started_again() -> None:

