@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from dataclasses import asdict
@@ -86,10 +87,29 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")])
     typer.echo(json.dumps(model.model_json_schema(), indent=2))
 
 
+@app.command()
+def test() -> None:
+    """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit."""
+    from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`
+
+    path = _nearest(settings.SETTINGS_FILE, Path.cwd())
+    if path is None:
+        raise UsageError(f"There is no {settings.SETTINGS_FILE} in {Path.cwd()} or above it. Run this in a checkout.")
+    tests = settings.Settings.load(path.parent).application.tests
+    if tests is None:
+        typer.echo(f"{settings.SETTINGS_FILE} names no tests.", err=True)
+        return
+    tests_command.run_tests(tests, path.parent, os.environ)
+
+
+def _nearest(name: str, start: Path) -> Path | None:
+    found = (folder / name for folder in (start, *start.parents))
+    return next((path for path in found if path.is_file()), None)
+
+
 def _nearest_project(start: Path) -> str:
     """The project's name as Pulumi finds it: in the directory, or the nearest one above that has a Pulumi.yaml."""
-    found = (folder / "Pulumi.yaml" for folder in (start, *start.parents))
-    path = next((path for path in found if path.is_file()), None)
+    path = _nearest("Pulumi.yaml", start)
     if path is None:
         raise UsageError(f"There is no Pulumi.yaml in {start} or above it to name the project. Give it with --project.")
     try:

@@ -62,3 +62,9 @@ class OwnershipError(DeployTagError):
     """The wrong cluster, or something of this name that is somebody else's. Exit code 9."""
 
     exit_code: ClassVar[int] = 9
+
+
+class FailedTestsError(DeployTagError):
+    """The application's tests failed, took too long or cannot be started. Exit code 10."""
+
+    exit_code: ClassVar[int] = 10
