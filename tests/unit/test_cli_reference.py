@@ -1,0 +1,39 @@
+"""What is written down for readers and editors is what the code says."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from deploytag.cli import app
+from tests.unit.test_errors import kinds
+
+REPOSITORY = Path(__file__).parents[2]
+FILES = {"settings": "deploytag.yaml", "policy": "deploytag.policy.yaml"}
+
+
+def schema_path(of: str) -> Path:
+    return Path("schemas") / f"{FILES[of].removesuffix('.yaml')}.schema.json"
+
+
+@pytest.mark.parametrize("of", FILES)
+def test_the_schemas_in_the_repository_are_current(capsys: pytest.CaptureFixture[str], of: str) -> None:
+    with pytest.raises(SystemExit):
+        app(["schema", of])
+    path = schema_path(of)
+    assert (REPOSITORY / path).read_text() == capsys.readouterr().out, f"run `deploytag schema {of} > {path}`"
+
+
+@pytest.mark.parametrize("of", FILES)
+def test_editors_find_the_schema_and_the_file_fits_it(of: str) -> None:
+    text = (REPOSITORY / FILES[of]).read_text()
+    assert text.startswith(f"# yaml-language-server: $schema={schema_path(of)}\n")
+    jsonschema.validate(yaml.safe_load(text), json.loads((REPOSITORY / schema_path(of)).read_text()))
+
+
+def test_every_exit_code_is_documented() -> None:
+    table = re.findall(r"^\| (\d+) \| `(\w+)` \|", (REPOSITORY / "docs/reference/exit-codes.md").read_text(), re.M)
+    assert {name: int(code) for code, name in table} == kinds()
