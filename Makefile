@@ -49,7 +49,8 @@ requirements: venv ## export requirements.txt from the lock
 
 .PHONY: check
 check: lint ## the fast checks: no sandbox, no root
-	@$(PYTEST) -m "not toolchain and not e2e" tests app/tests
+	@$(RUN) deploytag test
+	@$(PYTEST) -m "not toolchain and not e2e" tests
 
 .PHONY: test
 test: check up ## every test

@@ -19,6 +19,8 @@ git show-ref --quiet --verify refs/heads/feature/test || run git branch feature/
 run pulumi stack select --create feature-test
 # From now on plain `pulumi` commands on this stack mean this branch, whatever is checked out.
 run pulumi config set branch feature/test --stack feature-test
+# The application's own tests run first; when they fail nothing is touched.
+run deploytag test
 run pulumi up --yes --skip-preview --stack feature-test
 
 url=$(pulumi stack output url --stack feature-test)

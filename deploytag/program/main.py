@@ -135,7 +135,12 @@ def stage(repository: Path, settings: ApplicationSettings) -> Trees:
     """Stage what the builds and the release read, by content."""
     contexts, charts = STAGE / "contexts", STAGE / "charts"
     base, app = (
-        content.stage(repository, [image.dockerfile, *image.context], contexts)
+        content.stage(
+            repository,
+            [image.dockerfile, *image.context],
+            contexts,
+            ignore_file=content.find_ignore_file(repository, image.dockerfile),
+        )
         for image in (settings.images.base, settings.images.app)
     )
     trees = Trees(base=base, app=app, chart=content.stage_chart(repository, settings.chart.path, charts))

@@ -63,6 +63,10 @@ def test_the_life_of_an_environment(repository: Checkout, secrets_manager: Secre
     assert repository.changes(identity) == set()
     repository.must("pulumi", "preview", "--expect-no-changes", "--stack", identity.stack)
 
+    # a test of the application, which .dockerignore leaves out
+    (repository.path / "app" / "tests" / "test_settings.py").write_text("# nothing is tested any more\n")
+    assert repository.changes(identity) == set()
+
     # a template
     repository.edit(
         "charts/app/templates/web.yaml",
