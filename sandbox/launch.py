@@ -78,6 +78,8 @@ def _plan(config: Config, layout: Layout, cache: Path) -> Plan:
             "link add node0 type bridge",
             f"address add {config.node}/{config.subnet.prefixlen} dev node0",
             "link set node0 up",
+            # A pod's address is nobody's until the pod is there again: not to be looked for on the way out.
+            f"route add unreachable {config.pods} metric 4096",
         ],
         database=str(layout.root / "database"),
         volumes=str(layout.root / "volumes"),

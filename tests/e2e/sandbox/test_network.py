@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from sandbox import record
+
 pytestmark = pytest.mark.e2e
 
 # `unshare --net` gives the host, a second one inside it the sandbox.
@@ -55,3 +57,13 @@ def test_the_cable_comes_and_goes_without_a_trace(before: str, rules: int) -> No
         ["unshare", "--net", sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("running")
+def test_what_is_meant_for_a_pod_that_is_not_there_does_not_leave_the_machine() -> None:
+    current = record.read()
+    assert current
+    asked = ["nsenter", f"--target={current.pid}", "--net", "ip", "route", "get", "10.244.77.77"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert "dt1" not in found.stdout
+    assert "No route to host" in found.stderr
