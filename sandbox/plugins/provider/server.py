@@ -41,16 +41,20 @@ def serve(provider: Provider) -> int:
     server = grpc.server(futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="rpc"), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(provider), server)
     port = server.add_insecure_port("127.0.0.1:0")
-    ended = threading.Event()
+    # A pipe, and no Event: whichever thread the system hands a signal to, and whatever the main thread is just doing, a
+    # byte is written and wakes it. An Event can miss one, and then the user waits until the engine kills us.
+    ended, end = os.pipe()
+    os.set_blocking(end, False)
+    signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     # The engine ends a plugin with SIGINT, and kills it 5 s later. A terminal's Ctrl-C does not come here: plugins run
     # in process groups of their own, and the engine tells them by Cancel.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    threading.Thread(target=_watch, args=(os.getppid(), ended), name="engine-watch", daemon=True).start()
+        signal.signal(number, lambda *_: None)
+    threading.Thread(target=_watch, args=(os.getppid(), end), name="engine-watch", daemon=True).start()
     server.start()
     print(port, flush=True)
     threading.Thread(target=provider.warm_up, name="warm-up", daemon=True).start()
-    ended.wait()
+    os.read(ended, 1)
     provider.cancel()
     server.stop(_GRACE).wait(_GRACE)
     shutil.rmtree(tempfile.tempdir, ignore_errors=True)
@@ -58,8 +62,8 @@ def serve(provider: Provider) -> int:
     os._exit(0)
 
 
-def _watch(parent: int, ended: threading.Event) -> None:
-    """Set `ended` when the process `parent` ends, however it ends.
+def _watch(parent: int, end: int) -> None:
+    """Write to `end` when the process `parent` ends, however it ends.
 
     A file descriptor of the parent tells at once. PR_SET_PDEATHSIG would watch only the parent's thread that started
     us, and the engine, a Go program, may end its threads.
@@ -72,4 +76,4 @@ def _watch(parent: int, ended: threading.Event) -> None:
             poll = select.poll()
             poll.register(descriptor, select.POLLIN)
             poll.poll()
-    ended.set()
+    os.write(end, b"\0")

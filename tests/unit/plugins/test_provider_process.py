@@ -214,6 +214,12 @@ def test_it_ends_when_told_and_leaves_nothing_behind(plugin: Plugin, number: sig
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize("attempt", range(5))
+def test_it_ends_when_told_at_once(plugin: Plugin, attempt: int) -> None:
+    plugin.process.send_signal(signal.SIGINT)
+    assert plugin.process.wait(timeout=3) == 0
+
+
 def test_it_ends_when_its_engine_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "plugin.py"
     script.write_text(PLUGIN)
