@@ -1,11 +1,10 @@
 """The provider: its settings, and the one function it knows."""
 
 import os
-from importlib.metadata import version
 
 from sandbox.plugins.aws.secrets import GET_SECRET_VERSION, SecretsManager
 from sandbox.plugins.aws.settings import SUPPORTED, Settings
-from sandbox.plugins.provider import InvalidInputError, InvokeRequest, Properties, Provider, Resource
+from sandbox.plugins.provider import InvalidInputError, InvokeRequest, Properties, Provider, Resource, sdk_version
 from sandbox.plugins.switching import HOW_TO_SWITCH
 
 
@@ -13,7 +12,7 @@ class AwsProvider(Provider):
     """`aws:secretsmanager/getSecretVersion:getSecretVersion`."""
 
     name = "aws"
-    version = version("pulumi-aws")
+    version = sdk_version("aws")
     supported_config = SUPPORTED
 
     def __init__(self) -> None:

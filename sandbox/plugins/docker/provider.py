@@ -1,13 +1,20 @@
 """The provider: its settings, and the one function it knows."""
 
 import os
-from importlib.metadata import version
 from typing import Final
 
 from sandbox.plugins.docker.image_name import ImageName
 from sandbox.plugins.docker.registry import digest
 from sandbox.plugins.docker.settings import SUPPORTED, Settings
-from sandbox.plugins.provider import InvalidInputError, InvokeRequest, Properties, Provider, Resource, reveal
+from sandbox.plugins.provider import (
+    InvalidInputError,
+    InvokeRequest,
+    Properties,
+    Provider,
+    Resource,
+    reveal,
+    sdk_version,
+)
 from sandbox.plugins.switching import HOW_TO_SWITCH
 
 GET_REGISTRY_IMAGE: Final = "docker:index/getRegistryImage:getRegistryImage"
@@ -17,7 +24,7 @@ class DockerProvider(Provider):
     """`docker:index/getRegistryImage:getRegistryImage`."""
 
     name = "docker"
-    version = version("pulumi-docker")
+    version = sdk_version("docker")
     supported_config = SUPPORTED
 
     def __init__(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from importlib.metadata import version
 from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.plugins.kubernetes.kinds import Kind
 from sandbox.plugins.kubernetes.settings import Settings, unsupported
-from sandbox.plugins.provider import Failure, Properties, Provider, Resource
+from sandbox.plugins.provider import Failure, Properties, Provider, Resource, sdk_version
 
 if TYPE_CHECKING:
     from sandbox.plugins.kubernetes.cluster import Cluster
@@ -21,7 +20,7 @@ class KubernetesProvider(Provider):
     """The offline `kubernetes` plugin."""
 
     name: ClassVar[str] = "kubernetes"
-    version: ClassVar[str] = version("pulumi-kubernetes")
+    version: ClassVar[str] = sdk_version("kubernetes")
 
     def __init__(self) -> None:
         """Start with the ambient cluster."""

@@ -21,7 +21,7 @@ How to write a plugin::
 
     class Example(Provider):
         name = "example"
-        version = "1.2.3"
+        version = sdk_version("example")                     # that of the package pulumi_example
         supported_config = frozenset({"endpoint"})
         def __init__(self) -> None:
             super().__init__()
@@ -47,7 +47,7 @@ Rules:
   `replace_on` can say: `Diff(compare(old, new, replace=...), delete_before_replace)`.
 """
 
-from sandbox.plugins.provider.base import Cancellation, Provider, Resource, config_value
+from sandbox.plugins.provider.base import Cancellation, Provider, Resource, config_value, sdk_version
 from sandbox.plugins.provider.diff import Change, Diff, Kind, Path, compare, render_path
 from sandbox.plugins.provider.errors import (
     AlreadyExistsError,
@@ -123,6 +123,7 @@ __all__ = [
     "marshal",
     "render_path",
     "reveal",
+    "sdk_version",
     "serve",
     "unmarshal",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sandbox.plugins.provider.diff import Diff, compare
@@ -162,6 +164,18 @@ class Provider:
     def cancel(self) -> None:
         """Stop what runs, quickly. Handlers that wait on `cancellation` need nothing more."""
         self.cancellation.cancel()
+
+
+def sdk_version(name: str) -> str:
+    """Return the version of the SDK package `pulumi_NAME`, from the file in it that is made for the engine.
+
+    The package itself takes seconds to import, and `importlib.metadata` more than all else that a plugin starts with.
+    """
+    package = importlib.util.find_spec(f"pulumi_{name}")
+    if package is None or package.origin is None:
+        raise ImportError(f"The offline {name} plugin needs the package pulumi-{name} beside it: run `uv sync`.")
+    described = json.loads(Path(package.origin).with_name("pulumi-plugin.json").read_text())
+    return str(described["version"])
 
 
 def config_value(config: Mapping[str, Any], key: str) -> Any:
