@@ -23,7 +23,7 @@ def _about() -> None:
 @app.command()
 def up(
     plugins: Annotated[
-        str | None, typer.Option(help="Pulumi plugins: official, offline, or a folder that holds them.")
+        str | None, typer.Option(help="Pulumi plugins: official, offline, auto, or a folder that holds them.")
     ] = None,
 ) -> None:
     """Start everything, building what is missing; return when everything answers."""
