@@ -11,7 +11,8 @@ say() {
         [[ $word =~ ^[[:alnum:]/:.=_-]+$ ]] || word=${word@Q}
         line+=" $word"
     done
-    printf '\n\033[1m%s\033[0m\n' "$line"
+    # Bold where somebody reads it, plain in a log.
+    if [[ -t 1 ]]; then printf '\n\033[1m%s\033[0m\n' "$line"; else printf '\n%s\n' "$line"; fi
 }
 run() { say "$@"; "$@"; }
 
