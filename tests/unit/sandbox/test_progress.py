@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -9,6 +10,8 @@ from sandbox.progress import duration, step
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Lines":
+    # A clock that stands still: what is printed does not depend on how busy the machine is.
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 0.0))
     monkeypatch.setattr(progress, "_console", Console(stderr=True, force_terminal=False, soft_wrap=True))
     return Lines(capsys)
 
