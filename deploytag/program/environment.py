@@ -156,7 +156,7 @@ class Environment(pulumi.ComponentResource):
         values = {**self.more_values(self.args.settings, self.args.cls), **self.chart_values()}
         return Release(
             f"{self.name}-release",
-            ReleaseArgs(self.args.identity, self.args.trees.chart, self.args.settings.chart, values, needs),
+            ReleaseArgs(self.args.identity, self.args.trees.chart, self.args.settings.chart.timeout, values, needs),
             self._child(protect=self.args.cls.protected),
         )
 

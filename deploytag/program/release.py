@@ -10,7 +10,6 @@ from pulumi_kubernetes.helm import v3 as helm
 
 from deploytag.content import StagedTree
 from deploytag.identity import Identity
-from deploytag.settings import Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,8 @@ class ReleaseArgs:
 
     identity: Identity
     chart: StagedTree
-    settings: Chart
+    timeout: int
+    """Seconds until its pods must be ready and its hooks done."""
     values: Mapping[str, Any]
     needs: Sequence[pulumi.Resource]
 
@@ -46,7 +46,7 @@ class Release(pulumi.ComponentResource):
             # description is a compared input, and `helm history` shows it.
             description=f"chart {args.chart.digest[:12]}",
             values=dict(args.values),
-            timeout=args.settings.timeout,
+            timeout=args.timeout,
             # Not atomic: after a failure the pods, their events and logs stay to be looked at.
             atomic=False,
             cleanup_on_fail=True,

@@ -96,6 +96,14 @@ class Cluster:
                 f"configured Kubernetes cluster is unreachable: {connection.host} does not answer ({error})"
             ) from None
 
+    @property
+    def default_namespace(self) -> str:
+        """Where an object goes that names no namespace; known also while there is no cluster to ask."""
+        try:
+            return self.connection.namespace
+        except UnreachableError:
+            return self.settings.namespace or "default"
+
     def reachable(self) -> str:
         """Return "" if the cluster answers, else why not."""
         if self._answered:

@@ -68,7 +68,7 @@ class PlainKind(Resource):
         failures = names.refused(to_object(inputs), self.kind)
         inputs = names.with_name(inputs, request.old_inputs, request.name, request.random_seed)
         if self._namespaced():
-            inputs = names.with_namespace(inputs, self._default_namespace())
+            inputs = names.with_namespace(inputs, self.cluster.default_namespace)
         return Checked(protect(inputs), failures)
 
     def _namespaced(self) -> bool:
@@ -76,12 +76,6 @@ class PlainKind(Resource):
             return self.cluster.endpoint(self.kind).namespaced
         except (UnknownKindError, UnreachableError, ApiError):
             return self.kind.probably_namespaced
-
-    def _default_namespace(self) -> str:
-        try:
-            return self.cluster.connection.namespace
-        except UnreachableError:
-            return self.cluster.settings.namespace or "default"
 
     def diff(self, request: DiffRequest) -> Diff:
         """Compare inputs; drift is in the old inputs since the last refresh."""
@@ -135,7 +129,7 @@ class PlainKind(Resource):
             endpoint = self.cluster.endpoint(self.kind)
         except UnknownKindError:
             return None
-        live = self.cluster.get(endpoint, namespace or self._default_namespace(), name)
+        live = self.cluster.get(endpoint, namespace or self.cluster.default_namespace, name)
         if live is None:
             return None
         manager = request.state.get(FIELD_MANAGER) or field_manager_name()
@@ -201,7 +195,7 @@ class PlainKind(Resource):
         await_gone(
             self.cluster,
             endpoint,
-            namespace or self._default_namespace(),
+            namespace or self.cluster.default_namespace,
             name,
             inputs=to_object(request.old_inputs),
             timeout=request.timeout,

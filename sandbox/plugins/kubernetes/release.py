@@ -79,7 +79,7 @@ class Release(Resource):
             old = request.old_inputs.get("name")
             inputs["name"] = old or auto_name(request.name, request.random_seed)
         if not reveal(inputs.get("namespace")):
-            inputs["namespace"] = self._default_namespace()
+            inputs["namespace"] = self.cluster.default_namespace
         if not reveal(inputs.get("skipAwait")):
             inputs.setdefault("timeout", command.DEFAULT_TIMEOUT)
         try:
@@ -95,12 +95,6 @@ class Release(Resource):
         except ProviderError as error:
             failures.append(Failure("chart", f"{error}; check the chart name and repository configuration."))
         return Checked(inputs, failures)
-
-    def _default_namespace(self) -> str:
-        try:
-            return self.cluster.connection.namespace
-        except UnreachableError:
-            return self.cluster.settings.namespace or "default"
 
     def _chart_version(self, inputs: Properties) -> str:
         if not inputs.get("chart"):
@@ -196,7 +190,7 @@ class Release(Resource):
             if self.cluster.settings.delete_unreachable:
                 return None
             raise UnreachableError(reason)
-        found = self._look_up(namespace or self._default_namespace(), name, with_values=True)
+        found = self._look_up(namespace or self.cluster.default_namespace, name, with_values=True)
         if found is None:
             return None
         live_values = found.pop("values")

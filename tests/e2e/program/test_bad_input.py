@@ -10,8 +10,8 @@ import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from psycopg import sql
 
-from deploytag.identity import Identity
 from tests.e2e.program.checkout import Checkout, Finished
+from tests.e2e.program.inventory import made
 
 pytestmark = pytest.mark.e2e
 
@@ -138,20 +138,6 @@ def refused(done: Finished, *says: str) -> None:
         assert words in done.output, done.output
     assert "Traceback" not in done.output, done.output
     assert "unhandled exception" not in done.output, done.output
-
-
-def made(identity: Identity) -> list[str]:
-    """What exists of the identity's names."""
-    from tests.e2e.program.test_life import databases_like, kubectl
-
-    found = [name for (name,) in databases_like(identity)]
-    found += [line for line in kubectl("get", "namespaces", "-o", "name").splitlines() if identity.namespace in line]
-    found += [
-        line
-        for line in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name").splitlines()
-        if identity.namespace in line
-    ]
-    return found
 
 
 def test_a_branch_of_no_class_is_told_which_deploy(repository: Checkout) -> None:

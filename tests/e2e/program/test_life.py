@@ -1,16 +1,14 @@
 """The life of an environment: made, unchanged, changed in every way, and gone."""
 
 import json
-import subprocess
 import uuid
 
 import httpx
-import psycopg
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from deploytag.identity import Identity
 from tests.e2e.program.checkout import Checkout, page
+from tests.e2e.program.inventory import databases_like, kubectl
 
 pytestmark = pytest.mark.e2e
 
@@ -25,19 +23,6 @@ OUTPUTS = {
     "ref",
     "revision",
 }
-
-
-def kubectl(*arguments: str) -> str:
-    return subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=True).stdout
-
-
-def databases_like(identity: Identity) -> list[tuple[str]]:
-    with psycopg.connect() as connection:
-        return connection.execute(
-            "SELECT datname FROM pg_database WHERE datname = %(name)s"
-            " UNION ALL SELECT rolname FROM pg_roles WHERE rolname = %(name)s",
-            {"name": identity.database},
-        ).fetchall()
 
 
 def test_the_life_of_an_environment(repository: Checkout, secrets_manager: SecretsManagerClient) -> None:

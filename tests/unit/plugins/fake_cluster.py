@@ -22,6 +22,7 @@ class FakeCluster:
         self.settings = Settings()
         self.cancellation = Cancellation()
         self.connection = SimpleNamespace(namespace="default")
+        self.default_namespace = "default"
         self.down = down
         self.refuses = refuses
         self.requests: list[tuple[str, str]] = []

@@ -143,6 +143,7 @@ def release() -> Release:
         settings=Settings(),
         cancellation=Cancellation(),
         connection=SimpleNamespace(namespace="fallback", helm_arguments=()),
+        default_namespace="fallback",
     )
     return Release(cast("Cluster", stand_in))
 
