@@ -68,3 +68,33 @@ class FailedTestsError(DeployTagError):
     """The application's tests failed, took too long or cannot be started. Exit code 10."""
 
     exit_code: ClassVar[int] = 10
+
+
+class DeploymentError(DeployTagError):
+    """The environment was touched and does not serve what was pushed; it stays, to be looked at. Exit code 11."""
+
+    exit_code: ClassVar[int] = 11
+
+
+class BusyError(DeployTagError):
+    """Another run works on this environment and did not end in time, or this run lost its lease. Exit code 12."""
+
+    exit_code: ClassVar[int] = 12
+
+
+class LeftoverError(DeployTagError):
+    """Something could not be removed; the sentence names it. Exit code 13."""
+
+    exit_code: ClassVar[int] = 13
+
+
+class ProtectedError(DeployTagError):
+    """The branch's class is protected, or too much would be deleted at once; nothing was. Exit code 14."""
+
+    exit_code: ClassVar[int] = 14
+
+
+class InterruptedRunError(DeployTagError):
+    """A signal ended the run, after its children had ended. Exit code 130, as shells have it for Ctrl-C."""
+
+    exit_code: ClassVar[int] = 130

@@ -14,6 +14,8 @@ SYSTEM_NAMESPACE = "deploytag-system"
 PROJECT = "deploytag.dev/project"
 REF = "deploytag.dev/ref"
 STACK = "deploytag.dev/stack"
+KIND = "deploytag.dev/kind"
+"""Label of what the wrapper keeps in the system namespace: `record` or `tombstone`."""
 
 
 def labels(identity: Identity) -> dict[str, str]:
@@ -23,6 +25,11 @@ def labels(identity: Identity) -> dict[str, str]:
         PROJECT: _label(identity.project),
         STACK: _label(identity.stack),
     }
+
+
+def selector(project: str) -> str:
+    """Label selector for everything made for any environment of `project`; annotations decide whose it really is."""
+    return f"app.kubernetes.io/managed-by=deploytag,{PROJECT}={_label(project)}"
 
 
 def _label(text: str) -> str:

@@ -4,11 +4,13 @@ Everything in a file is checked before anything is touched, and everything wrong
 what is allowed there. The JSON schemas that editors use come from these models (`deploytag schema`).
 """
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
@@ -40,6 +42,29 @@ VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
 SecretId = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as `500m` or `1Gi`."""
+
+
+def _duration(text: object) -> object:
+    return text if isinstance(text, timedelta) else parse_duration(text)
+
+
+def parse_duration(text: object) -> timedelta:
+    """`36h`, `14d` or `2w`.
+
+    Raises:
+        ValueError: it is none; the message says what is allowed.
+    """
+    if not isinstance(text, str) or not (found := re.fullmatch(DURATION, text)):
+        raise ValueError("must be a number of hours, days or weeks: 36h, 14d, 2w")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+DURATION = r"^([1-9][0-9]{0,4})([hdw])$"
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=DURATION)])
+]
+"""`36h`, `14d`, `2w`."""
 
 
 class _Model(BaseModel):
@@ -120,12 +145,28 @@ class Variables(_Model):
         return self
 
 
+class Verify(_Model):
+    """How the deployed revision is seen at the URL; without `json_path` and `header` any answer below 500 will do."""
+
+    path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="what is asked for")
+    json_path: tuple[str, ...] = Field(default=(), description="keys that lead to the revision in a JSON answer")
+    header: str | None = Field(default=None, min_length=1, description="response header that holds the revision")
+    timeout: int = Field(default=60, gt=0, description="seconds until the address must answer with the new revision")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.json_path and self.header:
+            raise ValueError("the revision is looked for either in `json_path` or in `header`")
+        return self
+
+
 class ApplicationSettings(_Model):
     """`deploytag.yaml`: how this application is built, tested and run. Belongs to the branch."""
 
     images: Images = Images()
     tests: Tests | None = None
     chart: Chart = Chart()
+    verify: Verify = Verify()
     variables: Variables = Variables()
 
 
@@ -168,8 +209,11 @@ class EnvironmentClass(_Model):
     )
     migrations: bool = True
     protected: bool = Field(default=False, description="never destroyed without force")
-    ttl: Annotated[str, Field(pattern=r"^[1-9][0-9]*[hdw]$")] | None = Field(
+    ttl: Duration | None = Field(
         default=None, description="time without a push after which it is collected: 36h, 14d, 2w"
+    )
+    sleep_after: Duration | None = Field(
+        default=None, description="time without a push after which its pods are put to sleep: 12h, 2d"
     )
     limits: Limits = Limits()
 
@@ -188,6 +232,12 @@ class Policy(_Model):
     """`deploytag.policy.yaml`: which branches deploy, where, and what they may have."""
 
     cluster: Cluster
+    remote: Annotated[str, Field(min_length=1, pattern=r"^[^-\s]\S*$")] = Field(
+        default="origin", description="the git remote that is the truth about refs: its name in the checkout, or a URL"
+    )
+    lease_seconds: int = Field(
+        default=30, ge=5, le=600, description="a run that died is taken over after so long; one that lives renews"
+    )
     classes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], EnvironmentClass] = Field(min_length=1)
 
     @model_validator(mode="after")

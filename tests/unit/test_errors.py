@@ -12,4 +12,5 @@ def test_kinds_have_exit_codes_of_their_own() -> None:
     codes = kinds()
     assert len(set(codes.values())) == len(codes)
     assert codes["UsageError"] == 2, "what typer itself exits with"
+    assert codes.pop("InterruptedRunError") == 130, "as shells have it for Ctrl-C"
     assert all(0 < code < 64 for code in codes.values())

@@ -1,0 +1,1 @@
+"""Acts: runs the program, holds the lease, repairs, verifies and cleans up. It never declares, nor imports pulumi."""

@@ -1,0 +1,80 @@
+"""What DeployTag remembers of an environment beside Pulumi's state: small, without secrets, and never the truth.
+
+The truth is the remote's refs, the state, the cluster and the database server. Without a record an environment can be
+deployed and destroyed all the same; the record makes `ls` fast, `why` helpful, and an unchanged push quick.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from deploytag.delivery.run import Action
+
+
+class Outcome(StrEnum):
+    """How the last run ended."""
+
+    RUNNING = "running"
+    """It said it began. Only with a live lease is it still true; otherwise the run died."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")  # an older DeployTag reads a newer one's record
+
+
+class Attempt(_Model):
+    """The last run that began to change the environment."""
+
+    run: str
+    action: Action
+    revision: str | None
+    started: datetime
+    finished: datetime | None = None
+    outcome: Outcome = Outcome.RUNNING
+    cause: str | None = None
+    """Why it failed: the sentence that the run ended with."""
+
+
+class Deployed(_Model):
+    """What was last seen to answer at the URL."""
+
+    revision: str
+    """The commit that the pods say they are."""
+    fingerprint: str
+    """Of everything that decides the environment's content but the commit; see `deploytag.delivery.fingerprint`."""
+    url: str
+    images: tuple[str, ...]
+    """By digest: what `gc` must not delete."""
+    verified: datetime
+
+
+class Record(_Model):
+    """What is remembered of one environment."""
+
+    project: str
+    ref: str
+    stack: str
+    namespace: str
+    environment_class: str | None = None
+    """The name of its class in the policy."""
+    pushed: datetime
+    """When a new commit last came: what idleness is counted from."""
+    deployed: Deployed | None = None
+    attempt: Attempt | None = None
+    asleep: bool = False
+    keep_until: datetime | None = None
+
+
+class Tombstone(_Model):
+    """Says that a ref's environment was destroyed on purpose, so that a late deployment does not bring it back."""
+
+    project: str
+    ref: str
+    tip: str | None
+    """The remote's tip when it was destroyed; None: the ref was gone. A push of another commit ends the tombstone."""
+    destroyed: datetime
+    run: str

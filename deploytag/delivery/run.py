@@ -1,0 +1,58 @@
+"""Who is acting: one run of a `deploytag` command that changes something."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+MARK = "DEPLOYTAG_RUN"
+"""Environment variable that everything a run starts carries, so that it is found wherever it went."""
+
+
+class Action(StrEnum):
+    """What a run does to an environment."""
+
+    DEPLOY = "deploy"
+    DESTROY = "destroy"
+    SLEEP = "sleep"
+    WAKE = "wake"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. It is written into the lease, so that another run can tell whether this one lives."""
+
+    id: str
+    action: Action
+    commit: str | None
+    """The commit it deploys; None for what is no deployment."""
+    host: str
+    machine: str
+    """Which kernel and which process namespace: only in the same one can another run see this one's processes."""
+    pid: int
+
+    @classmethod
+    def start(cls, action: Action, commit: str | None) -> Self:
+        """The run that this process is about to make."""
+        return cls(uuid4().hex, action, commit, socket.gethostname(), this_machine(), os.getpid())
+
+    @property
+    def said(self) -> str:
+        """How a person is told of it."""
+        what = f"{self.action} of {self.commit[:12]}" if self.commit else str(self.action)
+        return f"{what} (run {self.id[:8]}, process {self.pid} on {self.host})"
+
+    def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ`, marked as this run's."""
+        return {**environ, MARK: self.id}
+
+
+def this_machine() -> str:
+    """The kernel's boot and this process's pid namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    namespace = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - not a path: `pid:[4026531836]`
+    return f"{boot}/{namespace}"
