@@ -147,14 +147,14 @@ class Children:
         """
         name = shlex.join(command[:2])
         lines = Lines(on_line)
+        _check(cancellation, name)
         with self._keeper(command, cwd, self._environ if environ is None else environ, inherit) as (keeper, control):
             ask = cancellation.telling(lambda: _send(control, {"ask": True})) if cancellation else nullcontext()
             with self._renewing(control), ask:
                 begun = _receive(control)
                 if begun and on_pid:
                     on_pid(begun["pid"])
-                if cancellation and cancellation.requested:
-                    raise InterruptedRunError(f"`{name}` was not started: the run was stopped ({cancellation.reason}).")
+                _check(cancellation, name)
                 _send(control, {"go": True, "timeout": timeout, "grace": self._grace, "linger": self._linger})
                 report = _follow(keeper, control, lines)
             keeper.wait()
@@ -173,29 +173,29 @@ class Children:
         """A keeper of the command, and the socket to talk to it. Afterwards both are gone, with all that it held."""
         # Each message arrives whole or not at all, whichever thread or signal handler sends it.
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            with theirs:
-                keeper = subprocess.Popen(
-                    [sys.executable, "-I", "-m", "deploytag.delivery.keeper", str(theirs.fileno()), *command],
-                    cwd=cwd,
-                    env={**environ, MARK: self._id},
-                    pass_fds=[theirs.fileno()],
-                    stdin=None if inherit else subprocess.DEVNULL,
-                    stdout=None if inherit else subprocess.PIPE,
-                    stderr=None if inherit else subprocess.STDOUT,
-                    bufsize=0,
-                    start_new_session=True,  # a terminal's Ctrl-C is for the wrapper alone
-                )
-        except OSError as error:
-            ours.close()
-            raise CannotStartError(command[0], cwd, error.strerror or str(error)) from None
-        try:
-            yield keeper, ours
-        finally:
-            ours.close()  # if anything is left, this ends it
-            keeper.wait()
-            if keeper.stdout:
-                keeper.stdout.close()
+        with ours:
+            try:
+                with theirs:
+                    keeper = subprocess.Popen(
+                        [sys.executable, "-I", "-m", "deploytag.delivery.keeper", str(theirs.fileno()), *command],
+                        cwd=cwd,
+                        env={**environ, MARK: self._id},
+                        pass_fds=[theirs.fileno()],
+                        stdin=None if inherit else subprocess.DEVNULL,
+                        stdout=None if inherit else subprocess.PIPE,
+                        stderr=None if inherit else subprocess.STDOUT,
+                        bufsize=0,
+                        start_new_session=True,  # a terminal's Ctrl-C is for the wrapper alone
+                    )
+            except OSError as error:
+                raise CannotStartError(command[0], cwd, error.strerror or str(error)) from None
+            try:
+                yield keeper, ours
+            finally:
+                ours.close()  # if anything is left, this ends it
+                keeper.wait()
+                if keeper.stdout:
+                    keeper.stdout.close()
 
     @contextmanager
     def _renewing(self, control: socket.socket) -> Iterator[None]:
@@ -214,6 +214,11 @@ class Children:
             with self._telling:  # so that none is overtaken by an older one
                 for control in self._controls:
                     _send(control, {"deadline": self._lease.deadline})
+
+
+def _check(cancellation: Cancellation | None, name: str) -> None:
+    if cancellation and cancellation.requested:
+        raise InterruptedRunError(f"`{name}` was not started: the run was stopped ({cancellation.reason}).")
 
 
 def _send(control: socket.socket, message: Mapping[str, object]) -> None:
