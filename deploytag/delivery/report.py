@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deploytag.delivery.run import Action
 
 
-class Ending(StrEnum):
+class Result(StrEnum):
     """How a run ended. The words are part of `--json` and of the CI's outputs, and stay as they are."""
 
     DEPLOYED = "deployed"
@@ -27,7 +27,7 @@ class Ending(StrEnum):
     @property
     def ok(self) -> bool:
         """Whether the run did what it was for."""
-        return self not in (Ending.FAILED, Ending.INTERRUPTED)
+        return self not in (Result.FAILED, Result.INTERRUPTED)
 
 
 class Report(BaseModel):
@@ -39,7 +39,7 @@ class Report(BaseModel):
     ref: str | None
     """None where a CI run was about no branch."""
     stack: str | None
-    outcome: Ending
+    outcome: Result
     revision: str | None = None
     """The commit that serves now, or that failed to; None for what is no deployment."""
     url: str | None = None

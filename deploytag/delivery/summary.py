@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploytag.delivery.report import Ending, Report
+from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 
 GITLAB_REPORT = "deploytag.env"
@@ -20,14 +20,14 @@ GITLAB_REPORT = "deploytag.env"
 _LONGEST_REASON = 20_000
 
 _HEADINGS = {
-    Ending.DEPLOYED: "{ref} is deployed",
-    Ending.UNCHANGED: "{ref} is up to date",
-    Ending.DESTROYED: "{ref} is gone",
-    Ending.ASLEEP: "{ref} is asleep",
-    Ending.AWAKE: "{ref} is awake",
-    Ending.SKIPPED: "{ref}: nothing to do",
-    Ending.FAILED: "{ref} could not be {done}",
-    Ending.INTERRUPTED: "{ref}: the run was interrupted",
+    Result.DEPLOYED: "{ref} is deployed",
+    Result.UNCHANGED: "{ref} is up to date",
+    Result.DESTROYED: "{ref} is gone",
+    Result.ASLEEP: "{ref} is asleep",
+    Result.AWAKE: "{ref} is awake",
+    Result.SKIPPED: "{ref}: nothing to do",
+    Result.FAILED: "{ref} could not be {done}",
+    Result.INTERRUPTED: "{ref}: the run was interrupted",
 }
 _DONE = {
     Action.DEPLOY: "deployed",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.report import Ending, Report
+from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.delivery.summary import dotenv, github_output, headline, markdown, write
 
@@ -17,7 +17,7 @@ DEPLOYED = Report(
     action=Action.DEPLOY,
     ref="feature/test",
     stack="feature-test",
-    outcome=Ending.DEPLOYED,
+    outcome=Result.DEPLOYED,
     revision="427d71ecad483fae49c538118b6d360ffc02c4f8",
     url=URL,
     seconds={"tests": 1.26, "up": 12.3, "verify": 0.44},
@@ -29,16 +29,16 @@ FAILED = Report(
     action=Action.DEPLOY,
     ref="feature/test",
     stack="feature-test",
-    outcome=Ending.FAILED,
+    outcome=Result.FAILED,
     url=URL,
     reason="The migration failed.\n  ```relation``` <b>orders</b> exists",
 )
-SKIPPED = Report(action=Action.DEPLOY, ref=None, stack=None, outcome=Ending.SKIPPED, reason="No branch.")
+SKIPPED = Report(action=Action.DEPLOY, ref=None, stack=None, outcome=Result.SKIPPED, reason="No branch.")
 GONE = Report(
     action=Action.DESTROY,
     ref="feature/test",
     stack="feature-test",
-    outcome=Ending.DESTROYED,
+    outcome=Result.DESTROYED,
     removed=("database shop_feature_test",),
 )
 
@@ -87,7 +87,7 @@ The migration failed.
     ("report", "line"),
     [
         (DEPLOYED, "feature/test is deployed: http://172.30.0.200"),
-        (DEPLOYED.model_copy(update={"outcome": Ending.UNCHANGED}), "feature/test is up to date: http://172.30.0.200"),
+        (DEPLOYED.model_copy(update={"outcome": Result.UNCHANGED}), "feature/test is up to date: http://172.30.0.200"),
         (FAILED, "feature/test could not be deployed"),
         (SKIPPED, "this run: nothing to do"),
         (GONE, "feature/test is gone"),
@@ -97,9 +97,9 @@ def test_the_last_line_of_a_log(report: Report, line: str) -> None:
     assert headline(report) == line
 
 
-@pytest.mark.parametrize("outcome", Ending)
+@pytest.mark.parametrize("outcome", Result)
 @pytest.mark.parametrize("action", Action)
-def test_every_ending_has_words(action: Action, outcome: Ending) -> None:
+def test_every_ending_has_words(action: Action, outcome: Result) -> None:
     report = Report(action=action, ref="x", stack="x", outcome=outcome)
     assert "x" in headline(report)
     assert f"result={outcome}\n" in github_output(report)
