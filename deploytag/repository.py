@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -64,6 +65,29 @@ def is_dirty(path: Path) -> bool:
             return repository.is_dirty(untracked_files=False)
         except git.GitCommandError as error:
             raise RefError(_command_failed("compare the files with HEAD", path, error)) from error
+
+
+@contextmanager
+def linked_worktree(path: Path, commit: str, folder: Path) -> Iterator[Path]:
+    """The files of `commit` in `folder`, as a linked worktree that is removed at the end.
+
+    Gives the folder in it that `path` is in its own checkout: a project may be only a part of a repository.
+
+    Raises:
+        RefError: git cannot make it.
+    """
+    import git  # noqa: PLC0415 - see _open
+
+    with _open(path) as repository:
+        try:
+            repository.git.worktree("add", "--detach", "--quiet", str(folder), commit)
+        except git.GitCommandError as error:
+            raise RefError(_command_failed(f"check {commit} out", path, error)) from error
+        try:
+            yield folder / path.resolve().relative_to(Path(str(repository.working_tree_dir)).resolve())
+        finally:
+            # Twice: what a run left in it is nobody's.
+            repository.git.worktree("remove", "--force", "--force", str(folder))
 
 
 def tracked_files(directory: Path, include: str) -> list[TrackedFile]:

@@ -113,7 +113,7 @@ class Tests(_Model):
 
 
 CONTRACT_VALUES = frozenset(
-    {"image", "ref", "revision", "serviceAccount", "envSecret", "migrations", "database", "variables"}
+    {"image", "ref", "revision", "serviceAccount", "envSecret", "asleep", "migrations", "database", "variables"}
 )
 """Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
 
@@ -273,9 +273,17 @@ class Policy(_Model):
         Raises:
             SettingsError: no pattern matches; the sentence says which do.
         """
-        for cls in self.classes.values():
+        return self.classes[self.class_name_of(ref)]
+
+    def class_name_of(self, ref: str) -> str:
+        """The name of that class.
+
+        Raises:
+            SettingsError: as `class_of`.
+        """
+        for name, cls in self.classes.items():
             if matches(cls.pattern, ref):
-                return cls
+                return name
         patterns = ", ".join(cls.pattern for cls in self.classes.values())
         raise SettingsError(
             f"{ref} belongs to no class, so it is not deployed: {patterns} are. "
