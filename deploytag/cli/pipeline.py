@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, nearest, nearest_project, print_json
-from deploytag.errors import UsageError
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Checkout, narrator
 
 if TYPE_CHECKING:
     from deploytag.delivery.ci_plan import Plan
     from deploytag.delivery.ci_run import Commands
+    from deploytag.delivery.progress import Progress
+    from deploytag.delivery.report import Report
 
 
 @app.command()
@@ -29,28 +31,18 @@ def ci(
     """
     from deploytag.delivery import ci_run, summary  # noqa: PLC0415 - `deploytag name` need not load them
 
-    root = _root()
+    checkout = Checkout.here()
     if dry_run:
-        _print_plan(_decide(root), as_json=as_json)
+        _print_plan(_decide(checkout.root), as_json=as_json)
         return
-    report = ci_run.carry_out(lambda: _decide(root), _commands(root), nearest_project(root), os.environ, root)
+    commands = _commands(checkout, narrator(as_json=as_json))
+    report = ci_run.carry_out(lambda: _decide(checkout.root), commands, checkout.project, os.environ, checkout.root)
     if report is None:
         return
     if as_json:
         print_json(report.model_dump(mode="json"))
-        return
-    if report.reason:
-        typer.echo(report.reason)
-    typer.echo(summary.headline(report))
-
-
-def _root() -> Path:
-    from deploytag.settings import POLICY_FILE  # noqa: PLC0415 - as above
-
-    policy = nearest(POLICY_FILE, Path.cwd())
-    if policy is None:
-        raise UsageError(f"There is no {POLICY_FILE} in {Path.cwd()} or above it. Run this in a checkout.")
-    return policy.parent
+    else:
+        typer.echo(summary.headline(report))
 
 
 def _decide(root: Path) -> Plan:
@@ -70,11 +62,28 @@ def _decide(root: Path) -> Plan:
     )
 
 
-def _commands(root: Path) -> Commands:
-    from deploytag.cli import deliver  # type: ignore[attr-defined]  # noqa: PLC0415 - as above
+def _commands(checkout: Checkout, progress: Progress) -> Commands:
+    from deploytag.delivery.ci_run import Commands  # noqa: PLC0415 - as above
 
-    commands: Commands = deliver.commands(root)
-    return commands
+    def deploy(ref: str, commit: str) -> Report:
+        from deploytag.delivery import deploy as delivery  # noqa: PLC0415
+        from deploytag.settings import Settings  # noqa: PLC0415
+
+        settings = Settings.load(checkout.root)
+        return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
+
+    def destroy(ref: str) -> Report:
+        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        report: Report = removal.destroy_environment(checkout.open(progress), ref)
+        return report
+
+    def gc() -> None:
+        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        removal.collect(checkout.open(progress))
+
+    return Commands(deploy, destroy, gc, progress.say)
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:

@@ -24,6 +24,8 @@ class Commands:
     """`deploytag destroy`, of a ref."""
     gc: Callable[[], None]
     """`deploytag gc --yes`. It says itself what it did."""
+    say: Callable[[str], None]
+    """Tells a person why this is done, where the command does not know it."""
 
 
 def carry_out(
@@ -52,9 +54,11 @@ def _run(plan: Plan, commands: Commands, project: str) -> Report | None:
         case Deploy(ref, commit):
             return commands.deploy(ref, commit)
         case Destroy(ref, why):
+            commands.say(why)
             report = commands.destroy(ref)
             return report if report.reason else report.model_copy(update={"reason": why})
         case Skip(why, ref):
+            commands.say(why)
             return Report(action=Action.DEPLOY, ref=ref, stack=_stack(project, ref), outcome=Result.SKIPPED, reason=why)
         case Gc():
             commands.gc()

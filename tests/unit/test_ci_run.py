@@ -29,11 +29,12 @@ class Recorder:
 
     def __init__(self, error: DeployTagError | None = None) -> None:
         self.calls: list[tuple[str, ...]] = []
+        self.said: list[str] = []
         self.error = error
 
     @property
     def commands(self) -> Commands:
-        return Commands(self.deploy, self.destroy, self.gc)
+        return Commands(self.deploy, self.destroy, self.gc, self.said.append)
 
     def deploy(self, ref: str, commit: str) -> Report:
         return self._called(Action.DEPLOY, Result.DEPLOYED, ref, commit)
@@ -70,6 +71,7 @@ def test_a_plan_is_one_command(
     assert recorder.calls == ([call] if call else [])
     assert report is not None
     assert (report.outcome, report.reason) == (outcome, reason)
+    assert recorder.said == ([reason] if reason else [])
     assert report.stack == (None if plan == Skip("No branch.") else "feature-test")
     assert f"DEPLOYTAG_RESULT={outcome}\n" in (tmp_path / "deploytag.env").read_text()
 
@@ -182,11 +184,12 @@ def test_the_last_line_says_how_it_ended(
     ci: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda _: recorder.commands)
+    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda *_: recorder.commands)
     assert ci({"DEPLOYTAG_BRANCH": REF}) == (0, "feature/test is deployed\n", "")
     code, out, _ = ci({"DEPLOYTAG_BRANCH": "main"})
     assert code == 0
-    assert out.splitlines()[-1] == "main: nothing to do"
+    assert out == "main: nothing to do\n"
+    assert recorder.said[0].startswith("main belongs to no class")
     assert json.loads(ci({"DEPLOYTAG_BRANCH": REF}, "--json")[1])["outcome"] == "deployed"
     assert [call[:2] for call in recorder.calls] == [("deploy", REF), ("deploy", REF)]
     recorder.error = DeploymentError("The pod crashes.")
