@@ -69,6 +69,7 @@ def _commands(checkout: Checkout, progress: Progress) -> Commands:
         from deploytag.delivery import deploy as delivery  # noqa: PLC0415
         from deploytag.settings import Settings  # noqa: PLC0415
 
+        _check_out(checkout.root, ref, commit)
         settings = Settings.load(checkout.root)
         return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
 
@@ -84,6 +85,24 @@ def _commands(checkout: Checkout, progress: Progress) -> Commands:
         removal.collect(checkout.open(progress))
 
     return Commands(deploy, destroy, gc, progress.say)
+
+
+def _check_out(root: Path, ref: str, commit: str) -> None:
+    """What is built is what is checked out, and for a pull request a CI may have checked out a merge that it made.
+
+    Raises:
+        RefError: it is another commit than the one this run is for.
+    """
+    from deploytag import repository  # noqa: PLC0415
+    from deploytag.errors import RefError  # noqa: PLC0415
+
+    head = repository.read_head(root).commit
+    if head != commit and not os.environ.get("DEPLOYTAG_REVISION"):
+        raise RefError(
+            f"This run is to deploy {ref} at {commit[:12]}, but {head[:12]} is checked out, which nobody pushed. "
+            f"Have the CI check out {commit[:12]} itself (GitHub: `ref: ${{{{ github.event.pull_request.head.sha }}}}`). "
+            "Nothing was touched."
+        )
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
