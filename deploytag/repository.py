@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     import git
 
 _SUBMODULE = "160000"
+
+# What binds git to a repository, and what a hook passes on of the push it belongs to. Variables that say how to reach a
+# remote (GIT_SSH_COMMAND, GIT_ASKPASS, GIT_CONFIG_*) are not among them: CI systems give credentials by them.
+_BINDING = frozenset(
+    "GIT_" + name
+    for name in (
+        *("ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR", "DIR", "GRAFT_FILE", "IMPLICIT_WORK_TREE", "INDEX_FILE"),
+        *("INTERNAL_SUPER_PREFIX", "NAMESPACE", "NO_REPLACE_OBJECTS", "OBJECT_DIRECTORY", "PREFIX", "QUARANTINE_PATH"),
+        *("REPLACE_REF_BASE", "SHALLOW_FILE", "WORK_TREE"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,17 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
         if (source.is_symlink() or source.is_file()) and linked.isdisjoint(path.parents):
             files.append(TrackedFile(path, source, _mode(source, mode)))
     return files
+
+
+def bound_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a git command on the repository of `path`, whatever a hook has set.
+
+    Raises:
+        RefError: there is no checkout at `path`.
+    """
+    with _open(path) as repository:
+        unbound = {name: value for name, value in environ.items() if name not in _BINDING}
+        return unbound | _environment(repository)
 
 
 def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosixPath]]:

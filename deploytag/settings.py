@@ -5,6 +5,7 @@ what is allowed there. The JSON schemas that editors use come from these models 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -254,6 +255,18 @@ class Policy(_Model):
             earlier.append(cls)
         return self
 
+    @classmethod
+    def load(cls, repository: Path) -> Self:
+        """Read the policy alone: what destroys an environment needs no valid `deploytag.yaml`.
+
+        Raises:
+            SettingsError: with every complaint about it, a line each.
+        """
+        policy = read_model(repository / POLICY_FILE, cls)
+        if isinstance(policy, Complaints):
+            raise _unusable(policy)
+        return policy
+
     def class_of(self, ref: str) -> EnvironmentClass:
         """The class of `ref`: the first of the table whose pattern matches.
 
@@ -299,5 +312,10 @@ class Settings:
         policy = read_model(repository / POLICY_FILE, Policy)
         if isinstance(application, ApplicationSettings) and isinstance(policy, Policy):
             return cls(application, policy)
-        complaints = [line for outcome in (application, policy) if isinstance(outcome, Complaints) for line in outcome]
-        raise SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))
+        raise _unusable(
+            line for outcome in (application, policy) if isinstance(outcome, Complaints) for line in outcome
+        )
+
+
+def _unusable(complaints: Iterable[str]) -> SettingsError:
+    return SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))
