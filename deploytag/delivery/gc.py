@@ -15,7 +15,7 @@ from deploytag.errors import SettingsError
 from deploytag.settings import EnvironmentClass, Policy
 
 TOMBSTONE_LIFE = timedelta(days=30)
-"""How long a deployment of what was destroyed may come late."""
+"""After so long no deployment of what was destroyed can be late any more."""
 LEAST_WARNING = timedelta(hours=24)
 """An environment's end is announced at least so long before."""
 
@@ -80,14 +80,16 @@ class GcPlan:
     """Environments that will be collected soon."""
     left_alone: tuple[Note, ...] = ()
     """What is protected, and what cannot be proven to be ours."""
-    refs: int = 0
-    """How many refs the remote has."""
+    refs: int | None = None
+    """How many refs the remote has; None: it did not answer."""
 
 
 def decide(facts: Facts) -> GcPlan:
     """The plan."""
-    if facts.refs is None or (refusal := _implausible(facts.refs, facts)):
-        return GcPlan(refused=facts.remote_error if facts.refs is None else refusal)
+    if facts.refs is None:
+        return GcPlan(refused=facts.remote_error)
+    if refusal := _implausible(facts.refs, facts):
+        return GcPlan(refused=refusal, refs=len(facts.refs))
     entries: list[Entry] = []
     warnings: list[Note] = []
     left_alone = [Note(f"{item.kind} {item.name}", item.detail) for item in facts.inventory.unproven]
