@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -54,6 +54,24 @@ def read_head(path: Path) -> Head:
             raise RefError(f"The git repository of {path} has no commit yet. Commit something first.")
         branch = None if repository.head.is_detached else repository.active_branch.name
         return Head(branch=branch, commit=repository.head.commit.hexsha)
+
+
+def top(path: Path) -> Path:
+    """The root of the working tree that `path` is in; a sentence when it is in none."""
+    with _open(path) as repository:
+        return Path(repository.working_tree_dir or path)
+
+
+def remote_url(path: Path, name: str = "origin") -> str | None:
+    """The URL of a remote; None when the repository has none of that name."""
+    with _open(path) as repository:
+        return next((remote.url for remote in repository.remotes if remote.name == name), None)
+
+
+def ignored(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of `names`, below the working tree's root, that git ignores: `git add` would refuse them."""
+    with _open(path) as repository:
+        return [str(name) for name in repository.ignored(*names)] if names else []
 
 
 def is_dirty(path: Path) -> bool:

@@ -100,8 +100,8 @@ def _check_out(root: Path, ref: str, commit: str) -> None:
     if head != commit and not os.environ.get("DEPLOYTAG_REVISION"):
         raise RefError(
             f"This run is to deploy {ref} at {commit[:12]}, but {head[:12]} is checked out, which nobody pushed. "
-            f"Have the CI check out {commit[:12]} itself (GitHub: `ref: ${{{{ github.event.pull_request.head.sha }}}}`). "
-            "Nothing was touched."
+            f"Have the CI check out {commit[:12]} (GitHub: `ref: ${{{{ github.event.pull_request.head.sha }}}}`); "
+            "nothing was touched."
         )
 
 
