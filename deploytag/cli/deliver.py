@@ -13,7 +13,6 @@ from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 if TYPE_CHECKING:
     from deploytag.delivery.decision import Plan
     from deploytag.delivery.deploy import Request
-    from deploytag.delivery.report import Report
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
@@ -21,6 +20,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 @app.command()
 def deploy(
     branch: Branch = None,
+    *,
     revision: Annotated[
         str | None,
         typer.Option(help="Deploy this commit, which is checked out, though the remote's tip is another: a rerun."),

@@ -54,8 +54,8 @@ class Deadline(Protocol):
     def deadline(self) -> float:
         """When everything has to be gone, in seconds of CLOCK_BOOTTIME."""
 
-    def on_renewed(self, callback: Callable[[], None]) -> None:
-        """Call `callback`, in any thread, whenever `deadline` has changed."""
+    def on_renewed(self, callback: Callable[[float], None]) -> None:
+        """Call `callback` with the deadline, in any thread, at once and whenever it has changed."""
 
 
 class Stop(StrEnum):
@@ -209,7 +209,7 @@ class Children:
             with self._telling:
                 self._controls.remove(control)
 
-    def _tell_deadline(self) -> None:
+    def _tell_deadline(self, _: float = 0.0) -> None:
         if self._lease:
             with self._telling:  # so that none is overtaken by an older one
                 for control in self._controls:

@@ -94,10 +94,11 @@ def _apply(held: Held, subject: Subject) -> Report:
     record = _begun(world.records.get(identity), subject, attempt)
     with held.remembering(record):
         world.records.clear(identity)
+        engine = held.program(world.repository, request.revision)
         with world.progress.phase("repair"):
-            repaired = held.repair()
+            repaired = held.repair(engine)
         with world.progress.phase("apply"):
-            result = converge(held, world.repository, request.revision)
+            result = converge(held, engine)
         deployed = _deployed(subject, result)
         with world.progress.phase("verify"):
             answers(world.cluster, identity, deployed.url, request.revision, subject.settings.verify, check=held.go_on)
@@ -119,7 +120,19 @@ def _subject(world: World, settings: ApplicationSettings, request: Request) -> S
     trees = stage(world.repository, settings, world.repository / STAGE)
     versions = secret_versions(secrets_manager(), cls)
     program = program_digest(world.repository, identity.stack, settings.images)
-    digest = None if versions is None else fingerprint(identity, settings, cls, trees, program, versions, world.environ)
+    digest = (
+        None
+        if versions is None
+        else fingerprint(
+            identity=identity,
+            settings=settings,
+            cls=cls,
+            trees=trees,
+            program=program,
+            secrets=versions,
+            environ=world.environ,
+        )
+    )
     return Subject(identity, class_name, cls, settings, request, digest)
 
 
@@ -180,8 +193,8 @@ def _deployed(subject: Subject, result: EngineResult) -> Deployed:
     outputs = result.outputs
     if not isinstance(url := outputs.get("url"), str):
         raise DeploymentError(
-            f"{subject.identity.ref} is deployed, but its program has no stack output `url`, so nothing can be verified. "
-            "`Environment.outputs` has it; export it in __main__.py."
+            f"{subject.identity.ref} is deployed, but its program has no stack output `url`, so nothing can be "
+            "verified. `Environment.outputs` has it; export it in __main__.py."
         )
     images = tuple(str(outputs[name]) for name in ("base_image", "app_image") if outputs.get(name))
     return Deployed(

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from deploytag.delivery.children import Cancellation, Children
-from deploytag.delivery.events import Diagnostic, Event, Step, Summary, parse
+from deploytag.delivery.cancellation import Cancellation
+from deploytag.delivery.children import Children, Finished
+from deploytag.delivery.events import Diagnostic, Event, Step, parse
 from deploytag.errors import DeploymentError, UnreachableError
 
 OnEvent = Callable[[Event], None]
@@ -29,11 +31,9 @@ class HoldsEngines(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineResult:
-    """How one command ended."""
+    """How one operation ended."""
 
     code: int
-    changes: Mapping[str, int] = field(default_factory=dict)
-    """Resources by operation, as the engine counted them."""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The stack's, secrets masked."""
     errors: tuple[str, ...] = ()
@@ -52,95 +52,121 @@ class EngineResult:
         return "\n".join(self.errors) or self.tail.strip() or f"pulumi ended with exit code {self.code}"
 
 
+@dataclass(frozen=True, slots=True)
 class Engine:
     """Pulumi on one stack; every process it starts is held by the run."""
 
-    def __init__(
-        self, project: str, stack: str, folder: Path, children: Children, environ: Mapping[str, str], held: HoldsEngines
-    ) -> None:
-        """`folder` holds Pulumi.yaml and, for `up`, the program."""
-        self._stack, self._folder, self._children, self._held = stack, folder, children, held
-        self._environ = {**environ, **ALWAYS}
-        self.project = project
-
-    @classmethod
-    def without_program(
-        cls,
-        project: str,
-        stack: str,
-        scratch: Path,
-        children: Children,
-        environ: Mapping[str, str],
-        held: HoldsEngines,
-    ) -> "Engine":
-        """An engine that works from state alone: all it is told is the project's name."""
-        scratch.mkdir(parents=True, exist_ok=True)
-        # The runtime is never started: neither `destroy` nor `refresh` runs the program.
-        (scratch / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
-        return cls(project, stack, scratch, children, environ, held)
+    stack: str
+    folder: Path
+    """Where Pulumi.yaml is and, for what runs it, the program."""
+    children: Children
+    environ: Mapping[str, str]
+    held: HoldsEngines
+    cancellation: Cancellation
+    on_event: OnEvent
 
     def ensure_stack(self) -> None:
-        """Make the stack when it is new."""
-        # `up` alone does not, without a terminal.
-        self._must("stack", "select", "--create", self._stack)
+        """Make the stack when it is new: `up` alone does not, without a terminal.
 
-    def up(self, on_event: OnEvent, cancellation: Cancellation | None = None) -> EngineResult:
+        Raises:
+            DeploymentError: it cannot be made.
+        """
+        self._must("stack", "select", "--create", self.stack)
+
+    def up(self) -> EngineResult:
         """Converge on what the program declares."""
-        return self._operate(["up"], on_event, cancellation)
+        return self._operate("up")
 
-    def refresh(
-        self,
-        on_event: OnEvent,
-        *,
-        clear_pending: bool = False,
-        imports: Sequence[tuple[str, str]] = (),
-        cancellation: Cancellation | None = None,
-    ) -> EngineResult:
-        """Let the state say what is there. `imports` pairs URNs of pending creations with what was created."""
-        command = ["refresh"]
-        if imports:
-            command += ["--import-pending-creates", ",".join(word for pair in imports for word in pair)]
-        if clear_pending:
-            command.append("--clear-pending-creates")
-        return self._operate(command, on_event, cancellation)
+    def destroy(self) -> EngineResult:
+        """Remove every resource of the state; what was removed by hand before is no obstacle."""
+        return self._operate("destroy", "--refresh")
 
-    def destroy(
-        self, on_event: OnEvent, *, refresh: bool = True, cancellation: Cancellation | None = None
-    ) -> EngineResult:
-        """Remove every resource of the state; what was removed by hand first is no obstacle when it is refreshed."""
-        return self._operate(["destroy", *(["--refresh"] if refresh else [])], on_event, cancellation)
+    def refresh(self, *, clear_pending: bool, exclude: Sequence[str] = ()) -> None:
+        """Let the state say what is there.
+
+        Raises:
+            DeploymentError: it cannot be told.
+        """
+        options = [*(["--clear-pending-creates"] if clear_pending else []), *(f"--exclude={urn}" for urn in exclude)]
+        result = self._operate("refresh", *options)
+        if not result.ok:
+            raise DeploymentError(f"the state of {self.stack} could not be refreshed: {result.complaint}")
+
+    def creations(self) -> dict[str, Any]:
+        """Everything that the next `up` would create, in the form that `adopt` takes.
+
+        Raises:
+            DeploymentError: the program does not run.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "creations.json"
+            self._must("preview", "--stack", self.stack, f"--import-file={path}")
+            creations: dict[str, Any] = json.loads(path.read_text())
+        return creations
+
+    def adopt(self, resources: Mapping[str, Any]) -> None:
+        """Take resources that exist into the state.
+
+        Raises:
+            DeploymentError: one of them is not there, or is another than the program declares.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "imports.json"
+            path.write_text(json.dumps(resources))
+            options = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false", f"--file={path}"]
+            self._must("import", "--stack", self.stack, *options)
+
+    def state(self) -> dict[str, Any] | None:
+        """What `pulumi stack export` says; None: there is no such stack."""
+        finished = self._run("stack", "export", "--stack", self.stack)
+        if finished.code:
+            return None
+        state: dict[str, Any] = json.loads(finished.output)
+        return state
 
     def unprotect(self) -> None:
-        """Lift the protection of every resource."""
-        self._must("state", "unprotect", "--all", "--yes", "--stack", self._stack)
+        """Lift the protection of every resource.
+
+        Raises:
+            DeploymentError: the state cannot be written.
+        """
+        self._must("state", "unprotect", "--all", "--yes", "--stack", self.stack)
 
     def remove_stack(self) -> None:
-        """Forget the stack, whatever its state still holds."""
-        self._must("stack", "rm", "--yes", "--force", "--preserve-config", "--stack", self._stack)
+        """Forget the stack, whatever its state still holds.
+
+        Raises:
+            DeploymentError: the backend does not let it go.
+        """
+        self._must("stack", "rm", "--yes", "--force", "--preserve-config", "--stack", self.stack)
 
     def _must(self, *arguments: str) -> None:
-        finished = self._children.run(
-            [_pulumi(), *arguments, "--non-interactive"],
-            cwd=self._folder,
-            environ=self._environ,
-            on_pid=self._held.engine_started,
-        )
+        finished = self._run(*arguments)
         if finished.code:
             raise DeploymentError(
-                f"`pulumi {' '.join(arguments)}` failed: {finished.output.strip().removeprefix('error: ')}"
+                f"`pulumi {arguments[0]}` failed on {self.stack}: {finished.output.strip().removeprefix('error: ')}"
             )
 
-    def _operate(self, command: Sequence[str], on_event: OnEvent, cancellation: Cancellation | None) -> EngineResult:
-        reader = _Reader(on_event)
-        finished = self._children.run(
-            [_pulumi(), *command, "--yes", "--skip-preview", "--json", "--non-interactive", "--stack", self._stack],
-            cwd=self._folder,
-            environ=self._environ,
-            on_line=reader.read,
-            on_pid=self._held.engine_started,
-            cancellation=cancellation,
-        )
+    def _operate(self, *arguments: str) -> EngineResult:
+        reader = _Reader(self.on_event)
+        finished = self._run(*arguments, "--yes", "--skip-preview", "--json", "--stack", self.stack, read=reader.read)
         return reader.result(finished.code)
+
+    def _run(self, *arguments: str, read: Callable[[str], None] | None = None) -> Finished:
+        return self.children.run(
+            [_pulumi(), *arguments, "--non-interactive"],
+            cwd=self.folder,
+            environ={**self.environ, **ALWAYS},
+            on_line=read,
+            on_pid=self.held.engine_started,
+            cancellation=self.cancellation,
+        )
+
+
+def write_project(folder: Path, project: str) -> None:
+    """Make `folder` enough of a Pulumi project for what works from state alone: the runtime is never started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
 
 
 class _Reader:
@@ -150,7 +176,6 @@ class _Reader:
         self._on_event = on_event
         self._errors: list[str] = []
         self._other: list[str] = []
-        self._changes: Mapping[str, int] = {}
         self._outputs: Mapping[str, Any] = {}
 
     def read(self, line: str) -> None:
@@ -162,14 +187,12 @@ class _Reader:
                 return
             case Diagnostic(severity="error", message=message) if message not in self._errors:
                 self._errors.append(message)
-            case Summary(changes=changes):
-                self._changes = changes
             case Step(outputs=outputs) if outputs is not None:
                 self._outputs = outputs
         self._on_event(event)
 
     def result(self, code: int) -> EngineResult:
-        return EngineResult(code, self._changes, self._outputs, tuple(self._errors), "\n".join(self._other))
+        return EngineResult(code, self._outputs, tuple(self._errors), "\n".join(self._other))
 
 
 def _pulumi() -> str:

@@ -55,15 +55,7 @@ class Diagnostic:
     urn: str
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The end of an operation."""
-
-    changes: Mapping[str, int]
-    """Number of resources by operation."""
-
-
-Event = Step | Diagnostic | Summary
+Event = Step | Diagnostic
 
 _STATES = {"resourcePreEvent": "begun", "resOutputsEvent": "done", "resOpFailedEvent": "failed"}
 
@@ -79,19 +71,16 @@ def parse(line: str) -> Event | None:
     for key, state in _STATES.items():
         if key in document:
             return _step(document[key]["metadata"], state)
-    match document:
-        case {"diagnosticEvent": {"message": str(message), **rest}}:
-            # Ephemeral messages are for a progress display, `debug` ones for who debugs the engine.
-            text = message.rstrip()
-            hidden = rest.get("ephemeral") or rest.get("severity") == "debug"
-            return None if hidden or not text else Diagnostic(_severity(rest), text, rest.get("urn", ""))
-        case {"summaryEvent": {**summary}}:
-            return Summary(dict(summary.get("resourceChanges") or {}))
+    if "diagnosticEvent" in document:
+        return _diagnostic(document["diagnosticEvent"])
     return None
 
 
-def _severity(diagnostic: Mapping[str, Any]) -> str:
-    return str(diagnostic.get("severity", "info"))
+def _diagnostic(event: Mapping[str, Any]) -> Diagnostic | None:
+    text, severity = str(event.get("message", "")).rstrip(), str(event.get("severity", "info"))
+    # Ephemeral messages are for a progress display, `debug` ones for who debugs the engine.
+    hidden = event.get("ephemeral") or severity == "debug"
+    return Diagnostic(severity, text, event.get("urn", "")) if text and not hidden else None
 
 
 def _step(metadata: Mapping[str, Any], state: str) -> Step:

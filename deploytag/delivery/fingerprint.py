@@ -27,7 +27,8 @@ class DescribesSecrets(Protocol):
         """Metadata of a secret, its versions among them."""
 
 
-def fingerprint(  # noqa: D417
+def fingerprint(
+    *,
     identity: Identity,
     settings: ApplicationSettings,
     cls: EnvironmentClass,
@@ -60,7 +61,7 @@ def fingerprint(  # noqa: D417
 
 
 def program_digest(repository: Path, stack: str, images: Images) -> str:
-    """Of what the program is: this package, the checkout's own modules, its Pulumi project and lock, the stack's config.
+    """Of what the program is: this package, the checkout's own modules, its Pulumi project and lock, its config.
 
     Any Python file outside of the folders that the application's image is built from may be imported by the program.
     Taking one too many only costs an unchanged push some seconds; one too few would leave a change undeployed.

@@ -9,19 +9,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deploytag.delivery import recovery
 from deploytag.delivery.cancellation import Cancellation, cancel_on_signals
 from deploytag.delivery.children import Children
-from deploytag.delivery.engine import Engine
-from deploytag.delivery.leftovers import end_leftovers
+from deploytag.delivery.engine import Engine, write_project
 from deploytag.delivery.lease import Lease, LeaseState
+from deploytag.delivery.leftovers import end_leftovers
 from deploytag.delivery.record import Outcome, Record
 from deploytag.delivery.run import Run
+from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
 from deploytag.identity import Identity
 
 PATIENCE = 1800.0
 """Seconds a run waits for another one of the same environment to end."""
+
+GRACE = 20.0
+"""Seconds that Pulumi has to end what it is doing when it is asked to."""
 
 LEFTOVER_SECONDS = 30.0
 """Seconds until the processes of a dead run must be gone."""
@@ -40,10 +45,58 @@ class Held:
     scratch: Path
     """A folder of this run alone."""
 
-    def engine(self, folder: Path, told: Mapping[str, str]) -> Engine:
-        """Pulumi with the program in `folder`, which is told some variables of its environment."""
-        identity, environ = self.identity, {**self.world.environ, **told}
-        return Engine(identity.project, identity.stack, folder, self.children, environ, self.lease)
+    def program(self, folder: Path, revision: str, *, asleep: bool = False) -> Engine:
+        """Pulumi with the program in `folder`, to declare the environment of `revision`; its stack exists."""
+        told = {
+            "DEPLOYTAG_BRANCH": self.identity.ref,
+            "DEPLOYTAG_REVISION": revision,
+            "DEPLOYTAG_ASLEEP": "true" if asleep else "",
+        }
+        engine, store = self._engine(folder, told), self.world.store
+        if store is None or self.identity.stack not in store.stacks(self.identity.project):
+            engine.ensure_stack()
+        return engine
+
+    def _engine(self, folder: Path, told: Mapping[str, str]) -> Engine:
+        world = self.world
+        return Engine(
+            stack=self.identity.stack,
+            folder=folder,
+            children=self.children,
+            environ={**world.environ, **told},
+            held=self.lease,
+            cancellation=self.cancellation,
+            on_event=show(world.progress),
+        )
+
+    def engine_without_program(self) -> Engine:
+        """Pulumi from state alone."""
+        folder = self.scratch / "state-only"
+        write_project(folder, self.identity.project)
+        return self._engine(folder, {})
+
+    def repair(self, engine: Engine) -> tuple[str, ...]:
+        """Put right what a run that died had left; what was done, a sentence each.
+
+        Raises:
+            DeployTagError: it cannot be put right, or somebody else works on the environment.
+        """
+        world = self.world
+        tools = recovery.Tools(
+            identity=self.identity,
+            repository=engine.folder,
+            cluster=world.cluster,
+            store=world.store,
+            administrator=world.administrator,
+            engine=engine,
+            commands=self.children,
+            lease=self.lease,
+            say=world.progress.say,
+        )
+        repaired = recovery.recover(tools, self.run.action)
+        for sentence in repaired:
+            world.progress.say(sentence)
+        return tuple(repaired)
 
     def go_on(self) -> None:
         """Say whether to go on: to be asked again and again while something is waited for.
@@ -81,13 +134,6 @@ class Held:
                 self.remember(record, outcome, _first_line(error))
             raise
 
-    def engine_without_program(self) -> Engine:
-        """Pulumi from state alone."""
-        identity = self.identity
-        return Engine.without_program(
-            identity.project, identity.stack, self.scratch / "state-only", self.children, self.world.environ, self.lease
-        )
-
 
 @contextmanager
 def hold(
@@ -114,11 +160,13 @@ def hold(
             identity, run, patience=patience, give_up=give_up, waiting=_tell(world.progress.say)
         ) as lease,
     ):
-        if lease.previous is not None:
+        if lease.previous is not None and lease.previous.run is not None:
             for ended in end_leftovers(lease.previous.run, LEFTOVER_SECONDS):
                 world.progress.warn(f"ended what a dead run had left: {ended}")
-        children = Children(run, world.environ, lease)
+        children = Children(run, world.environ, lease, grace=GRACE)
         yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
+        # Nothing was killed: each engine ended by itself, and gave its lock back.
+        lease.engines_ended()
 
 
 def interrupted(identity: Identity, cancellation: Cancellation) -> InterruptedRunError:
@@ -143,8 +191,8 @@ def _tell(say: Callable[[str], None]) -> Callable[[LeaseState], None]:
     told: set[str] = set()
 
     def waiting(state: LeaseState) -> None:
-        if state.run.id not in told:
-            told.add(state.run.id)
-            say(f"waiting for the {state.run.said}")
+        if state.said not in told:
+            told.add(state.said)
+            say(f"waiting for {state.said}")
 
     return waiting

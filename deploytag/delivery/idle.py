@@ -9,8 +9,8 @@ from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
 from deploytag.delivery.verify import answers
-from deploytag.delivery.world import World
 from deploytag.delivery.worktree import worktree
+from deploytag.delivery.world import World
 from deploytag.errors import UsageError
 from deploytag.identity import Identity
 from deploytag.settings import Settings
@@ -60,8 +60,7 @@ def _set(world: World, ref: str, action: Action, patience: float) -> Report:
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.model_copy(update={"attempt": attempt})
         with held.remembering(record):
-            repaired = held.repair()
-            _converge(held, deployed, asleep=asleep)
+            repaired = _converge(held, deployed, asleep=asleep)
         # Awake is counted like a push: who wakes it wants to use it.
         pushed = record.pushed if asleep else attempt.started
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed})
@@ -70,16 +69,20 @@ def _set(world: World, ref: str, action: Action, patience: float) -> Report:
         return _report(held, record, result, None, repaired)
 
 
-def _converge(held: Held, deployed: Deployed, *, asleep: bool) -> None:
-    """Declare the deployed commit once more: what changes is whether it runs, and nothing else."""
+def _converge(held: Held, deployed: Deployed, *, asleep: bool) -> tuple[str, ...]:
+    """Declare the deployed commit once more: what changes is whether it runs. Returns what had to be repaired."""
     world = held.world
     with worktree(world.repository, world.remote, deployed.revision, held.scratch / "worktree") as project:
+        engine = held.program(project, deployed.revision, asleep=asleep)
+        with world.progress.phase("repair"):
+            repaired = held.repair(engine)
         with world.progress.phase("apply"):
-            converge(held, project, deployed.revision, asleep=asleep)
+            converge(held, engine)
         if not asleep:
             verify = Settings.load(project).application.verify
             with world.progress.phase("verify"):
                 answers(world.cluster, held.identity, deployed.url, deployed.revision, verify, check=held.go_on)
+    return repaired
 
 
 def _recorded(world: World, identity: Identity) -> tuple[Record, Deployed]:

@@ -177,7 +177,9 @@ def _stack(identity: Identity, states: States | None) -> list[Item]:
     if states is None or identity.stack not in states.stacks(identity.project):
         return []
     # The name belongs to this ref alone, and who asks names the ref: a state that says nothing is this ref's.
-    return [whose.stack(identity.project, identity.stack, [_said(identity.project, identity.stack, states) or identity.ref])]
+    return [
+        whose.stack(identity.project, identity.stack, [_said(identity.project, identity.stack, states) or identity.ref])
+    ]
 
 
 def _stacks(project: str, names: list[str], refs: Iterable[str], states: States | None) -> list[Item]:

@@ -1,4 +1,4 @@
-"""Ends a running `deploytag` command as machines do: all of it at once, only its first process, or not at all for long."""
+"""Ends a running `deploytag` command as machines do: all of it at once, its first process only, or by a long pause."""
 
 import os
 import signal
