@@ -78,6 +78,6 @@ def remote(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
     name = project.need_settings().policy.remote
     found = Remote(project.root, name, environ).refs()
     if found:
-        yield ok(f"{name} answers, with {len(found)} branches and tags")
+        yield ok(f"{name} answers: {len(found)} branches and tags")
     else:
         yield problem(f"{name} answers, and has no branch", "Push one.")
