@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from deploytag.delivery.fleet import Row
     from deploytag.delivery.report import Report
 
+WIDE = 400
 STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "red", "failed": "red", "died": "red"}
 
 
@@ -127,7 +129,8 @@ def _print_table(found: list[Row]) -> None:
     for row in found:
         state = f"[{STYLES.get(row.state, 'yellow')}]{row.state}[/]"
         table.add_row(row.ref, state, (row.revision or "")[:12], _age(row.pushed), row.url or "", row.note or "")
-    Console().print(table)
+    # What reads a pipe or a log has no width.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _age(then: datetime | None) -> str:
