@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client import ApiClient, V1Lease, V1LeaseSpec, V1ObjectMeta
 
+from deploytag.delivery.holding import ServerTime
 from deploytag.delivery.lease_state import (
     ENGINES,
     LONGEST,
@@ -189,3 +190,18 @@ def test_how_a_person_is_told() -> None:
     assert HELD.said == "destroy (run 22222222, process 42 on host) since 2026-01-02 12:00:00 UTC"
     assert replace(HELD, run=None, acquired=None).said == "run 22222222"
     assert replace(HELD, run=RUN, acquired=None).said == "run 22222222", "the annotations are another run's"
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.booleans()), max_size=20))
+def test_the_api_servers_time_never_goes_back(answers: list[tuple[float, float, bool]]) -> None:
+    now, told = 0.9, list[datetime]()
+    time = ServerTime(NOON, now)
+    for passed, latency, tells in answers:
+        now += passed
+        told.append(time.at(now))
+        assert now - 1 <= (told[-1] - NOON).total_seconds() <= now
+        # An answer says the second it was sent in, and comes a little later.
+        said = NOON + timedelta(seconds=int(now)) if tells else None
+        now += latency
+        time = time.corrected(said, now)
+    assert told == sorted(told)
