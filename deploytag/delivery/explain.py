@@ -193,7 +193,9 @@ def _resting(facts: Facts) -> Explanation | None:
                 what_now="Run `deploytag deploy`: it is made again.",
             )
         if "record" not in facts.unknown:
-            return Explanation(State.NEVER, f"{ref} was never deployed.", what_now="Push the branch, or run `deploytag deploy`.")
+            return Explanation(
+                State.NEVER, f"{ref} was never deployed.", what_now="Push the branch, or run `deploytag deploy`."
+            )
     if facts.record and facts.record.asleep:
         return Explanation(State.ASLEEP, f"{ref} is asleep.", what_now=f"Wake it: deploytag wake {ref}, or push.")
     return None
