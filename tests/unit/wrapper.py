@@ -28,15 +28,16 @@ class FakeLease:
     """A lease whose deadline the test decides."""
 
     deadline: float = field(default_factory=lambda: now() + 3600)
-    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    callbacks: list[Callable[[float], None]] = field(default_factory=list)
 
-    def on_renewed(self, callback: Callable[[], None]) -> None:
+    def on_renewed(self, callback: Callable[[float], None]) -> None:
         self.callbacks.append(callback)
+        callback(self.deadline)
 
     def renew(self, deadline: float) -> None:
         self.deadline = deadline
         for callback in self.callbacks:
-            callback()
+            callback(deadline)
 
 
 class Wrapper:
