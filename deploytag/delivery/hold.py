@@ -161,8 +161,8 @@ def hold(
         ) as lease,
     ):
         if lease.previous is not None and lease.previous.run is not None:
-            for ended in end_leftovers(lease.previous.run, LEFTOVER_SECONDS):
-                world.progress.warn(f"ended what a dead run had left: {ended}")
+            if ended := end_leftovers(lease.previous.run, LEFTOVER_SECONDS):
+                world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
         children = Children(run, world.environ, lease, grace=GRACE)
         yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
         # Nothing was killed: each engine ended by itself, and gave its lock back.
