@@ -61,9 +61,10 @@ class Seeds:
     def namespace(self, identity: Identity, *, finalizer: str | None = None) -> None:
         """A namespace without pods; with a finalizer on something in it, it never ends."""
         metadata = {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)}
-        self.world.cluster.core.create_namespace({"metadata": metadata})
+        body: Any = {"metadata": metadata}
+        self.world.cluster.core.create_namespace(body)
         if finalizer:
-            held = {"metadata": {"name": "held", "finalizers": [finalizer]}}
+            held: Any = {"metadata": {"name": "held", "finalizers": [finalizer]}}
             self.world.cluster.core.create_namespaced_config_map(identity.namespace, held)
 
     def release_held(self, identity: Identity) -> None:
@@ -75,7 +76,7 @@ class Seeds:
 
     def ledger(self, identity: Identity) -> None:
         """The ledger's entry."""
-        body = {
+        body: Any = {
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "data": ledger_entry(identity),
         }
@@ -97,7 +98,7 @@ class Seeds:
     def lease(self, identity: Identity) -> None:
         """A lease that a run of long ago never gave back."""
         ago = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        body = {
+        body: Any = {
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 30, "acquireTime": ago, "renewTime": ago},
         }
@@ -125,15 +126,13 @@ class Seeds:
         """Whatever is there of the identity's names, gone: also what the product could or should not remove."""
         core, name = self.world.cluster.core, identity.namespace
         self.release_held(identity)
-        for delete in (
-            lambda: core.delete_namespace(name),
-            lambda: core.delete_namespaced_config_map(name, SYSTEM_NAMESPACE),
-            lambda: core.delete_namespaced_config_map(f"{name}.tombstone", SYSTEM_NAMESPACE),
-            lambda: core.delete_namespaced_config_map(f"{name}.record", SYSTEM_NAMESPACE),
-            lambda: self.world.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE),
-        ):
+        with suppress(ApiException):
+            core.delete_namespace(name)
+        for entry in (name, f"{name}.tombstone", f"{name}.record"):
             with suppress(ApiException):
-                delete()
+                core.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
+        with suppress(ApiException):
+            self.world.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE)
         with suppress(psycopg.Error):
             self._sql("GRANT {} TO CURRENT_USER", identity.role)
         self._sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", identity.database)
