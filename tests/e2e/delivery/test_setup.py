@@ -141,7 +141,10 @@ def doctor(it: Checkout, environ: Mapping[str, str] | None = None) -> tuple[int,
 
 
 def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_permissions(
-    application: Checkout, tmp_path: Path, kubeconfig_of: Callable[[Sequence[Permission]], str]
+    # In this order, so that the environment is destroyed before its user is.
+    kubeconfig_of: Callable[[Sequence[Permission]], str],
+    application: Checkout,
+    tmp_path: Path,
 ) -> None:
     initialise(application)
     limited = tmp_path / "kubeconfig"
