@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -82,6 +84,35 @@ def is_dirty(path: Path) -> bool:
             return repository.is_dirty(untracked_files=False)
         except git.GitCommandError as error:
             raise RefError(_command_failed("compare the files with HEAD", path, error)) from error
+
+
+@contextmanager
+def linked_worktree(path: Path, commit: str, folder: Path) -> Iterator[Path]:
+    """The files of `commit` in `folder`, as a linked worktree that is removed at the end.
+
+    Gives the folder in it that `path` is in its own checkout: a project may be only a part of a repository.
+
+    Raises:
+        RefError: git cannot make it.
+    """
+    root = top(path)
+    environ = bound_environment(path, os.environ)
+    # The new tree has an index of its own; told of ours, git would fill that one.
+    del environ["GIT_INDEX_FILE"], environ["GIT_WORK_TREE"]
+
+    def worktree(*arguments: str) -> None:
+        done = subprocess.run(
+            ["git", "worktree", *arguments], cwd=root, env=environ, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RefError(f"git could not check {commit} out of {root}: {done.stderr.strip()}")
+
+    worktree("add", "--detach", "--quiet", str(folder), commit)
+    try:
+        yield folder / path.resolve().relative_to(root.resolve())
+    finally:
+        # Twice: whatever is in it by now is nobody's.
+        worktree("remove", "--force", "--force", str(folder))
 
 
 def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
