@@ -1,6 +1,7 @@
-"""What the CI systems' own variables say about the branch and the commit (pure).
+"""What the CI systems' own variables say about the branch, the commit and the occasion (pure).
 
-Each system is a function from its variables to a `Ref`; the tests hold a table of real-looking environments.
+Each system is two functions from its variables, to a `Ref` and to a `Trigger`; the tests hold a table of real-looking
+environments.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Literal
 
 from deploytag.errors import ForkError, RefError
@@ -28,6 +30,27 @@ class Ref:
     kind: Kind = "branch"
 
 
+class Trigger(Enum):
+    """What made a CI start this run."""
+
+    PUSH = auto()
+    """A commit on a branch or tag, by a push or a pull request, or somebody asked for it to be run again."""
+    DELETION = auto()
+    """The branch or tag was deleted."""
+    CLOSED = auto()
+    """A pull request was closed. Its branch may live on, and have another one."""
+    STOP = auto()
+    """Somebody asked for the end of the branch's environment."""
+    SCHEDULE = auto()
+    """Housekeeping: the clock, or a person who named no branch."""
+    OTHER = auto()
+    """Something that concerns no branch; the CI then names the default branch."""
+
+
+def _always_push(*_: object) -> Trigger:
+    return Trigger.PUSH
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """One CI system: how it is recognised, and what it knows."""
@@ -35,6 +58,7 @@ class System:
     name: str
     recognised: Callable[[Environ], bool]
     ref: Callable[[Environ, Event], Ref | None]
+    trigger: Callable[[Environ, Event], Trigger] = _always_push
     commits: tuple[str, ...] = field(default=())
     """Variables with the commit, the best first."""
 
@@ -54,6 +78,8 @@ def commit(system: System, environ: Environ, event: Event) -> str | None:
 
 
 def _github(environ: Environ, event: Event) -> Ref | None:
+    if _github_trigger(environ, event) is Trigger.DELETION:
+        return _github_deleted(event)
     head = environ.get("GITHUB_HEAD_REF") or _get(event, "pull_request", "head", "ref")
     if head:
         # The event alone tells a fork's branch from one of ours, so without it nothing is assumed.
@@ -78,6 +104,34 @@ def _github(environ: Environ, event: Event) -> Ref | None:
     return _full_ref(full, "GITHUB_REF") or _branch(environ, "GITHUB_REF_NAME")
 
 
+def _github_deleted(event: Event) -> Ref:
+    """GITHUB_REF is the default branch now: GitHub's variables never name what is gone."""
+    name = _get(event, "ref")
+    if not isinstance(name, str) or not name:
+        raise RefError(
+            "GitHub says that a branch was deleted, but no event (GITHUB_EVENT_PATH) names it. "
+            "Set DEPLOYTAG_BRANCH to it."
+        )
+    if _get(event, "deleted"):  # a push; only this event spells the ref in full
+        return _full_ref(name, "GITHUB_EVENT_PATH") or Ref(name, "GITHUB_EVENT_PATH")
+    return Ref(name, "GITHUB_EVENT_PATH", "tag" if _get(event, "ref_type") == "tag" else "branch")
+
+
+def _github_trigger(environ: Environ, event: Event) -> Trigger:
+    name = environ.get("GITHUB_EVENT_NAME", "push")
+    if name == "delete" or (name == "push" and _get(event, "deleted") is True):
+        return Trigger.DELETION
+    if name in ("pull_request", "pull_request_target") and _get(event, "action") == "closed":
+        return Trigger.CLOSED
+    if name in ("schedule", "workflow_dispatch"):
+        return Trigger.SCHEDULE
+    return Trigger.PUSH if name in _GITHUB_COMMITS else Trigger.OTHER
+
+
+_GITHUB_COMMITS = frozenset({"push", "create", "release", "pull_request", "pull_request_target", "pull_request_review"})
+"""Events whose ref is what they are about. For any other GITHUB_REF may be the default branch."""
+
+
 def _gitlab(environ: Environ, _: Event) -> Ref | None:
     if request := _branch(environ, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"):
         # In the fork's own project the fork's own variables are at stake; only in ours is it foreign code.
@@ -87,6 +141,12 @@ def _gitlab(environ: Environ, _: Event) -> Ref | None:
             raise _fork(request.name, environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", f"project {theirs}"))
         return request
     return _tag(environ, "CI_COMMIT_TAG") or _branch(environ, "CI_COMMIT_BRANCH")
+
+
+def _gitlab_trigger(environ: Environ, _: Event) -> Trigger:
+    if environ.get("CI_ENVIRONMENT_ACTION") == "stop":
+        return Trigger.STOP
+    return Trigger.SCHEDULE if environ.get("CI_PIPELINE_SOURCE") == "schedule" else Trigger.PUSH
 
 
 def _jenkins(environ: Environ, _: Event) -> Ref | None:
@@ -121,21 +181,38 @@ def _buildkite(environ: Environ, _: Event) -> Ref | None:
     return branch
 
 
+def _buildkite_trigger(environ: Environ, _: Event) -> Trigger:
+    return Trigger.SCHEDULE if environ.get("BUILDKITE_SOURCE") == "schedule" else Trigger.PUSH
+
+
 SYSTEMS = (
-    System("GitHub Actions", lambda environ: environ.get("GITHUB_ACTIONS") == "true", _github, ("GITHUB_SHA",)),
+    System(
+        "GitHub Actions",
+        lambda environ: environ.get("GITHUB_ACTIONS") == "true",
+        _github,
+        _github_trigger,
+        ("GITHUB_SHA",),
+    ),
     System(
         "GitLab CI",
         lambda environ: environ.get("GITLAB_CI") == "true",
         _gitlab,
+        _gitlab_trigger,
         # The first is set where CI_COMMIT_SHA is a merge that GitLab made, as with GITHUB_SHA.
         ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
     ),
-    System("Buildkite", lambda environ: environ.get("BUILDKITE") == "true", _buildkite, ("BUILDKITE_COMMIT",)),
+    System(
+        "Buildkite",
+        lambda environ: environ.get("BUILDKITE") == "true",
+        _buildkite,
+        _buildkite_trigger,
+        ("BUILDKITE_COMMIT",),
+    ),
     System(
         "Jenkins",
         lambda environ: bool(environ.get("JENKINS_URL") or environ.get("JENKINS_HOME")),
         _jenkins,
-        ("GIT_COMMIT",),
+        commits=("GIT_COMMIT",),
     ),
 )
 

@@ -35,6 +35,8 @@ class ContractValues(TypedDict):
     serviceAccount: str
     envSecret: str
     """Name of the Secret with the pods' variables; empty when there are none."""
+    asleep: bool
+    """Whether nothing is to run: no web, no worker, no cron job."""
     database: Switch
     migrations: Switch
     variables: dict[str, str]
@@ -42,7 +44,15 @@ class ContractValues(TypedDict):
 
 
 def contract_values(
-    *, image: Any, ref: str, revision: str, env_secret: str, database: bool, migrations: bool, names: Variables
+    *,
+    image: Any,
+    ref: str,
+    revision: str,
+    env_secret: str,
+    database: bool,
+    migrations: bool,
+    names: Variables,
+    asleep: bool = False,
 ) -> ContractValues:
     """The values for one environment."""
     return ContractValues(
@@ -51,6 +61,7 @@ def contract_values(
         revision=revision,
         serviceAccount=SERVICE_ACCOUNT,
         envSecret=env_secret,
+        asleep=asleep,
         database=Switch(enabled=database),
         migrations=Switch(enabled=database and migrations),
         variables={"database": names.database, "redis": names.redis},

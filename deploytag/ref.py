@@ -12,24 +12,34 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploytag import ci, repository
-from deploytag.ci import Event, Ref
+from deploytag.ci import Event, Ref, Trigger
 from deploytag.errors import RefError
 from deploytag.refname import check_pattern, check_ref, matches
 from deploytag.repository import Head
 
-__all__ = ["Ref", "check_pattern", "decide_ref", "decide_revision", "find_ref", "find_revision", "matches"]
+__all__ = [
+    "Ref",
+    "check_pattern",
+    "decide_ref",
+    "decide_revision",
+    "decide_trigger",
+    "find_ref",
+    "find_revision",
+    "matches",
+    "read_event",
+]
 
 
 def find_ref(environ: Mapping[str, str], configured: str | None, repository_path: Path) -> Ref:
     """The branch or tag this run is for. Git is asked only when nobody else knows."""
-    return decide_ref(configured, environ, lambda: _read_event(environ), lambda: repository.read_head(repository_path))
+    return decide_ref(configured, environ, lambda: read_event(environ), lambda: repository.read_head(repository_path))
 
 
 def find_revision(environ: Mapping[str, str], repository_path: Path) -> str:
     """The commit this run deploys; `-dirty` at its end when it is the checkout's and tracked files differ from it."""
     return decide_revision(
         environ,
-        lambda: _read_event(environ),
+        lambda: read_event(environ),
         lambda: repository.read_head(repository_path),
         lambda: repository.is_dirty(repository_path),
     )
@@ -63,6 +73,14 @@ def decide_revision(
     return head().commit + ("-dirty" if dirty() else "")
 
 
+def decide_trigger(environ: Mapping[str, str], event: Callable[[], Event]) -> Trigger:
+    """What made the CI start this run. Who states a branch means that branch, whatever started the CI."""
+    stated = bool(environ.get("DEPLOYTAG_BRANCH"))
+    system = ci.detect(environ)
+    trigger = system.trigger(environ, _readable(event) if stated else event()) if system else Trigger.PUSH
+    return Trigger.PUSH if stated and trigger in (Trigger.SCHEDULE, Trigger.OTHER) else trigger
+
+
 def _stated(name: str | None, source: str) -> Ref | None:
     """What a person or a script said: a name, or a full ref as git prints it."""
     if not name:
@@ -94,7 +112,7 @@ def _from_head(head: Head) -> Ref:
     return Ref(head.branch, "git")
 
 
-def _read_event(environ: Mapping[str, str]) -> Event:
+def read_event(environ: Mapping[str, str]) -> Event:
     """GitHub's description of what happened, the only place that tells a fork's branch from one of ours."""
     path = environ.get("GITHUB_EVENT_PATH")
     if not path or environ.get("GITHUB_ACTIONS") != "true":

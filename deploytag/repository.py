@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,6 +16,17 @@ if TYPE_CHECKING:
     import git
 
 _SUBMODULE = "160000"
+
+# What binds git to a repository, and what a hook passes on of the push it belongs to. Variables that say how to reach a
+# remote (GIT_SSH_COMMAND, GIT_ASKPASS, GIT_CONFIG_*) are not among them: CI systems give credentials by them.
+_BINDING = frozenset(
+    "GIT_" + name
+    for name in (
+        *("ALTERNATE_OBJECT_DIRECTORIES", "COMMON_DIR", "DIR", "GRAFT_FILE", "IMPLICIT_WORK_TREE", "INDEX_FILE"),
+        *("INTERNAL_SUPER_PREFIX", "NAMESPACE", "NO_REPLACE_OBJECTS", "OBJECT_DIRECTORY", "PREFIX", "QUARANTINE_PATH"),
+        *("REPLACE_REF_BASE", "SHALLOW_FILE", "WORK_TREE"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,24 @@ def read_head(path: Path) -> Head:
         return Head(branch=branch, commit=repository.head.commit.hexsha)
 
 
+def top(path: Path) -> Path:
+    """The root of the working tree that `path` is in; a sentence when it is in none."""
+    with _open(path) as repository:
+        return Path(repository.working_tree_dir or path)
+
+
+def remote_url(path: Path, name: str = "origin") -> str | None:
+    """The URL of a remote; None when the repository has none of that name."""
+    with _open(path) as repository:
+        return next((remote.url for remote in repository.remotes if remote.name == name), None)
+
+
+def ignored(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of `names`, below the working tree's root, that git ignores: `git add` would refuse them."""
+    with _open(path) as repository:
+        return [str(name) for name in repository.ignored(*names)] if names else []
+
+
 def is_dirty(path: Path) -> bool:
     """Whether a tracked file differs from HEAD in the index or in the working tree."""
     import git  # noqa: PLC0415 - see _open
@@ -52,6 +84,35 @@ def is_dirty(path: Path) -> bool:
             return repository.is_dirty(untracked_files=False)
         except git.GitCommandError as error:
             raise RefError(_command_failed("compare the files with HEAD", path, error)) from error
+
+
+@contextmanager
+def linked_worktree(path: Path, commit: str, folder: Path) -> Iterator[Path]:
+    """The files of `commit` in `folder`, as a linked worktree that is removed at the end.
+
+    Gives the folder in it that `path` is in its own checkout: a project may be only a part of a repository.
+
+    Raises:
+        RefError: git cannot make it.
+    """
+    root = top(path)
+    environ = bound_environment(path, os.environ)
+    # The new tree has an index of its own; told of ours, git would fill that one.
+    del environ["GIT_INDEX_FILE"], environ["GIT_WORK_TREE"]
+
+    def worktree(*arguments: str) -> None:
+        done = subprocess.run(
+            ["git", "worktree", *arguments], cwd=root, env=environ, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RefError(f"git could not check {commit} out of {root}: {done.stderr.strip()}")
+
+    worktree("add", "--detach", "--quiet", str(folder), commit)
+    try:
+        yield folder / path.resolve().relative_to(root.resolve())
+    finally:
+        # Twice: whatever is in it by now is nobody's.
+        worktree("remove", "--force", "--force", str(folder))
 
 
 def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
@@ -82,6 +143,17 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
         if (source.is_symlink() or source.is_file()) and linked.isdisjoint(path.parents):
             files.append(TrackedFile(path, source, _mode(source, mode)))
     return files
+
+
+def bound_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a git command on the repository of `path`, whatever a hook has set.
+
+    Raises:
+        RefError: there is no checkout at `path`.
+    """
+    with _open(path) as repository:
+        unbound = {name: value for name, value in environ.items() if name not in _BINDING}
+        return unbound | _environment(repository)
 
 
 def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosixPath]]:

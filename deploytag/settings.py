@@ -5,6 +5,7 @@ what is allowed there. The JSON schemas that editors use come from these models 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -112,7 +113,7 @@ class Tests(_Model):
 
 
 CONTRACT_VALUES = frozenset(
-    {"image", "ref", "revision", "serviceAccount", "envSecret", "migrations", "database", "variables"}
+    {"image", "ref", "revision", "serviceAccount", "envSecret", "asleep", "migrations", "database", "variables"}
 )
 """Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
 
@@ -254,15 +255,35 @@ class Policy(_Model):
             earlier.append(cls)
         return self
 
+    @classmethod
+    def load(cls, repository: Path) -> Self:
+        """Read the policy alone: what destroys an environment needs no valid `deploytag.yaml`.
+
+        Raises:
+            SettingsError: with every complaint about it, a line each.
+        """
+        policy = read_model(repository / POLICY_FILE, cls)
+        if isinstance(policy, Complaints):
+            raise _unusable(policy)
+        return policy
+
     def class_of(self, ref: str) -> EnvironmentClass:
         """The class of `ref`: the first of the table whose pattern matches.
 
         Raises:
             SettingsError: no pattern matches; the sentence says which do.
         """
-        for cls in self.classes.values():
+        return self.classes[self.class_name_of(ref)]
+
+    def class_name_of(self, ref: str) -> str:
+        """The name of that class.
+
+        Raises:
+            SettingsError: as `class_of`.
+        """
+        for name, cls in self.classes.items():
             if matches(cls.pattern, ref):
-                return cls
+                return name
         patterns = ", ".join(cls.pattern for cls in self.classes.values())
         raise SettingsError(
             f"{ref} belongs to no class, so it is not deployed: {patterns} are. "
@@ -291,5 +312,10 @@ class Settings:
         policy = read_model(repository / POLICY_FILE, Policy)
         if isinstance(application, ApplicationSettings) and isinstance(policy, Policy):
             return cls(application, policy)
-        complaints = [line for outcome in (application, policy) if isinstance(outcome, Complaints) for line in outcome]
-        raise SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))
+        raise _unusable(
+            line for outcome in (application, policy) if isinstance(outcome, Complaints) for line in outcome
+        )
+
+
+def _unusable(complaints: Iterable[str]) -> SettingsError:
+    return SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))

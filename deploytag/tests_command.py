@@ -1,15 +1,15 @@
 """Runs the application's tests, which `deploytag.yaml` names, with nothing in reach that they could harm."""
 
-import os
 import signal
-import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from shlex import join
 
-from deploytag.errors import FailedTestsError
+from deploytag.delivery.cancellation import Cancellation
+from deploytag.delivery.children import CannotStartError, Children, Stop
+from deploytag.delivery.run import Run
+from deploytag.errors import FailedTestsError, InterruptedRunError
 from deploytag.settings import SETTINGS_FILE, Tests
 
 DROPPED = (
@@ -33,40 +33,34 @@ def stripped(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run_tests(tests: Tests, root: Path, environ: Mapping[str, str]) -> None:
-    """Run the tests at `root`, their output being ours; nothing they started outlives them.
+def run_tests(
+    tests: Tests,
+    root: Path,
+    environ: Mapping[str, str],
+    cancellation: Cancellation | None = None,
+    run: Run | None = None,
+) -> None:
+    """Run the tests at `root`, their output being ours; nothing they started outlives them. `run`: the one they are of.
 
     Raises:
         FailedTestsError: they failed, did not end in time or cannot be started.
+        InterruptedRunError: the cancellation was requested.
     """
     command = join(tests.command)
+    children = Children(run, stripped(environ), grace=GRACE, linger=0)
     try:
-        # A session of its own, so that it can be ended with all its children.
-        process = subprocess.Popen(tests.command, cwd=root, env=stripped(environ), start_new_session=True)
-    except OSError as error:
+        finished = children.run(tests.command, cwd=root, cancellation=cancellation, timeout=tests.timeout, inherit=True)
+    except CannotStartError as error:
         raise FailedTestsError(
-            f"the tests cannot be started ({command}): {error.strerror}. `tests.command` in {SETTINGS_FILE} names them."
+            f"the tests cannot be started ({command}): {error.reason}. `tests.command` in {SETTINGS_FILE} names them."
         ) from None
-    try:
-        code = process.wait(tests.timeout)
-    except subprocess.TimeoutExpired:
+    if finished.stopped is Stop.TIMEOUT:
         raise FailedTestsError(
             f"the tests ({command}) have not ended within {tests.timeout} s and were stopped; nothing was touched. "
             f"`tests.timeout` in {SETTINGS_FILE} gives them longer."
-        ) from None
-    finally:
-        _end(process)
-    if code:
+        )
+    if cancellation and cancellation.requested:
+        raise InterruptedRunError(f"the tests were stopped ({cancellation.reason}): {command}; nothing was touched.")
+    if code := finished.code:
         how = f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
         raise FailedTestsError(f"the tests failed ({how}): {command}; nothing was touched.")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the command and every process of its group: ask, then insist."""
-    # The group is gone when nothing of it is left, which is how it usually is.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -84,6 +84,14 @@ def env() -> None:
 
 
 @app.command()
+def rerun(ref: Annotated[str, typer.Argument(help="A branch or tag that the sandbox's git remote has.")]) -> None:
+    """Deploy again what was pushed: `git push` calls no hook when the remote has the commit already."""
+    from sandbox import hook  # noqa: PLC0415
+
+    raise typer.Exit(hook.rerun(ref))
+
+
+@app.command()
 def logs(
     part: Annotated[str | None, typer.Argument(help="One part; all of them otherwise.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,

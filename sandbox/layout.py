@@ -89,6 +89,21 @@ class Layout:
         return self.root / "state"
 
     @property
+    def repository(self) -> Path:
+        """The git remote: a bare repository whose hook deploys what is pushed."""
+        return self.root / "repository.git"
+
+    @property
+    def checkouts(self) -> Path:
+        """Where pushed commits are checked out while they are deployed."""
+        return self.root / "checkouts"
+
+    @property
+    def pushes(self) -> Path:
+        """One log file per pushed ref."""
+        return self.logs / "pushes"
+
+    @property
     def buildx(self) -> Path:
         """BUILDX_CONFIG."""
         return self.root / "buildx"

@@ -6,7 +6,20 @@ from functools import partial
 from pathlib import Path
 
 from sandbox import config as configuration
-from sandbox import configure, directory, images, launch, locks, machine, network, packages, paths, record, toolchain
+from sandbox import (
+    configure,
+    directory,
+    git_remote,
+    images,
+    launch,
+    locks,
+    machine,
+    network,
+    packages,
+    paths,
+    record,
+    toolchain,
+)
 from sandbox.config import Config
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout
@@ -71,6 +84,7 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
                 slow = sorted(seconds.items(), key=lambda item: item[1])[-3:]
                 starting.outcome = "all answer (last: " + ", ".join(f"{name} {duration(at)}" for name, at in slow) + ")"
         _fill(sandbox, filled=filled)
+        git_remote.ensure(sandbox.layout)
         # Debian's images are served here as docker.io's, and a `FROM` tag is to be looked up where builds take it from.
         mirror = {"DEPLOYTAG_DOCKER_MIRROR": f"http://{sandbox.config.registry}"}
         return install(plugin_choice, sandbox.layout.pulumi_home, programs, environment=mirror)

@@ -56,6 +56,7 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")])
 def test() -> None:
     """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit."""
     from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`
+    from deploytag.delivery.cancellation import Cancellation, cancel_on_signals  # noqa: PLC0415
 
     path = nearest(settings.SETTINGS_FILE, Path.cwd())
     if path is None:
@@ -64,4 +65,5 @@ def test() -> None:
     if tests is None:
         typer.echo(f"{settings.SETTINGS_FILE} names no tests.", err=True)
         return
-    tests_command.run_tests(tests, path.parent, os.environ)
+    with cancel_on_signals(Cancellation()) as cancellation:
+        tests_command.run_tests(tests, path.parent, os.environ, cancellation)

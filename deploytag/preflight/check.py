@@ -38,7 +38,8 @@ class Target:
     chart: Path
     values: Mapping[str, Any]
     """The chart's values, with a placeholder for the image."""
-    needs_database: bool
+    administrator: Administrator | None
+    """Who makes its database; None where it has none."""
     needs_secrets: bool
 
 
@@ -51,7 +52,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> None:
     Raises:
         DeployTagError: what is wrong, on what, and what to do; nothing was touched.
     """
-    administrator = Administrator.from_environ(environ) if target.needs_database else None
+    administrator = target.administrator
     kubeconfig = kubeconfig_path(environ)
     api, current = await _connect(kubeconfig)
     if complaint := cluster.unexpected(target.cluster, current):
@@ -64,7 +65,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> None:
         _render(target), cluster.look(api, target.identity), _owner_and_role(administrator, target.identity)
     )
     databases = DatabaseFacts(owner, role_exists, facts.ledger)
-    if complaint := foreign(target.identity, facts, databases, target.needs_database):
+    if complaint := foreign(target.identity, facts, databases, needs_database=administrator is not None):
         raise OwnershipError(complaint)
 
 
@@ -111,7 +112,7 @@ def _endpoints(target: Target, administrator: Administrator | None, environ: Map
 
 
 def foreign(
-    identity: Identity, namespace: cluster.NamespaceFacts, databases: DatabaseFacts, needs_database: bool
+    identity: Identity, namespace: cluster.NamespaceFacts, databases: DatabaseFacts, *, needs_database: bool
 ) -> str | None:
     """Why something of the identity's names is somebody else's; None when all is ours or absent. Pure."""
     if namespace.annotations is not None and not owns(identity, namespace.annotations):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pulumi
 
-from deploytag.content import StagedTree
 from deploytag.contract import ContractValues, contract_values
 from deploytag.identity import Identity
 from deploytag.program.database import Database, DatabaseArgs
@@ -17,15 +16,7 @@ from deploytag.program.secret import SecretVersion
 from deploytag.program.variables import Variables, VariablesArgs
 from deploytag.secrets import DatabaseAddress
 from deploytag.settings import ApplicationSettings, EnvironmentClass
-
-
-@dataclass(frozen=True, slots=True)
-class Trees:
-    """Staged content: what the two builds see, and the chart."""
-
-    base: StagedTree
-    app: StagedTree
-    chart: StagedTree
+from deploytag.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +39,8 @@ class EnvironmentArgs:
     """None where the class has no database."""
     base_from: str | None = None
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
+    asleep: bool = False
+    """Whether nothing is to run."""
 
     def __post_init__(self) -> None:
         parts = (self.address, self.database_key, self.administrator)
@@ -179,6 +172,7 @@ class Environment(pulumi.ComponentResource):
             database=self.database is not None,
             migrations=args.cls.migrations,
             names=args.settings.variables,
+            asleep=args.asleep,
         )
 
     def _child(self, needs: Sequence[pulumi.Resource] = (), *, protect: bool = False) -> pulumi.ResourceOptions:

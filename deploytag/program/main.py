@@ -2,28 +2,25 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pulumi
 
-from deploytag import content
 from deploytag.administrator import Administrator
 from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, contract_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
 from deploytag.preflight import Target, check
 from deploytag.program import secret
-from deploytag.program.environment import Environment, EnvironmentArgs, Trees
+from deploytag.program.environment import Environment, EnvironmentArgs
 from deploytag.program.images import digest_of_tag
 from deploytag.program.secret import SecretVersion
 from deploytag.ref import find_ref, find_revision
 from deploytag.secrets import DatabaseAddress, database_key, environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Settings
-
-STAGE = Path(".deploytag")
-"""Where contexts and the chart are staged. Relative: the providers compare paths as text."""
-
+from deploytag.trees import stage
 
 TARGETS = {
     "kubernetes": ("kubeconfig", "context", "cluster"),
@@ -72,7 +69,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             builder=builder,
             chart=trees.chart.path,
             values={**more_values, **trial_values(identity, revision, settings.application, cls)},
-            needs_database=cls.database,
+            administrator=administrator,
             needs_secrets=cls.secret is not None or cls.database,
         ),
         os.environ,
@@ -91,9 +88,18 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             database_key=secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
             address=database_address(identity, administrator, config) if administrator else None,
+            asleep=asleep(os.environ),
             base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),
     )
+
+
+def asleep(environ: Mapping[str, str]) -> bool:
+    """What DEPLOYTAG_ASLEEP says. Not the stack's config: a file would keep the next push from waking it."""
+    said = environ.get("DEPLOYTAG_ASLEEP", "")
+    if said not in ("", "true", "false"):
+        raise SettingsError(f"DEPLOYTAG_ASLEEP is {said!r}: `true`, `false` or unset is allowed. Nothing was touched.")
+    return said == "true"
 
 
 def read_variables(settings: ApplicationSettings, cls: EnvironmentClass) -> SecretVersion[dict[str, str]] | None:
@@ -129,24 +135,6 @@ def refuse_other_stack(identity: Identity, stack: str) -> None:
             f"touched. Run `pulumi up --stack {identity.stack}`, or give the stack its branch: "
             f"`pulumi config set branch BRANCH --stack {stack}`."
         )
-
-
-def stage(repository: Path, settings: ApplicationSettings) -> Trees:
-    """Stage what the builds and the release read, by content."""
-    contexts, charts = STAGE / "contexts", STAGE / "charts"
-    base, app = (
-        content.stage(
-            repository,
-            [image.dockerfile, *image.context],
-            contexts,
-            ignore_file=content.find_ignore_file(repository, image.dockerfile),
-        )
-        for image in (settings.images.base, settings.images.app)
-    )
-    trees = Trees(base=base, app=app, chart=content.stage_chart(repository, settings.chart.path, charts))
-    content.prune(contexts, keep=[trees.base.digest, trees.app.digest])
-    content.prune(charts, keep=[trees.chart.digest])
-    return trees
 
 
 def trial_values(

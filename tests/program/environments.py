@@ -9,10 +9,11 @@ import pulumi
 
 from deploytag.content import StagedTree
 from deploytag.identity import identify
-from deploytag.program import Environment, EnvironmentArgs, Trees
+from deploytag.program import Environment, EnvironmentArgs
 from deploytag.program.secret import read
 from deploytag.secrets import DatabaseAddress, database_key, environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.trees import Trees
 from tests.program.world import KEY_ID, PROJECT, SECRET_ID, World, run
 
 FULL = EnvironmentClass(pattern="feature/*", secret=SECRET_ID, database_key=KEY_ID)

@@ -25,5 +25,12 @@ def pull_request(head_repository: str | None) -> dict[str, Any]:
     }
 
 
+def github(event: str, ref: str = "refs/heads/main", **more: str) -> dict[str, str]:
+    """What GitHub sets for an event; the ref is the default branch's unless the event is about another."""
+    kind, _, name = ref.removeprefix("refs/").partition("/")
+    variables = {"GITHUB_EVENT_NAME": event, "GITHUB_REF": ref, "GITHUB_REF_NAME": name}
+    return GITHUB | variables | {"GITHUB_REF_TYPE": "tag" if kind == "tags" else "branch"} | more
+
+
 def never() -> Any:
     raise AssertionError("git was asked, though somebody else knew")

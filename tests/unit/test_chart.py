@@ -25,6 +25,7 @@ CONTRACT: dict[str, Any] = {
     "revision": "0123abc",
     "serviceAccount": "app",
     "envSecret": "env-1",
+    "asleep": False,
     "database": {"enabled": True},
     "migrations": {"enabled": True},
     "variables": {"database": "DATABASE_URL", "redis": "REDIS_URL"},
@@ -212,6 +213,19 @@ def test_nothing_that_needs_a_database_without_one(chart: Chart) -> None:
     full, without = chart.render(), chart.render(database={"enabled": False})
     gone = {f"Job/{RELEASE}-migrate", f"Deployment/{RELEASE}-worker", f"CronJob/{RELEASE}-clean"}
     assert names(full) - names(without) == gone
+
+
+def test_asleep_means_that_nothing_of_the_application_runs(chart: Chart) -> None:
+    asleep, awake = chart.render(asleep=True), chart.render()
+    assert names(asleep) == names(awake), "waking makes nothing anew"
+
+    def running(objects: list[Object]) -> dict[str, bool]:
+        found = {one["metadata"]["name"]: one["spec"] for one in objects if one["kind"] in ("Deployment", "CronJob")}
+        return {name: spec.get("replicas") != 0 and not spec.get("suspend") for name, spec in found.items()}
+
+    assert {name for name, runs in running(awake).items() if not runs} == set()
+    # Redis keeps what it holds in memory.
+    assert {name for name, runs in running(asleep).items() if runs} == {f"{RELEASE}-redis"}
 
 
 def test_containers_get_the_contract(chart: Chart) -> None:

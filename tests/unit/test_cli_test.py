@@ -1,6 +1,8 @@
 """`deploytag test`: the application's tests, without credentials and with an end."""
 
 import os
+import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -97,14 +99,16 @@ def test_what_tests_leave_behind_goes_with_them(tmp_path: Path) -> None:
         assert heard.result(60) == "done\n"
 
 
+POLICY = {
+    "cluster": {"server": "https://cluster.test"},
+    "classes": {"feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}},
+}
+
+
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, application: object | None) -> int:
     if application is not None:
         (folder / "deploytag.yaml").write_text(yaml.safe_dump(application))
-    policy = {
-        "cluster": {"server": "https://cluster.test"},
-        "classes": {"feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}},
-    }
-    (folder / "deploytag.policy.yaml").write_text(yaml.safe_dump(policy))
+    (folder / "deploytag.policy.yaml").write_text(yaml.safe_dump(POLICY))
     (folder / "below").mkdir()
     monkeypatch.chdir(folder / "below")
     with pytest.raises(SystemExit) as ended:
@@ -126,3 +130,25 @@ def test_the_command_runs_them_and_has_an_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: object | None, code: int
 ) -> None:
     assert run(tmp_path, monkeypatch, application) == code
+
+
+def test_ctrl_c_ends_the_tests_and_then_the_command(tmp_path: Path) -> None:
+    endless = "import time; print('up', flush=True); time.sleep(300)"
+    (tmp_path / "deploytag.yaml").write_text(yaml.safe_dump({"tests": {"command": [sys.executable, "-c", endless]}}))
+    (tmp_path / "deploytag.policy.yaml").write_text(yaml.safe_dump(POLICY))
+    with subprocess.Popen(
+        [sys.executable, "-m", "deploytag", "test"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as command:
+        assert command.stdout
+        assert command.stderr
+        assert command.stdout.readline() == "up\n"
+        os.killpg(command.pid, signal.SIGINT)
+        said = command.stderr.read()
+    assert "KeyboardInterrupt" in said, "the tests were asked to end"
+    assert said.splitlines()[-1].startswith("deploytag: the tests were stopped (SIGINT): ")
+    assert command.returncode == 130

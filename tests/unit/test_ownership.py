@@ -60,5 +60,5 @@ def test_a_database_is_ours_by_owner_and_ledger(facts: DatabaseFacts, sentence: 
     ],
 )
 def test_what_a_run_refuses_to_touch(namespace: NamespaceFacts, needs_database: bool, sentence: str | None) -> None:
-    complaint = foreign(OURS, namespace, NOTHING, needs_database)
+    complaint = foreign(OURS, namespace, NOTHING, needs_database=needs_database)
     assert (complaint is None) if sentence is None else (complaint is not None and sentence in complaint)

@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from deploytag.administrator import Administrator
-from deploytag.errors import ContentError, SettingsError, UnreachableError
+from deploytag.errors import ContentError, UnreachableError
 from deploytag.identity import identify
 from deploytag.preflight import Target, chart, check, cluster, database
 from deploytag.preflight.chart import unserved
@@ -75,7 +75,7 @@ def target(tmp_path: Path, port: int) -> tuple[Target, dict[str, str]]:
             builder=None,
             chart=tmp_path,
             values={},
-            needs_database=False,
+            administrator=None,
             needs_secrets=False,
         ),
         {"KUBECONFIG": str(kubeconfig), "PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "admin"},
@@ -98,7 +98,7 @@ def test_a_database_server_that_takes_connections_but_is_silent_is_a_sentence(
     with silent_server() as port:
         wanted, environ = target(tmp_path, port)
         with pytest.raises(UnreachableError, match=rf"PostgreSQL at 127\.0\.0\.1:{port} .* said nothing for 1 s"):
-            asyncio.run(check(replace(wanted, needs_database=True), environ))
+            asyncio.run(check(replace(wanted, administrator=Administrator.from_environ(environ)), environ))
 
 
 def test_a_credential_command_that_does_not_end_is_a_sentence(tmp_path: Path, hasty: None) -> None:
@@ -112,12 +112,6 @@ def test_a_credential_command_that_does_not_end_is_a_sentence(tmp_path: Path, ha
         path.write_text(json.dumps(content))
         with pytest.raises(UnreachableError, match="names for its credentials has not ended within 1 s"):
             asyncio.run(check(wanted, environ))
-
-
-def test_a_database_without_an_address_is_said_before_anything_is_asked(tmp_path: Path) -> None:
-    wanted, environ = target(tmp_path, 1)
-    with pytest.raises(SettingsError, match="set PGHOST"):
-        asyncio.run(check(replace(wanted, needs_database=True), environ | {"PGHOST": ""}))
 
 
 def test_the_administrator_connects_to_its_own_database(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,91 @@
+"""`deploytag deploy`: the whole flow of a push."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+
+if TYPE_CHECKING:
+    from deploytag.delivery.decision import Plan
+    from deploytag.delivery.deploy import Request
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+@app.command()
+def deploy(
+    branch: Branch = None,
+    *,
+    revision: Annotated[
+        str | None,
+        typer.Option(help="Deploy this commit, which is checked out, though the remote's tip is another: a rerun."),
+    ] = None,
+    recreate: Annotated[bool, typer.Option("--recreate", help="Bring back what was destroyed on purpose.")] = False,
+    wait: Wait = 1800,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the checked-out commit answer at the branch's URL: tests, images, database, migrations, release."""
+    from deploytag.delivery import deploy as delivery  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.settings import Settings  # noqa: PLC0415
+
+    checkout = Checkout.here()
+    settings = Settings.load(checkout.root)
+    wanted = request(checkout, branch, revision, recreate=recreate, patience=wait)
+    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
+    if dry_run:
+        print_plan(delivery.plan(world, settings.application, wanted), wanted, as_json=as_json)
+        return
+    report = delivery.deploy(world, settings.application, wanted)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+
+
+def request(
+    checkout: Checkout, branch: str | None, revision: str | None, *, recreate: bool, patience: float
+) -> Request:
+    """What is to be deployed from this checkout.
+
+    Raises:
+        RefError: the named commit is not the one that is checked out.
+    """
+    from deploytag import repository  # noqa: PLC0415
+    from deploytag.delivery.deploy import Request  # noqa: PLC0415
+    from deploytag.errors import RefError  # noqa: PLC0415
+    from deploytag.ref import find_revision  # noqa: PLC0415
+
+    found = find_revision(os.environ, checkout.root)
+    if revision is not None:
+        head = repository.read_head(checkout.root).commit
+        if not head.startswith(revision.lower()) or len(revision) < 7:
+            raise RefError(
+                f"{revision} is not the commit that is checked out, which is {head}: `git switch --detach {revision}` "
+                "first. Nothing was touched."
+            )
+        found = head
+    return Request(
+        ref=checkout.ref(branch), revision=found, pinned=revision is not None, recreate=recreate, patience=patience
+    )
+
+
+def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
+    """What would be done."""
+    from deploytag.delivery.decision import AlreadyServed, Go, Skip  # noqa: PLC0415
+
+    match plan:
+        case Go(why=why):
+            kind, sentence = "deploy", f"{wanted.ref} at {wanted.revision[:12]} would be deployed: {why}"
+        case AlreadyServed(serving=serving, url=url):
+            kind, sentence = "unchanged", f"nothing to do: {url} serves {serving[:12]}"
+        case Skip(why=why):
+            kind, sentence = "skip", f"would be skipped: {why}"
+    if as_json:
+        print_json({"plan": kind, "ref": wanted.ref, "revision": wanted.revision, "reason": sentence})
+    else:
+        typer.echo(sentence)

@@ -1,0 +1,78 @@
+"""What commands that reach out have in common: the checkout they are in, and the world it belongs to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploytag.cli.app import nearest, nearest_project
+from deploytag.errors import UsageError
+
+if TYPE_CHECKING:
+    from deploytag.delivery.progress import Progress
+    from deploytag.delivery.world import World
+
+Branch = Annotated[
+    str | None,
+    typer.Argument(help="As git spells it; by default the one that the CI or the checkout says.", show_default=False),
+]
+Wait = Annotated[int, typer.Option("--wait", help="Seconds to wait for another run on the same environment.", min=0)]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say every step that changes nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Where the command was called."""
+
+    root: Path
+    project: str
+
+    @classmethod
+    def here(cls) -> Checkout:
+        """The checkout around the current directory.
+
+        Raises:
+            UsageError: there is none that DeployTag knows its way in.
+        """
+        from deploytag.settings import POLICY_FILE  # noqa: PLC0415 - `deploytag name` need not load pydantic
+
+        policy = nearest(POLICY_FILE, Path.cwd())
+        if policy is None:
+            raise UsageError(
+                f"There is no {POLICY_FILE} in {Path.cwd()} or above it. Run this in a checkout, or make one of this "
+                "repository with `deploytag init`."
+            )
+        return cls(policy.parent, nearest_project(policy.parent))
+
+    def ref(self, branch: str | None) -> str:
+        """The branch that was named, else the one this checkout is for.
+
+        Raises:
+            RefError: it cannot be told.
+        """
+        from deploytag.ref import find_ref  # noqa: PLC0415
+
+        return find_ref(os.environ, branch, self.root).name
+
+    def open(self, progress: Progress) -> World:
+        """The world of the checkout's project.
+
+        Raises:
+            DeployTagError: something of it cannot be used.
+        """
+        from deploytag.delivery.world import World  # noqa: PLC0415
+        from deploytag.settings import Policy  # noqa: PLC0415
+
+        return World.open(self.project, self.root, Policy.load(self.root), os.environ, progress)
+
+
+def narrator(*, as_json: bool, verbose: bool = False) -> Progress:
+    """Progress for people: on standard output, unless that is for a program."""
+    from deploytag.delivery.progress import Progress  # noqa: PLC0415
+
+    return Progress(sys.stderr if as_json else sys.stdout, verbose=verbose)

@@ -1,0 +1,113 @@
+"""`deploytag ci`: the one command that a pipeline calls, for every event."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Checkout, narrator
+
+if TYPE_CHECKING:
+    from deploytag.delivery.ci_plan import Plan
+    from deploytag.delivery.ci_run import Commands
+    from deploytag.delivery.progress import Progress
+    from deploytag.delivery.report import Report
+
+
+@app.command()
+def ci(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy, destroy, collect or skip: what this CI run's own variables, the git remote and the policy call for.
+
+    Works in GitHub Actions, GitLab CI, Jenkins and Buildkite; anywhere else DEPLOYTAG_BRANCH names the branch. Writes
+    the job's summary and outputs where the CI looks for them.
+    """
+    from deploytag.delivery import ci_run, summary  # noqa: PLC0415 - `deploytag name` need not load them
+
+    checkout = Checkout.here()
+    if dry_run:
+        _print_plan(_decide(checkout.root), as_json=as_json)
+        return
+    commands = _commands(checkout, narrator(as_json=as_json))
+    report = ci_run.carry_out(lambda: _decide(checkout.root), commands, checkout.project, os.environ, checkout.root)
+    if report is None:
+        return
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        typer.echo(summary.headline(report))
+
+
+def _decide(root: Path) -> Plan:
+    from deploytag import repository  # noqa: PLC0415 - as above
+    from deploytag.delivery import ci_plan  # noqa: PLC0415
+    from deploytag.delivery.remote import Remote  # noqa: PLC0415
+    from deploytag.ref import read_event  # noqa: PLC0415
+    from deploytag.settings import Policy  # noqa: PLC0415
+
+    policy = Policy.load(root)
+    return ci_plan.decide(
+        os.environ,
+        lambda: read_event(os.environ),
+        lambda: repository.read_head(root),
+        Remote(root, policy.remote).tip,
+        policy,
+    )
+
+
+def _commands(checkout: Checkout, progress: Progress) -> Commands:
+    from deploytag.delivery.ci_run import Commands  # noqa: PLC0415 - as above
+
+    def deploy(ref: str, commit: str) -> Report:
+        from deploytag.delivery import deploy as delivery  # noqa: PLC0415
+        from deploytag.settings import Settings  # noqa: PLC0415
+
+        _check_out(checkout.root, ref, commit)
+        settings = Settings.load(checkout.root)
+        return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
+
+    def destroy(ref: str) -> Report:
+        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        report: Report = removal.destroy_environment(checkout.open(progress), ref)
+        return report
+
+    def gc() -> None:
+        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        removal.collect(checkout.open(progress))
+
+    return Commands(deploy, destroy, gc, progress.say)
+
+
+def _check_out(root: Path, ref: str, commit: str) -> None:
+    """What is built is what is checked out, and for a pull request a CI may have checked out a merge that it made.
+
+    Raises:
+        RefError: it is another commit than the one this run is for.
+    """
+    from deploytag import repository  # noqa: PLC0415
+    from deploytag.errors import RefError  # noqa: PLC0415
+
+    head = repository.read_head(root).commit
+    if head != commit and not os.environ.get("DEPLOYTAG_REVISION"):
+        raise RefError(
+            f"This run is to deploy {ref} at {commit[:12]}, but {head[:12]} is checked out, which nobody pushed. "
+            f"Have the CI check out {commit[:12]} (GitHub: `ref: ${{{{ github.event.pull_request.head.sha }}}}`); "
+            "nothing was touched."
+        )
+
+
+def _print_plan(plan: Plan, *, as_json: bool) -> None:
+    document = {"plan": type(plan).__name__.lower(), **asdict(plan)}
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(" ".join(str(value) for value in document.values() if value is not None))

@@ -1,0 +1,112 @@
+"""Requests about what DeployTag keeps in its own namespace: what a refusal means, and what silence."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.errors import DeployTagError, OwnershipError, UnreachableError
+from deploytag.ownership import SYSTEM_NAMESPACE
+
+TIMEOUT = 5.0
+"""Seconds the API server may take to answer."""
+
+PAGE = 250
+"""Objects in one answer of a listing."""
+
+
+class NoAnswerError(UnreachableError):
+    """The API server did not answer, or answered that it cannot now. Whether a write took place is not known."""
+
+
+class ConflictError(Exception):
+    """The object is not as it was when it was looked at, so nothing was written."""
+
+
+@contextlib.contextmanager
+def asking(cluster: Cluster, what: str, right: str) -> Iterator[None]:
+    """Say what went wrong in a request.
+
+    Args:
+        cluster: whom the request is for.
+        what: what is being done, as in `reading the lease of feature/test`.
+        right: what the user must be allowed to do, as in `get leases`.
+
+    Raises:
+        ConflictError: see there.
+        NoAnswerError: see there; asking again may help.
+        UnreachableError: the cluster refuses.
+        OwnershipError: the cluster has no system namespace.
+    """
+    try:
+        yield
+    except ApiException as error:
+        if error.status == 409:
+            raise ConflictError(_said(error)) from None
+        raise _refusal(cluster, what, right, error) from None
+    # A command that renews the credentials, the connection, or a proxy that answers with a page of its own.
+    except (ConfigException, HTTPError, OSError, json.JSONDecodeError) as error:
+        raise NoAnswerError(
+            f"{what} failed: the Kubernetes API server at {cluster.api.configuration.host} did not answer ({error}). "
+            "Its address comes from the kubeconfig."
+        ) from None
+
+
+def every(page: Callable[..., Any]) -> list[Any]:
+    """All objects of a listing, page by page.
+
+    Args:
+        page: asks for one, with the parameters `limit` and `_continue` of the official client.
+    """
+    found: list[Any] = []
+    parameters: dict[str, Any] = {"limit": PAGE}
+    while True:
+        try:
+            answer = page(**parameters)
+        except ApiException as error:
+            if error.status != 410 or "_continue" not in parameters:
+                raise
+            # The API server no longer remembers the moment the pages were cut from: all of them at once.
+            found, parameters = [], {}
+            continue
+        found += answer.items
+        if not (answer.metadata and answer.metadata._continue):
+            return found
+        parameters["_continue"] = answer.metadata._continue
+
+
+def _refusal(cluster: Cluster, what: str, right: str, error: ApiException) -> DeployTagError:
+    host = cluster.api.configuration.host
+    status = error.status or 0
+    if status == 401:
+        return UnreachableError(
+            f"{what} failed: the Kubernetes API server at {host} does not know the kubeconfig's user (401). "
+            "Renew its credentials."
+        )
+    if status == 403:
+        return UnreachableError(
+            f"{what} failed: the kubeconfig's user may not {right} in the namespace {SYSTEM_NAMESPACE} "
+            f"({_said(error)}). Give it that right."
+        )
+    if status == 404:
+        return OwnershipError(
+            f"{what} failed: the cluster at {host} has no namespace {SYSTEM_NAMESPACE}, where DeployTag keeps it. "
+            f"Make it once: `kubectl create namespace {SYSTEM_NAMESPACE}`."
+        )
+    # 0: the connection's certificate; 429: too many requests.
+    kind = NoAnswerError if status in {0, 408, 429} or status >= 500 else UnreachableError
+    return kind(f"{what} failed: the Kubernetes API server at {host} answered {status}: {_said(error)}")
+
+
+def _said(error: ApiException) -> str:
+    """The API server's own words."""
+    with contextlib.suppress(ValueError, TypeError):
+        answer = json.loads(error.body or "")
+        if isinstance(answer, dict) and answer.get("message"):
+            return str(answer["message"])
+    return str(error.reason)

@@ -1,0 +1,47 @@
+"""`pulumi up` under a lease, ended by the first thing that cannot come right, and explained."""
+
+from deploytag.delivery.cause import Cause
+from deploytag.delivery.engine import Engine, EngineResult
+from deploytag.delivery.hold import Held, interrupted
+from deploytag.delivery.watch import Watcher, evidence
+from deploytag.errors import DeploymentError
+
+AFTERWARDS = 3.0
+"""Seconds that a failed deployment waits for the cluster to say why."""
+
+
+def converge(held: Held, engine: Engine) -> EngineResult:
+    """Make the environment what the engine's program declares.
+
+    Raises:
+        DeploymentError: it could not; the environment stays, to be looked at.
+        InterruptedRunError: a signal came; Pulumi ended what it was doing.
+    """
+    world, identity, cancellation = held.world, held.identity, held.cancellation
+
+    def end_because(cause: Cause) -> None:
+        world.progress.fail(cause.what)
+        cancellation.request(cause.what)
+
+    with Watcher(world.cluster, identity, end_because) as watcher:
+        result = engine.up()
+        # Helm sees a failed hook as soon as the watcher does.
+        fatal = watcher.cause if result.ok else watcher.cause_within(AFTERWARDS)
+    if result.ok:
+        return result
+    if fatal:
+        raise _cannot_come_right(held, fatal)
+    if cancellation.requested:
+        raise interrupted(identity, cancellation)
+    raise DeploymentError(f"{identity.ref} was not deployed: {result.complaint}")
+
+
+def _cannot_come_right(held: Held, cause: Cause) -> DeploymentError:
+    """Shows the evidence, so that what is read last is the sentence."""
+    world, ref = held.world, held.identity.ref
+    for line in evidence(world.cluster, held.identity, cause):
+        world.progress.fail(line)
+    return DeploymentError(
+        f"{ref} was not deployed: {cause.what}\n{cause.hint}\nThe environment stays, to be looked at: "
+        f"deploytag why {ref}; deploytag logs {ref}"
+    )

@@ -1,0 +1,96 @@
+"""The database server as its administrator sees it: who owns what, and the dropping of it.
+
+The administrator is no superuser (as on RDS): it may drop what it is a member of the owner of, and end the sessions of
+the roles it is a member of.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from deploytag.administrator import Administrator
+from deploytag.errors import UnreachableError
+
+TIMEOUT = 30
+"""Seconds one statement may take: dropping a database ends its sessions and deletes its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What exists on the server."""
+
+    owners: Mapping[str, str]
+    """Database to the role that owns it."""
+    roles: frozenset[str]
+
+
+class Databases:
+    """One connection to the server, as its administrator."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def look(self) -> Server:
+        """All databases and roles: two small catalogs, however many environments there are."""
+        owners = self._connection.execute("SELECT datname, pg_get_userbyid(datdba) FROM pg_database")
+        roles = self._connection.execute("SELECT rolname FROM pg_roles")
+        return Server(dict(owners.fetchall()), frozenset(name for (name,) in roles))
+
+    def drop_database(self, database: str, role: str) -> None:
+        """Drop the database of `role`, with whatever sessions are open in it.
+
+        Raises:
+            psycopg.Error: the server refuses; it is closed to new sessions all the same.
+        """
+        self._join(role)
+        self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
+        # FORCE ends the sessions within the same statement: a pool that reconnects at once cannot get between.
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+
+    def drop_role(self, role: str) -> None:
+        """Drop a role; what it was granted goes with it.
+
+        Raises:
+            psycopg.Error: the server refuses, such as for a role that still owns something.
+        """
+        self._run("DROP ROLE IF EXISTS {}", role)
+
+    def _join(self, role: str) -> None:
+        """Become a member of the role: the grant that the program declares may be gone already."""
+        row = self._connection.execute("SELECT pg_has_role(current_user, %s, 'USAGE')", [role]).fetchone()
+        if row is not None and not row[0]:
+            self._run("GRANT {} TO CURRENT_USER", role)
+
+    def _run(self, statement: str, name: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+@contextmanager
+def connected(administrator: Administrator) -> Iterator[Databases]:
+    """A connection for a few statements, each of its own transaction.
+
+    Raises:
+        UnreachableError: the server refuses the connection, or does not answer.
+    """
+    try:
+        connection = psycopg.connect(
+            host=administrator.host,
+            port=administrator.port,
+            user=administrator.user,
+            dbname=administrator.database,
+            connect_timeout=10,
+            application_name="deploytag",
+            autocommit=True,
+        )
+    except psycopg.Error as error:
+        raise UnreachableError(
+            f"PostgreSQL refuses the administrator {administrator.user} (database {administrator.database} at "
+            f"{administrator.host}:{administrator.port}): {str(error).strip()}. PGHOST, PGPORT, PGUSER, PGPASSWORD and "
+            "PGDATABASE decide."
+        ) from None
+    with connection:
+        connection.execute(f"SET statement_timeout = '{TIMEOUT}s'")
+        yield Databases(connection)

@@ -1,0 +1,261 @@
+"""The flow of a push: class, tests, lease, recovery, `pulumi up`, verified URL, record. Read `deploy` top to bottom."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from deploytag import tests_command
+from deploytag.delivery.converge import converge
+from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
+from deploytag.delivery.engine import EngineResult
+from deploytag.delivery.fingerprint import fingerprint, program_digest, secret_versions, secrets_manager
+from deploytag.delivery.health import healthy
+from deploytag.delivery.hold import PATIENCE, Held, hold
+from deploytag.delivery.lease import GaveUpError
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action, Run
+from deploytag.delivery.verify import answers
+from deploytag.delivery.world import World
+from deploytag.errors import DeploymentError, RefError
+from deploytag.identity import Identity
+from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.trees import STAGE, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be deployed."""
+
+    ref: str
+    revision: str
+    """The checkout's commit."""
+    pinned: bool = False
+    """Whether a person named that commit, so that it need not be the remote's tip."""
+    recreate: bool = False
+    """Whether to bring back what was destroyed on purpose."""
+    patience: float = PATIENCE
+    """Seconds to wait for another run on the same environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One environment, and what its checkout says it shall be."""
+
+    identity: Identity
+    class_name: str
+    cls: EnvironmentClass
+    settings: ApplicationSettings
+    request: Request
+    fingerprint: str | None
+
+
+def plan(world: World, settings: ApplicationSettings, request: Request) -> Plan:
+    """What `deploy` would do. Touches nothing."""
+    return decide(_facts(world, _subject(world, settings, request)))
+
+
+def deploy(world: World, settings: ApplicationSettings, request: Request) -> Report:
+    """Make the environment of a ref serve a commit, or say why there is nothing to do.
+
+    Raises:
+        DeployTagError: a sentence; what became of the environment is in its record.
+    """
+    progress = world.progress
+    with progress.phase("look"):
+        subject = _subject(world, settings, request)
+        decided = decide(_facts(world, subject))
+    if not isinstance(decided, Go):
+        return _nothing_done(world, subject, decided)
+    progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
+    if settings.tests is not None:
+        with progress.phase("tests"):
+            tests_command.run_tests(settings.tests, world.repository, world.environ)
+    run = Run.start(Action.DEPLOY, request.revision)
+
+    def superseded() -> str | None:
+        skip = outdated(_order(world, subject))
+        return skip.why if skip else None
+
+    try:
+        with hold(world, subject.identity, run, patience=request.patience, give_up=superseded) as held:
+            # Remote, record and tombstone may have changed while this run tested and waited.
+            decided = decide(_facts(world, subject))
+            if isinstance(decided, Go):
+                return _apply(held, subject)
+    except GaveUpError as gave_up:
+        decided = Skip(str(gave_up))
+    return _nothing_done(world, subject, decided)
+
+
+def _apply(held: Held, subject: Subject) -> Report:
+    """Under the lease: repair, converge, verify, remember."""
+    world, identity, run, request = held.world, held.identity, held.run, subject.request
+    attempt = Attempt(run=run.id, action=run.action, revision=request.revision, started=_now())
+    record = _begun(world.records.get(identity), subject, attempt)
+    with held.remembering(record):
+        world.records.clear(identity)
+        engine = held.program(world.repository, request.revision)
+        with world.progress.phase("repair"):
+            repaired = held.repair(engine)
+        with world.progress.phase("apply"):
+            result = converge(held, engine)
+        deployed = _deployed(subject, result)
+        with world.progress.phase("verify"):
+            answers(world.cluster, identity, deployed.url, request.revision, subject.settings.verify, check=held.go_on)
+    record = record.model_copy(update={"deployed": deployed, "asleep": False})
+    held.remember(record, Outcome.SUCCEEDED)
+    world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
+    return _report(world, subject, Result.DEPLOYED, record, repaired=repaired)
+
+
+def _subject(world: World, settings: ApplicationSettings, request: Request) -> Subject:
+    identity = world.identity(request.ref)
+    class_name = world.policy.class_name_of(request.ref)
+    cls = world.policy.classes[class_name]
+    if request.revision.endswith("-dirty"):
+        raise RefError(
+            f"tracked files differ from the commit {request.revision[:12]}, so it is not what would be deployed: "
+            "commit or stash them, or use `pulumi up`, which takes the files as they are. Nothing was touched."
+        )
+    trees = stage(world.repository, settings, world.repository / STAGE)
+    versions = secret_versions(secrets_manager(), cls)
+    program = program_digest(world.repository, identity.stack, settings.images)
+    digest = (
+        None
+        if versions is None
+        else fingerprint(
+            identity=identity,
+            settings=settings,
+            cls=cls,
+            trees=trees,
+            program=program,
+            secrets=versions,
+            environ=world.environ,
+        )
+    )
+    return Subject(identity, class_name, cls, settings, request, digest)
+
+
+def _order(world: World, subject: Subject) -> Facts:
+    """What decides whether this run is still the one to go on."""
+    request = subject.request
+    return Facts(
+        ref=request.ref,
+        wanted=request.revision,
+        tip=world.remote.tip(request.ref),
+        pinned=request.pinned,
+        tombstone=world.records.tombstone(subject.identity),
+        recreate=request.recreate,
+        fingerprint=subject.fingerprint,
+    )
+
+
+def _facts(world: World, subject: Subject) -> Facts:
+    order = _order(world, subject)
+    record = world.records.get(subject.identity)
+    serves = False
+    if record and record.deployed and record.deployed.fingerprint == subject.fingerprint and not record.asleep:
+        serves = _serves(world, subject, record.deployed)
+    return replace(order, record=record, healthy=serves)
+
+
+def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
+    """Whether what was deployed last answers, all of it, at its address."""
+    at_once = subject.settings.verify.model_copy(update={"timeout": 1})
+    try:
+        if not healthy(world.cluster, subject.identity):
+            return False
+        answers(world.cluster, subject.identity, deployed.url, deployed.revision, at_once)
+    except DeploymentError:
+        return False
+    return True
+
+
+def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
+    """The record as it is while the run works. A commit that came before is no new push."""
+    identity, request = subject.identity, subject.request
+    again = before is not None and before.attempt is not None and before.attempt.revision == request.revision
+    return Record(
+        project=identity.project,
+        ref=identity.ref,
+        stack=identity.stack,
+        namespace=identity.namespace,
+        environment_class=subject.class_name,
+        pushed=before.pushed if before is not None and again else attempt.started,
+        deployed=before.deployed if before else None,
+        attempt=attempt,
+        asleep=before.asleep if before else False,
+        keep_until=before.keep_until if before else None,
+    )
+
+
+def _deployed(subject: Subject, result: EngineResult) -> Deployed:
+    outputs = result.outputs
+    if not isinstance(url := outputs.get("url"), str):
+        raise DeploymentError(
+            f"{subject.identity.ref} is deployed, but its program has no stack output `url`, so nothing can be "
+            "verified. `Environment.outputs` has it; export it in __main__.py."
+        )
+    images = tuple(str(outputs[name]) for name in ("base_image", "app_image") if outputs.get(name))
+    return Deployed(
+        revision=subject.request.revision,
+        fingerprint=subject.fingerprint or "",
+        url=url,
+        images=images,
+        verified=_now(),
+    )
+
+
+def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
+    request, record = subject.request, world.records.get(subject.identity)
+    match decided:
+        case AlreadyServed(serving=serving, url=url):
+            same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
+            reason = f"nothing to do: {url} serves {serving[:12]}{same}"
+            if record is not None:
+                # A push came all the same: idleness is counted from it.
+                record = record.model_copy(update={"pushed": _now()})
+                world.records.put(subject.identity, record)
+            world.progress.done(reason)
+            return _report(world, subject, Result.UNCHANGED, record, reason=reason)
+        case Skip(why=why):
+            world.progress.say(f"skipped: {why}")
+            return _report(world, subject, Result.SKIPPED, record, reason=why)
+    raise AssertionError(decided)  # `Go` is something to do
+
+
+def _report(
+    world: World,
+    subject: Subject,
+    outcome: Result,
+    record: Record | None,
+    *,
+    reason: str | None = None,
+    repaired: tuple[str, ...] = (),
+) -> Report:
+    deployed = record.deployed if record else None
+    served = deployed is not None and outcome is not Result.SKIPPED
+    return Report(
+        action=Action.DEPLOY,
+        ref=subject.identity.ref,
+        stack=subject.identity.stack,
+        outcome=outcome,
+        revision=deployed.revision if deployed and served else subject.request.revision,
+        url=deployed.url if deployed and served else None,
+        reason=reason,
+        seconds=dict(world.progress.seconds),
+        repaired=repaired,
+        expires=expiry(record, subject.cls) if record and served else None,
+    )
+
+
+def expiry(record: Record, cls: EnvironmentClass) -> datetime | None:
+    """When an environment is collected unless somebody pushes; None: never."""
+    if cls.ttl is None or cls.protected:
+        return None
+    idle = record.pushed + cls.ttl
+    return max(idle, record.keep_until) if record.keep_until else idle
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

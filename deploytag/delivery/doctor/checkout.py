@@ -1,0 +1,83 @@
+"""The checkout: are its files valid, is everything they name there, and does the remote answer?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deploytag import content
+from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
+from deploytag.delivery.doctor.findings import Finding, ok, problem
+from deploytag.delivery.doctor.project import Project
+from deploytag.delivery.remote import Remote
+from deploytag.errors import ContentError, SettingsError
+from deploytag.identity import identify
+from deploytag.preflight import chart
+from deploytag.repository import tracked_files
+from deploytag.settings import ApplicationSettings, EnvironmentClass
+
+
+def settings(project: Project) -> Iterator[Finding]:
+    """`Pulumi.yaml`, `deploytag.yaml` and the policy."""
+    if isinstance(project.pulumi, SettingsError):
+        yield problem(str(project.pulumi), kind=SettingsError)
+    if isinstance(project.settings, SettingsError):
+        yield problem(" ".join(str(project.settings).split()), kind=SettingsError)
+    else:
+        patterns = ", ".join(cls.pattern for cls in project.settings.policy.classes.values())
+        yield ok(f"valid; {patterns} deploy")
+
+
+def sources(project: Project) -> Iterator[Finding]:
+    """Whether git tracks what the images are built from: only that is built."""
+    images = project.need_settings().application.images
+    for image in (images.base, images.app):
+        for path in (image.dockerfile, *image.context):
+            if not tracked_files(project.root, path):
+                yield problem(
+                    f"git tracks nothing at {path}, which an image is built from", "`git add` it.", ContentError
+                )
+                return
+    yield ok(f"{images.base.dockerfile} and {images.app.dockerfile} with their contexts")
+
+
+def renders(project: Project) -> Iterator[Finding]:
+    """Whether the chart renders with the values of every class, and gives a URL."""
+    loaded = project.need_settings()
+    name = project.need_pulumi().name
+    with tempfile.TemporaryDirectory() as folder:
+        staged = content.stage_chart(project.root, loaded.application.chart.path, Path(folder))
+        # Classes that give a chart the same values render the same.
+        distinct = {(cls.database, cls.migrations, cls.secret is None): cls for cls in loaded.policy.classes.values()}
+        for cls in distinct.values():
+            ref = cls.pattern.replace("*", "trial")
+            identity = identify(name, ref)
+            chart.check(staged.path, identity.release, identity.namespace, trial_values(ref, cls, loaded.application))
+    yield ok(f"{loaded.application.chart.path} renders for every class")
+
+
+def trial_values(ref: str, cls: EnvironmentClass, application: ApplicationSettings) -> dict[str, object]:
+    """The values of a branch of the class, with placeholders for what a run makes."""
+    return {
+        **application.chart.values,
+        **contract_values(
+            image=PLACEHOLDER_IMAGE,
+            ref=ref,
+            revision="0" * 40,
+            env_secret="env-placeholder" if cls.secret or cls.database else "",
+            database=cls.database,
+            migrations=cls.migrations,
+            names=application.variables,
+        ),
+    }
+
+
+def remote(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the remote that is the truth about branches answers."""
+    name = project.need_settings().policy.remote
+    found = Remote(project.root, name, environ).refs()
+    if found:
+        yield ok(f"{name} answers: {len(found)} branches and tags")
+    else:
+        yield problem(f"{name} answers, and has no branch", "Push one.")

@@ -1,0 +1,100 @@
+"""What a checkout says of itself: settings, policy, and what of `Pulumi.yaml` decides where images go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from deploytag.errors import SettingsError
+from deploytag.settings import Settings
+from deploytag.yamlmodel import Complaints, read_model
+
+PULUMI_FILE = "Pulumi.yaml"
+
+Wanted = TypeVar("Wanted")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Options(_Model):
+    toolchain: str = "pip"
+    virtualenv: str | None = None
+
+
+class _Runtime(_Model):
+    name: str
+    options: _Options = _Options()
+
+
+class PulumiProject(_Model):
+    """The part of `Pulumi.yaml` that matters here."""
+
+    name: str
+    runtime: _Runtime | str
+    config: dict[str, Any] = {}
+    stackConfigDir: str = "."  # noqa: N815 - as Pulumi spells it
+
+    @property
+    def options(self) -> _Options:
+        """How the program's Python is found."""
+        return self.runtime.options if isinstance(self.runtime, _Runtime) else _Options()
+
+    def default(self, key: str) -> str | None:
+        """The value that a stack without one of its own gets; an empty one is none."""
+        declared = self.config.get(key)
+        if isinstance(declared, dict):
+            declared = declared.get("value", declared.get("default"))
+        return str(declared) if declared not in (None, "") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One checkout, as far as it can be read."""
+
+    root: Path
+    pulumi: PulumiProject | SettingsError
+    settings: Settings | SettingsError
+
+    @classmethod
+    def read(cls, root: Path) -> Self:
+        """Both are kept as what is wrong with them: the checks that need neither go on."""
+        return cls(root, _pulumi(root), _settings(root))
+
+    def need_pulumi(self) -> PulumiProject:
+        """What `Pulumi.yaml` says.
+
+        Raises:
+            SettingsError: it cannot be used.
+        """
+        return _or_raise(self.pulumi, "Pulumi.yaml")
+
+    def need_settings(self) -> Settings:
+        """Settings and policy.
+
+        Raises:
+            SettingsError: they cannot be used.
+        """
+        return _or_raise(self.settings, "the settings")
+
+
+def _or_raise(value: Wanted | SettingsError, what: str) -> Wanted:
+    if isinstance(value, SettingsError):
+        raise SettingsError(f"not looked at, because {what} cannot be used (see the line of the checkout).")
+    return value
+
+
+def _pulumi(root: Path) -> PulumiProject | SettingsError:
+    project = read_model(root / PULUMI_FILE, PulumiProject)
+    return SettingsError("; ".join(project)) if isinstance(project, Complaints) else project
+
+
+def _settings(root: Path) -> Settings | SettingsError:
+    try:
+        return Settings.load(root)
+    except SettingsError as error:
+        return error

@@ -1,0 +1,211 @@
+"""Pulumi's commands on one stack, as events in and a result out."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from deploytag.delivery.cancellation import Cancellation
+from deploytag.delivery.children import Children, Finished
+from deploytag.delivery.events import Diagnostic, Event, Step, parse
+from deploytag.errors import DeploymentError, UnreachableError
+
+OnEvent = Callable[[Event], None]
+
+ALWAYS = {
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    # A fresh runner has no `Pulumi.<stack>.yaml` with the salt: the state has it too (pulumi#8408).
+    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+}
+
+
+class HoldsEngines(Protocol):
+    """Where it is written down that an engine runs, before it does: the lease."""
+
+    def engine_started(self, pid: int) -> None:
+        """Note an engine of this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineResult:
+    """How one operation ended."""
+
+    code: int
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's, secrets masked."""
+    errors: tuple[str, ...] = ()
+    """What the engine, a provider or the program complained of."""
+    tail: str = ""
+    """The last of what was printed beside events: what there is when the command itself could not run."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did all it was asked to."""
+        return self.code == 0
+
+    @property
+    def complaint(self) -> str:
+        """Why it did not, as far as it said."""
+        return "\n".join(self.errors) or self.tail.strip() or f"pulumi ended with exit code {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Pulumi on one stack; every process it starts is held by the run."""
+
+    stack: str
+    folder: Path
+    """Where Pulumi.yaml is and, for what runs it, the program."""
+    children: Children
+    environ: Mapping[str, str]
+    held: HoldsEngines
+    cancellation: Cancellation
+    on_event: OnEvent
+
+    def ensure_stack(self) -> None:
+        """Make the stack when it is new: `up` alone does not, without a terminal.
+
+        Raises:
+            DeploymentError: it cannot be made.
+        """
+        self._must("stack", "select", "--create", self.stack)
+
+    def up(self) -> EngineResult:
+        """Converge on what the program declares."""
+        return self._operate("up")
+
+    def destroy(self) -> EngineResult:
+        """Remove every resource of the state; what was removed by hand before is no obstacle."""
+        return self._operate("destroy", "--refresh")
+
+    def refresh(self, *, clear_pending: bool, exclude: Sequence[str] = ()) -> None:
+        """Let the state say what is there.
+
+        Raises:
+            DeploymentError: it cannot be told.
+        """
+        options = [*(["--clear-pending-creates"] if clear_pending else []), *(f"--exclude={urn}" for urn in exclude)]
+        result = self._operate("refresh", *options)
+        if not result.ok:
+            raise DeploymentError(f"the state of {self.stack} could not be refreshed: {result.complaint}")
+
+    def creations(self) -> dict[str, Any]:
+        """Everything that the next `up` would create, in the form that `adopt` takes.
+
+        Raises:
+            DeploymentError: the program does not run.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "creations.json"
+            self._must("preview", "--stack", self.stack, f"--import-file={path}")
+            creations: dict[str, Any] = json.loads(path.read_text())
+        return creations
+
+    def adopt(self, resources: Mapping[str, Any]) -> None:
+        """Take resources that exist into the state.
+
+        Raises:
+            DeploymentError: one of them is not there, or is another than the program declares.
+        """
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "imports.json"
+            path.write_text(json.dumps(resources))
+            options = ["--yes", "--skip-preview", "--protect=false", "--generate-code=false", f"--file={path}"]
+            self._must("import", "--stack", self.stack, *options)
+
+    def state(self) -> dict[str, Any] | None:
+        """What `pulumi stack export` says; None: there is no such stack."""
+        finished = self._run("stack", "export", "--stack", self.stack)
+        if finished.code:
+            return None
+        state: dict[str, Any] = json.loads(finished.output)
+        return state
+
+    def unprotect(self) -> None:
+        """Lift the protection of every resource.
+
+        Raises:
+            DeploymentError: the state cannot be written.
+        """
+        self._must("state", "unprotect", "--all", "--yes", "--stack", self.stack)
+
+    def remove_stack(self) -> None:
+        """Forget the stack, whatever its state still holds.
+
+        Raises:
+            DeploymentError: the backend does not let it go.
+        """
+        self._must("stack", "rm", "--yes", "--force", "--preserve-config", "--stack", self.stack)
+
+    def _must(self, *arguments: str) -> None:
+        finished = self._run(*arguments)
+        if finished.code:
+            raise DeploymentError(
+                f"`pulumi {arguments[0]}` failed on {self.stack}: {finished.output.strip().removeprefix('error: ')}"
+            )
+
+    def _operate(self, *arguments: str) -> EngineResult:
+        reader = _Reader(self.on_event)
+        finished = self._run(*arguments, "--yes", "--skip-preview", "--json", "--stack", self.stack, read=reader.read)
+        return reader.result(finished.code)
+
+    def _run(self, *arguments: str, read: Callable[[str], None] | None = None) -> Finished:
+        return self.children.run(
+            [_pulumi(), *arguments, "--non-interactive"],
+            cwd=self.folder,
+            environ={**self.environ, **ALWAYS},
+            on_line=read,
+            on_pid=self.held.engine_started,
+            cancellation=self.cancellation,
+        )
+
+
+def write_project(folder: Path, project: str) -> None:
+    """Make `folder` enough of a Pulumi project for what works from state alone: the runtime is never started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
+
+
+SAYS_NOTHING = (
+    "an unhandled error occurred: program exited with non-zero exit code: 1",
+    "update failed",
+)
+"""What the engine adds to every failure."""
+
+
+class _Reader:
+    """Collects the result of a command from the lines it prints."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._errors: list[str] = []
+        self._other: list[str] = []
+        self._outputs: Mapping[str, Any] = {}
+
+    def read(self, line: str) -> None:
+        event = parse(line)
+        match event:
+            case None:
+                if not line.startswith("{"):
+                    self._other = [*self._other[-20:], line]
+                return
+            case Diagnostic(severity="error", message=message) if message not in (*self._errors, *SAYS_NOTHING):
+                self._errors.append(message)
+            case Step(outputs=outputs) if outputs is not None:
+                self._outputs = outputs
+        self._on_event(event)
+
+    def result(self, code: int) -> EngineResult:
+        return EngineResult(code, self._outputs, tuple(self._errors), "\n".join(self._other))
+
+
+def _pulumi() -> str:
+    if found := shutil.which("pulumi"):
+        return found
+    raise UnreachableError(
+        "there is no pulumi command on PATH. Install Pulumi (https://www.pulumi.com/docs/install/); in the sandbox, "
+        '`eval "$(make -s env)"` puts it on PATH.'
+    )

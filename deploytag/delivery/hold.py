@@ -1,0 +1,198 @@
+"""What every run that changes an environment does around its work: hold the lease, end what a dead run left, let go."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploytag.delivery import recovery
+from deploytag.delivery.cancellation import Cancellation, cancel_on_signals
+from deploytag.delivery.children import Children
+from deploytag.delivery.engine import Engine, write_project
+from deploytag.delivery.lease import Lease, LeaseState
+from deploytag.delivery.leftovers import end_leftovers
+from deploytag.delivery.record import Outcome, Record
+from deploytag.delivery.run import Run
+from deploytag.delivery.showing import show
+from deploytag.delivery.world import World
+from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
+from deploytag.identity import Identity
+
+PATIENCE = 1800.0
+"""Seconds a run waits for another one of the same environment to end."""
+
+GRACE = 20.0
+"""Seconds that Pulumi has to end what it is doing when it is asked to."""
+
+LEFTOVER_SECONDS = 30.0
+"""Seconds until the processes of a dead run must be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One environment, held by one run."""
+
+    world: World
+    identity: Identity
+    run: Run
+    lease: Lease
+    children: Children
+    cancellation: Cancellation
+    scratch: Path
+    """A folder of this run alone."""
+
+    def program(self, folder: Path, revision: str, *, asleep: bool = False) -> Engine:
+        """Pulumi with the program in `folder`, to declare the environment of `revision`; its stack exists."""
+        told = {
+            "DEPLOYTAG_BRANCH": self.identity.ref,
+            "DEPLOYTAG_REVISION": revision,
+            "DEPLOYTAG_ASLEEP": "true" if asleep else "",
+        }
+        engine, store = self._engine(folder, told), self.world.store
+        if store is None or self.identity.stack not in store.stacks(self.identity.project):
+            engine.ensure_stack()
+        return engine
+
+    def _engine(self, folder: Path, told: Mapping[str, str]) -> Engine:
+        world = self.world
+        return Engine(
+            stack=self.identity.stack,
+            folder=folder,
+            children=self.children,
+            environ={**world.environ, **told},
+            held=self.lease,
+            cancellation=self.cancellation,
+            on_event=show(world.progress),
+        )
+
+    def engine_without_program(self) -> Engine:
+        """Pulumi from state alone."""
+        folder = self.scratch / "state-only"
+        write_project(folder, self.identity.project)
+        return self._engine(folder, {})
+
+    def repair(self, engine: Engine) -> tuple[str, ...]:
+        """Put right what a run that died had left; what was done, a sentence each.
+
+        Raises:
+            DeployTagError: it cannot be put right, or somebody else works on the environment.
+        """
+        world = self.world
+        tools = recovery.Tools(
+            identity=self.identity,
+            repository=engine.folder,
+            cluster=world.cluster,
+            store=world.store,
+            administrator=world.administrator,
+            engine=engine,
+            commands=self.children,
+            lease=self.lease,
+            say=world.progress.say,
+        )
+        repaired = recovery.recover(tools, self.run.action)
+        for sentence in repaired:
+            world.progress.say(sentence)
+        return tuple(repaired)
+
+    def go_on(self) -> None:
+        """Say whether to go on: to be asked again and again while something is waited for.
+
+        Raises:
+            BusyError: the lease is not provably held any more.
+            InterruptedRunError: a signal asked the run to end.
+        """
+        self.lease.check()
+        if self.cancellation.requested:
+            raise interrupted(self.identity, self.cancellation)
+
+    def remember(self, record: Record, outcome: Outcome, cause: str | None = None) -> None:
+        """Write down how the run ended."""
+        if record.attempt is None:
+            raise ValueError("only a run that began can end")
+        ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": cause}
+        self.lease.check()
+        self.world.records.put(
+            self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})
+        )
+
+    @contextmanager
+    def remembering(self, record: Record) -> Iterator[None]:
+        """Write down that the run began and, unless it goes well, why it ended."""
+        self.lease.check()
+        self.world.records.put(self.identity, record)
+        try:
+            yield
+        except BaseException as error:
+            stopped = self.cancellation.requested and not isinstance(error, DeploymentError)
+            outcome = Outcome.INTERRUPTED if stopped else Outcome.FAILED
+            # Without the lease or the cluster nothing can be written; what ended the run is the thing to say.
+            with suppress(DeployTagError):
+                self.remember(record, outcome, _first_line(error))
+            raise
+
+
+@contextmanager
+def hold(
+    world: World,
+    identity: Identity,
+    run: Run,
+    *,
+    patience: float = PATIENCE,
+    give_up: Callable[[], str | None] = lambda: None,
+) -> Iterator[Held]:
+    """The environment's lease, with nothing left of whoever held it before.
+
+    The first signal to this process asks whatever runs to end; the lease is let go when it has.
+
+    Raises:
+        GaveUpError: `give_up` said why there is no point in waiting any longer.
+        BusyError: another run holds it for longer than `patience` seconds.
+    """
+    cancellation = Cancellation()
+    with (
+        cancel_on_signals(cancellation, again=_still_ending),
+        tempfile.TemporaryDirectory(prefix="deploytag-") as scratch,
+        world.leases.acquire(
+            identity, run, patience=patience, give_up=give_up, waiting=_tell(world.progress.say)
+        ) as lease,
+    ):
+        if lease.previous is not None and lease.previous.run is not None:
+            for ended in end_leftovers(lease.previous.run, LEFTOVER_SECONDS):
+                world.progress.warn(f"ended what a dead run had left: {ended}")
+        children = Children(run, world.environ, lease, grace=GRACE)
+        yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
+        # Nothing was killed: each engine ended by itself, and gave its lock back.
+        lease.engines_ended()
+
+
+def interrupted(identity: Identity, cancellation: Cancellation) -> InterruptedRunError:
+    """What is said when a signal ended the run."""
+    return InterruptedRunError(
+        f"{identity.ref}: stopped by {cancellation.reason}; everything that ran has ended. Run it again to go on."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    """What a record keeps of a failure: a program's log may follow, and does not belong there."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _still_ending(_: signal.Signals) -> None:
+    # In a signal handler, which may have interrupted a `print`.
+    os.write(2, b"already ending: waiting until what runs has ended\n")
+
+
+def _tell(say: Callable[[str], None]) -> Callable[[LeaseState], None]:
+    """Says who is waited for, once for each holder."""
+    told: set[str] = set()
+
+    def waiting(state: LeaseState) -> None:
+        if state.said not in told:
+            told.add(state.said)
+            say(f"waiting for {state.said}")
+
+    return waiting

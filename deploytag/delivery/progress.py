@@ -1,0 +1,54 @@
+"""What a person sees while a run works: a line for everything that happened, with the time since it began."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+
+
+class Progress:
+    """Lines on a terminal, in a log or behind `remote:`; never anything that moves."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, *, verbose: bool = False) -> None:
+        # A log has no width: what a terminal would break stays one line.
+        self._console = Console(file=stream, soft_wrap=True, highlight=False)
+        self._clock, self._verbose = clock, verbose
+        self._began = clock()
+        self.seconds: dict[str, float] = {}
+        """How long each finished phase took."""
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A part of the run, whose time is in the report."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + self._clock() - began, 2)
+
+    def say(self, text: str) -> None:
+        """Something happened."""
+        self._line(escape(text))
+
+    def detail(self, text: str) -> None:
+        """Something that only who looks for a fault wants to see."""
+        if self._verbose:
+            self._line(f"[dim]{escape(text)}[/]")
+
+    def warn(self, text: str) -> None:
+        """Something a person should know, though the run goes on."""
+        self._line(f"[yellow]{escape(text)}[/]")
+
+    def fail(self, text: str) -> None:
+        """Something went wrong."""
+        self._line(f"[red]{escape(text)}[/]")
+
+    def done(self, text: str) -> None:
+        """The good end."""
+        self._line(f"[green]{escape(text)}[/]")
+
+    def _line(self, markup: str) -> None:
+        self._console.print(f"[dim]{self._clock() - self._began:6.1f} s[/]  {markup}")

@@ -1,0 +1,224 @@
+"""Where records and tombstones are kept: one ConfigMap each per environment, in the cluster's system namespace."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Generic, TypeVar
+
+from kubernetes.client import V1ConfigMap, V1DeleteOptions, V1ObjectMeta, V1Preconditions
+from kubernetes.client.exceptions import ApiException
+from pydantic import TypeAdapter, ValidationError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from deploytag.delivery.asking import TIMEOUT, ConflictError, asking, every
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.record import Record, Tombstone
+from deploytag.errors import BusyError, OwnershipError
+from deploytag.identity import Identity
+from deploytag.ownership import KIND, PROJECT, REF, SYSTEM_NAMESPACE, annotations, labels, owns, selector
+
+KEY = "record"
+"""The only key of such a ConfigMap."""
+
+TOMBSTONE_AGE = timedelta(days=30)
+"""After so long no deployment can be late any more."""
+
+WRITES = 5
+"""How often a write is tried while others write to the same entry."""
+
+Entry = TypeVar("Entry", bound=Record | Tombstone)
+
+_LOG = logging.getLogger(__name__)
+
+
+class Records:
+    """Records and tombstones of one cluster.
+
+    Args:
+        cluster: the cluster of the policy.
+        report: told a sentence about each entry that cannot be read; it is otherwise as if there were none.
+
+    Every method raises:
+        UnreachableError: the API server does not answer, or refuses.
+        OwnershipError: the entry is that of another branch, or the cluster has no system namespace.
+    """
+
+    def __init__(self, cluster: Cluster, report: Callable[[str], None] = _LOG.warning) -> None:
+        self._records = _Entries(cluster, "record", Record, report)
+        self._tombstones = _Entries(cluster, "tombstone", Tombstone, report)
+
+    def get(self, identity: Identity) -> Record | None:
+        """What is remembered of the environment."""
+        return self._records.get(identity)
+
+    def all(self, project: str) -> list[Record]:
+        """What is remembered of every environment of the project."""
+        return self._records.all(project)
+
+    def put(self, identity: Identity, record: Record) -> None:
+        """Remember this, whatever was remembered before."""
+        self._records.update(identity, lambda _: record)
+
+    def update(self, identity: Identity, change: Callable[[Record | None], Record]) -> Record:
+        """Remember what `change` makes of what is remembered; nothing that is written meanwhile gets lost.
+
+        Raises:
+            BusyError: others kept writing to it.
+        """
+        return self._records.update(identity, change)
+
+    def delete(self, identity: Identity) -> None:
+        """Remember nothing of the environment any more."""
+        self._records.delete(identity)
+
+    def tombstone(self, identity: Identity) -> Tombstone | None:
+        """Whether and when the environment was destroyed on purpose."""
+        return self._tombstones.get(identity)
+
+    def tombstones(self, project: str) -> list[Tombstone]:
+        """Every tombstone of the project."""
+        return self._tombstones.all(project)
+
+    def bury(self, identity: Identity, tombstone: Tombstone) -> None:
+        """Say that the environment was destroyed on purpose."""
+        self._tombstones.update(identity, lambda _: tombstone)
+
+    def clear(self, identity: Identity) -> None:
+        """Say no longer that it was destroyed."""
+        self._tombstones.delete(identity)
+
+
+def expired_tombstones(tombstones: Iterable[Tombstone], now: datetime) -> list[Tombstone]:
+    """Those that have done their work: no deployment started before them can still come. Pure."""
+    return [tombstone for tombstone in tombstones if now - tombstone.destroyed > TOMBSTONE_AGE]
+
+
+class _Entries(Generic[Entry]):
+    """One kind of entry: `<namespace>.<kind>`, a name that no ConfigMap of the program can have."""
+
+    def __init__(self, cluster: Cluster, kind: str, model: type[Entry], report: Callable[[str], None]) -> None:
+        self._cluster = cluster
+        self._kind = kind
+        self._adapter: TypeAdapter[Entry] = TypeAdapter(model)
+        self._report = report
+
+    def get(self, identity: Identity) -> Entry | None:
+        """The environment's entry."""
+        found = self._find(identity)
+        return self._entry(found) if found else None
+
+    def all(self, project: str) -> list[Entry]:
+        """Every readable entry of the project."""
+        listing = partial(
+            self._cluster.core.list_namespaced_config_map,
+            SYSTEM_NAMESPACE,
+            label_selector=f"{selector(project)},{KIND}={self._kind}",
+            _request_timeout=TIMEOUT,
+        )
+        with asking(self._cluster, f"listing the {self._kind}s of {project}", "list configmaps"):
+            found = every(listing)
+        # The label holds only as much of a project's name as a label can.
+        entries = [self._entry(one) for one in found if _annotations(one).get(PROJECT) == project]
+        return [entry for entry in entries if entry is not None]
+
+    def update(self, identity: Identity, change: Callable[[Entry | None], Entry]) -> Entry:
+        """Write what `change` makes of the entry."""
+        tries = Retrying(
+            retry=retry_if_exception_type(ConflictError),
+            stop=stop_after_attempt(WRITES),
+            wait=wait_random(0, 0.2),
+            reraise=True,
+        )
+        try:
+            return tries(self._update_once, identity, change)
+        except ConflictError as conflict:
+            raise BusyError(
+                f"the {self._kind} of {identity.ref} was not written, because others kept writing to it ({conflict}). "
+                "Run it again."
+            ) from None
+
+    def delete(self, identity: Identity) -> None:
+        """Remove the entry; that there is none is no error."""
+        found = self._find(identity)
+        if found is None or found.metadata is None:
+            return
+        with asking(self._cluster, f"removing the {self._kind} of {identity.ref}", "delete configmaps"):
+            try:
+                self._cluster.core.delete_namespaced_config_map(
+                    self._name(identity),
+                    SYSTEM_NAMESPACE,
+                    body=V1DeleteOptions(preconditions=V1Preconditions(uid=found.metadata.uid)),
+                    _request_timeout=TIMEOUT,
+                )
+            except ApiException as error:
+                # 409: another one has its place, which nobody asked to remove.
+                if error.status not in {404, 409}:
+                    raise
+
+    def _update_once(self, identity: Identity, change: Callable[[Entry | None], Entry]) -> Entry:
+        found = self._find(identity)
+        entry = change(self._entry(found) if found else None)
+        if (entry.project, entry.ref) != (identity.project, identity.ref):
+            raise OwnershipError(
+                f"a {self._kind} of {entry.ref} ({entry.project}) cannot be that of {identity.ref} "
+                f"({identity.project}); nothing was written."
+            )
+        metadata = V1ObjectMeta(
+            name=self._name(identity),
+            namespace=SYSTEM_NAMESPACE,
+            labels={**labels(identity), KIND: self._kind},
+            annotations=annotations(identity),
+        )
+        body = V1ConfigMap(metadata=metadata, data={KEY: entry.model_dump_json()})
+        if found is None or found.metadata is None:
+            with asking(self._cluster, f"writing the {self._kind} of {identity.ref}", "create configmaps"):
+                self._cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+            return entry
+        metadata.uid, metadata.resource_version = found.metadata.uid, found.metadata.resource_version
+        body.metadata = metadata
+        with asking(self._cluster, f"writing the {self._kind} of {identity.ref}", "update configmaps"):
+            try:
+                self._cluster.core.replace_namespaced_config_map(
+                    self._name(identity), SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT
+                )
+            except ApiException as error:
+                if error.status == 404:
+                    raise ConflictError("it was removed meanwhile") from None
+                raise
+        return entry
+
+    def _find(self, identity: Identity) -> V1ConfigMap | None:
+        with asking(self._cluster, f"reading the {self._kind} of {identity.ref}", "get configmaps"):
+            try:
+                found = self._cluster.core.read_namespaced_config_map(
+                    self._name(identity), SYSTEM_NAMESPACE, _request_timeout=TIMEOUT
+                )
+            except ApiException as error:
+                if error.status == 404:
+                    return None
+                raise
+        if not owns(identity, _annotations(found)):
+            raise OwnershipError(
+                f"the ConfigMap {self._name(identity)} in {SYSTEM_NAMESPACE} is not the {self._kind} of {identity.ref} "
+                f"(it names {_annotations(found).get(REF, 'no branch')}): it was left alone. Remove it by hand."
+            )
+        return found
+
+    def _entry(self, found: V1ConfigMap) -> Entry | None:
+        name = found.metadata.name if found.metadata else None
+        try:
+            return self._adapter.validate_json((found.data or {})[KEY])
+        except KeyError:
+            why = f"it has no key {KEY}"
+        except ValidationError as error:
+            why = "; ".join(f"{'.'.join(map(str, one['loc'])) or KEY}: {one['msg']}" for one in error.errors())
+        self._report(f"the {self._kind} {name} in {SYSTEM_NAMESPACE} cannot be read, and is as if it were not: {why}")
+        return None
+
+    def _name(self, identity: Identity) -> str:
+        return f"{identity.namespace}.{self._kind}"
+
+
+def _annotations(found: V1ConfigMap) -> Mapping[str, str]:
+    return (found.metadata and found.metadata.annotations) or {}

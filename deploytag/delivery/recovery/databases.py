@@ -1,0 +1,96 @@
+"""The environment's database and role on their server, seen and repaired as an administrator who is no superuser."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+
+from deploytag.administrator import Administrator
+from deploytag.errors import DeploymentError, UnreachableError
+from deploytag.identity import Identity
+
+TIMEOUT = 10
+"""Seconds one connection and each of its statements may take."""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def look(administrator: Administrator, identity: Identity) -> tuple[str | None, bool, bool]:
+    """The owner of the identity's database (None: there is none), whether its role exists, and whether the database
+    takes connections.
+
+    Raises:
+        UnreachableError: the server refuses or does not answer.
+    """
+    with connect(administrator) as connection:
+        found = connection.execute(
+            "SELECT pg_get_userbyid(datdba), datallowconn FROM pg_database WHERE datname = %s", [identity.database]
+        ).fetchone()
+        role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [identity.role]).fetchone()
+    owner, allows = found or (None, True)
+    return owner, role is not None, allows
+
+
+def allow_connections(administrator: Administrator, database: str, owner: str) -> None:
+    """Let sessions into the database again."""
+    with connect(administrator) as connection, _acting_for(connection, owner):
+        connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))
+
+
+def drop_role(administrator: Administrator, role: str) -> None:
+    """Drop a role that owns nothing.
+
+    Raises:
+        DeploymentError: it does own something; the sentence has PostgreSQL's own words on what.
+    """
+    with connect(administrator) as connection:
+        try:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+        except errors.DependentObjectsStillExist as error:
+            raise DeploymentError(
+                f"the role {role} was left by an interrupted run and cannot be dropped, since it owns something: "
+                f"{' '.join((error.diag.message_detail or str(error)).split())}. Hand that over or drop it, then try "
+                "again."
+            ) from None
+
+
+@contextlib.contextmanager
+def connect(administrator: Administrator) -> Iterator[Connection]:
+    """A transaction as the administrator; committed unless something is raised. libpq reads the password itself."""
+    try:
+        with psycopg.connect(
+            host=administrator.host,
+            port=administrator.port,
+            user=administrator.user,
+            dbname=administrator.database,
+            connect_timeout=TIMEOUT,
+            application_name="deploytag recovery",
+        ) as connection:
+            connection.execute(f"SET LOCAL statement_timeout = '{TIMEOUT}s'")
+            yield connection
+    except psycopg.Error as error:
+        raise UnreachableError(
+            f"PostgreSQL at {administrator.host}:{administrator.port} refuses the administrator {administrator.user}: "
+            f"{' '.join(str(error).split())}. PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE decide."
+        ) from None
+
+
+@contextlib.contextmanager
+def _acting_for(connection: Connection, owner: str) -> Iterator[None]:
+    """Make the administrator a member of `owner` for the rest of the transaction, where it may not act for it.
+
+    PostgreSQL lets only an owner, or who has its privileges, alter a database. Being in one transaction, the membership
+    is gone again whatever happens.
+    """
+    row = connection.execute("SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s", [owner]).fetchone()
+    if row is None or row[0]:
+        yield
+        return
+    role = sql.Identifier(owner)
+    # Since PostgreSQL 16 a membership comes with the owner's privileges only when it says so.
+    option = " WITH INHERIT TRUE" if connection.info.server_version >= 160000 else ""
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER" + option).format(role))
+    yield
+    connection.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))

@@ -1,0 +1,214 @@
+"""What is to be repaired, by what was seen. Pure: a table of tests says every case.
+
+Repairs change what is true, so only the first stage that finds something is returned; then one looks again.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from deploytag.delivery.recovery.facts import Facts, ServerFacts, Status
+from deploytag.delivery.recovery.repairs import (
+    Adopt,
+    AllowConnections,
+    AwaitNamespaceGone,
+    DeleteLedgerEntry,
+    DeleteNamespace,
+    DeleteObjects,
+    DropRole,
+    Ours,
+    Refresh,
+    Repair,
+    RollBackRelease,
+    UninstallRelease,
+)
+from deploytag.delivery.recovery.state import (
+    CONFIG_MAP,
+    DATABASE,
+    NAMESPACE,
+    RELEASE,
+    ROLE,
+    PendingOperation,
+    ledger_id,
+    release_id,
+)
+from deploytag.delivery.run import Action
+from deploytag.errors import OwnershipError
+from deploytag.ownership import SYSTEM_NAMESPACE, foreign_database, ledger_entry, owns
+
+
+def decide(facts: Facts, action: Action) -> tuple[Repair, ...]:
+    """What to repair next; nothing: the run can begin.
+
+    Raises:
+        OwnershipError: something of the environment's names is not provably its own, and the run would touch it.
+    """
+    _refuse_what_is_not_ours(facts, action)
+    stages = _BEFORE_DESTROY if action is Action.DESTROY else _BEFORE_DEPLOY
+    return next((repairs for stage in stages if (repairs := stage(facts))), ())
+
+
+def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
+    identity, state, complaints = facts.identity, facts.state, []
+    # Destroying goes by what Pulumi knows; what it does not know is not touched, whoever it belongs to.
+    everything = action is not Action.DESTROY
+    if (
+        facts.namespace
+        and not owns(identity, facts.namespace.annotations)
+        and (everything or state.find(NAMESPACE, identity.namespace))
+    ):
+        complaints.append(f"the namespace {identity.namespace} exists and is not that of {identity.ref}")
+    if (
+        facts.server
+        and (complaint := foreign_database(identity, facts.server.database))
+        and (everything or state.find(DATABASE, identity.database) or state.find(ROLE, identity.role))
+    ):
+        complaints.append(complaint)
+    if everything and facts.server and facts.ledger is not None and dict(facts.ledger) != ledger_entry(identity):
+        complaints.append(f"the ledger's entry {identity.namespace} in {SYSTEM_NAMESPACE} names another environment")
+    if complaints:
+        raise OwnershipError(
+            f"{'; '.join(complaints)}: it was left alone, nothing was touched. Rename the branch or remove it by hand."
+        )
+
+
+def _terminating(facts: Facts) -> tuple[Repair, ...]:
+    if facts.namespace and facts.namespace.terminating:
+        return (AwaitNamespaceGone(facts.identity.namespace),)
+    return ()
+
+
+def _connections(facts: Facts) -> tuple[Repair, ...]:
+    identity, server = facts.identity, facts.server
+    if server and _has_our_database(facts, server) and not server.allows_connections:
+        return (AllowConnections(identity.database, identity.role),)
+    return ()
+
+
+def _has_our_database(facts: Facts, server: ServerFacts) -> bool:
+    return server.database.owner is not None and foreign_database(facts.identity, server.database) is None
+
+
+def _release(facts: Facts) -> tuple[Repair, ...]:
+    """A release that the next `up` could neither upgrade nor install."""
+    identity, whole = facts.identity, facts.whole_revision
+    match _what_helm_needs(facts):
+        case None:
+            return ()
+        case _Cure.ROLL_BACK, why if whole is not None:
+            return (RollBackRelease(identity.namespace, identity.release, whole, why),)
+        case _, why:
+            return (UninstallRelease(identity.namespace, identity.release, why),)
+
+
+class _Cure(Enum):
+    UNINSTALL = auto()
+    ROLL_BACK = auto()
+    """To the last whole revision, or uninstall where there is none."""
+
+
+def _what_helm_needs(facts: Facts) -> tuple[_Cure, str] | None:
+    known = facts.state.find(RELEASE, release_id(facts.identity))
+    if not facts.revisions:
+        return None
+    newest, need = facts.revisions[-1].status, None
+    if known is None:
+        need = _Cure.UNINSTALL, "was installed by an interrupted run and is not in Pulumi's state"
+    elif newest in {Status.PENDING_INSTALL, Status.UNINSTALLING, Status.UNINSTALLED}:
+        need = _Cure.UNINSTALL, f"was left {newest}"
+    elif newest in {Status.PENDING_UPGRADE, Status.PENDING_ROLLBACK, Status.UNKNOWN}:
+        need = _Cure.ROLL_BACK, f"was left {newest}"
+    elif newest is Status.FAILED and not facts.was_ever_deployed:
+        # An upgrade would go on from it, but never run the hooks that are for the first installation only.
+        need = _Cure.UNINSTALL, "failed when it was first installed"
+    elif newest is Status.FAILED and not known.has_init_errors:
+        # The next `up` upgrades what is marked as failed; without the mark, only what has other inputs. An upgrade that
+        # was interrupted has the old inputs in the state, so the old revision is what the state says.
+        interrupted = any(it.urn == known.urn and it.operation == "updating" for it in facts.state.pending)
+        need = _Cure.ROLL_BACK if interrupted else _Cure.UNINSTALL, "failed, and Pulumi's state does not say so"
+    return need
+
+
+def _orphans(facts: Facts) -> tuple[Repair, ...]:
+    """What an interrupted run made, is ours, and is not in the state: making it again would fail."""
+    identity, state, namespace = facts.identity, facts.state, facts.namespace
+    repairs: list[Repair] = []
+    if namespace and not state.find(NAMESPACE, identity.namespace):
+        repairs.append(DeleteNamespace(identity.namespace, namespace.uid))
+    elif orphans := tuple(it for it in facts.objects if not state.knows(it)):
+        repairs.append(DeleteObjects(orphans))
+    if facts.server and facts.server.database.owner is None:
+        if facts.server.database.role_exists:
+            if not state.find(ROLE, identity.role):
+                repairs.append(DropRole(identity.role))
+        elif facts.ledger is not None and not state.find(CONFIG_MAP, ledger_id(identity)):
+            repairs.append(DeleteLedgerEntry(SYSTEM_NAMESPACE, identity.namespace))
+    return tuple(repairs)
+
+
+# A second creation of these does no harm, or the stages before have looked for what the first one made.
+_LOOKED_AFTER = (NAMESPACE, RELEASE, DATABASE, ROLE)
+_REPEATABLE = ("pulumi:", "docker-build:", "postgresql:index/grant:", "postgresql:index/grantRole:")
+
+
+def _refresh(facts: Facts) -> tuple[Repair, ...]:
+    """State that says what is not so: operations of unknown end, and resources that somebody removed by hand."""
+    pending, gone = facts.state.pending, _gone(facts)
+    if not pending and not gone:
+        return ()
+    because = []
+    if pending:
+        because.append(f"{len(pending)} operations of an interrupted run had no known end")
+    if doubtful := [it.name for it in pending if it.operation == "creating" and not _is_looked_after(facts, it)]:
+        because.append(f"{', '.join(doubtful)} may exist without being in Pulumi's state")
+    if gone:
+        because.append(f"{', '.join(gone)} had been removed")
+    release = facts.state.find(RELEASE, release_id(facts.identity))
+    # A refresh takes away the mark of a failure, and with it the reason for the next `up` to try again.
+    keep = (release.urn,) if release and release.has_init_errors and facts.revisions else ()
+    return (Refresh("; ".join(because), clear_pending=bool(pending), exclude=keep),)
+
+
+def _is_looked_after(facts: Facts, pending: PendingOperation) -> bool:
+    if pending.object and pending.object.namespace in {facts.identity.namespace, SYSTEM_NAMESPACE}:
+        return True
+    return pending.type in _LOOKED_AFTER or pending.type.startswith(_REPEATABLE)
+
+
+def _gone(facts: Facts) -> list[str]:
+    identity, state, server = facts.identity, facts.state, facts.server
+    seen = [
+        (NAMESPACE, identity.namespace, facts.namespace is not None, f"the namespace {identity.namespace}"),
+        (RELEASE, release_id(identity), bool(facts.revisions), f"the Helm release {identity.release}"),
+        (CONFIG_MAP, ledger_id(identity), facts.ledger is not None, f"the ledger's entry {identity.namespace}"),
+    ]
+    if server:
+        has_database, has_role = server.database.owner is not None, server.database.role_exists
+        seen += [
+            (DATABASE, identity.database, has_database, f"the database {identity.database}"),
+            (ROLE, identity.role, has_role, f"the role {identity.role}"),
+        ]
+    return [said for type_, id_, exists, said in seen if not exists and state.find(type_, id_)]
+
+
+def _adopt(facts: Facts) -> tuple[Repair, ...]:
+    """What holds data, or must not be gone while that exists, and is not in the state."""
+    identity, state, server = facts.identity, facts.state, facts.server
+    if server is None:
+        return ()
+    has_database, has_role = server.database.owner is not None, server.database.role_exists
+    parts = tuple(
+        part
+        for part, exists, type_, id_ in (
+            (Ours.LEDGER, facts.ledger is not None and (has_database or has_role), CONFIG_MAP, ledger_id(identity)),
+            (Ours.ROLE, has_role and has_database, ROLE, identity.role),
+            (Ours.DATABASE, has_database, DATABASE, identity.database),
+        )
+        if exists and not state.find(type_, id_)
+    )
+    return (Adopt(parts, identity.database),) if parts else ()
+
+
+Stage = Callable[[Facts], tuple[Repair, ...]]
+_BEFORE_DEPLOY: tuple[Stage, ...] = (_terminating, _connections, _release, _orphans, _refresh, _adopt)
+# Destroying takes away what the others would repair; but a state that says what is not so would make it fail.
+_BEFORE_DESTROY: tuple[Stage, ...] = (_connections, _refresh)

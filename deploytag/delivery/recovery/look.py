@@ -1,0 +1,158 @@
+"""Looks at an environment before a run: a handful of questions, all at once. Only reads."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psutil
+from kubernetes.client import NetworkingV1Api
+from kubernetes.client.exceptions import ApiException
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.recovery import databases, objects
+from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
+from deploytag.delivery.recovery.locks import SKEW, SeenLock
+from deploytag.delivery.recovery.state import RELEASE, ObjectName, State, release_id
+from deploytag.delivery.recovery.tools import Tools
+from deploytag.delivery.store import Lock
+from deploytag.identity import Identity
+from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+def look_at_locks(tools: Tools) -> list[SeenLock]:
+    """The stack's locks."""
+    if tools.store is None:
+        return []
+    identity = tools.identity
+    locks = tools.store.locks(identity.project, identity.stack)
+    return [SeenLock(lock, _runs_here(lock)) for lock in locks]
+
+
+def _runs_here(lock: Lock) -> bool:
+    """Whether the lock's process runs on this machine; a later one of the same number is another process."""
+    if lock.holder is None or lock.holder.hostname != socket.gethostname():
+        return False
+    try:
+        started = psutil.Process(lock.holder.pid).create_time()
+    except psutil.Error:
+        return False
+    return started <= (lock.holder.timestamp + SKEW).timestamp()
+
+
+def look(tools: Tools) -> Facts:
+    """What there is of the environment.
+
+    Raises:
+        UnreachableError: the state, the cluster or the database server cannot be asked.
+        DeploymentError: the stack's checkpoint cannot be read.
+    """
+    identity, cluster = tools.identity, tools.cluster
+    with ThreadPoolExecutor() as pool, objects.asking(cluster):
+        state = pool.submit(_state, tools)
+        namespace = pool.submit(_namespace, cluster, identity)
+        entry = pool.submit(_ledger, cluster, identity)
+        secrets = pool.submit(_secrets, cluster, identity)
+        server = pool.submit(databases.look, tools.administrator, identity) if tools.administrator else None
+        found = Facts(
+            identity,
+            state.result(),
+            namespace.result(),
+            tuple(_revisions(secrets.result(), identity)),
+            tuple(_labelled(secrets.result(), identity)),
+            entry.result(),
+        )
+        if server:
+            owner, role_exists, allows = server.result()
+            found = found.but(server=ServerFacts(DatabaseFacts(owner, role_exists, found.ledger), allows))
+        if found.namespace and _may_have_orphans(found):
+            found = found.but(objects=(*found.objects, *_more_objects(cluster, pool, found)))
+    return found
+
+
+def _state(tools: Tools) -> State:
+    identity = tools.identity
+    if tools.store is None:
+        deployment = tools.engine.state()
+    else:
+        deployment = tools.store.checkpoint(identity.project, identity.stack)
+    return State.of(deployment or {})
+
+
+def _namespace(cluster: Cluster, identity: Identity) -> NamespaceFacts | None:
+    found = objects.or_none(lambda: cluster.core.read_namespace(identity.namespace, _request_timeout=objects.TIMEOUT))
+    if found is None:
+        return None
+    metadata: Any = found.metadata
+    return NamespaceFacts(metadata.uid, metadata.annotations or {}, metadata.deletion_timestamp is not None)
+
+
+def _ledger(cluster: Cluster, identity: Identity) -> dict[str, str] | None:
+    found = objects.or_none(
+        lambda: cluster.core.read_namespaced_config_map(
+            identity.namespace, SYSTEM_NAMESPACE, _request_timeout=objects.TIMEOUT
+        )
+    )
+    return None if found is None else found.data or {}
+
+
+def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:
+    """The metadata of the namespace's Secrets: what is in them is not for us, and that of Helm is long."""
+    answer: Any = cluster.core.list_namespaced_secret(
+        identity.namespace,
+        _headers={"Accept": _METADATA_ONLY},
+        _preload_content=False,
+        _request_timeout=objects.TIMEOUT,
+    )
+    content = answer.read()
+    if answer.status != 200:
+        raise ApiException.from_response(http_resp=answer, body=content.decode(), data=None)
+    return [item["metadata"] for item in json.loads(content).get("items") or ()]
+
+
+def _revisions(secrets: list[dict[str, Any]], identity: Identity) -> list[Revision]:
+    found = []
+    for metadata in secrets:
+        match metadata.get("labels"):
+            case {"owner": "helm", "name": identity.release, "version": str(version), "status": str(status)}:
+                found.append(Revision(int(version), Status(status)))
+    return sorted(found, key=lambda revision: revision.version)
+
+
+def _labelled(secrets: list[dict[str, Any]], identity: Identity) -> Iterator[ObjectName]:
+    ours = labels(identity).items()
+    for metadata in secrets:
+        if ours <= (metadata.get("labels") or {}).items():
+            yield ObjectName("v1", "Secret", identity.namespace, metadata["name"])
+
+
+def _may_have_orphans(found: Facts) -> bool:
+    """Everything else is made before the first release, so with a release known and nothing pending all is known."""
+    return bool(found.state.pending) or not found.state.find(RELEASE, release_id(found.identity))
+
+
+def _more_objects(cluster: Cluster, pool: ThreadPoolExecutor, found: Facts) -> list[ObjectName]:
+    identity, core, networking = found.identity, cluster.core, NetworkingV1Api(cluster.api)
+    selector = ",".join(f"{key}={value}" for key, value in labels(identity).items())
+    questions: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+        ("v1", "ServiceAccount", core.list_namespaced_service_account),
+        ("v1", "ResourceQuota", core.list_namespaced_resource_quota),
+        ("v1", "LimitRange", core.list_namespaced_limit_range),
+        ("networking.k8s.io/v1", "NetworkPolicy", networking.list_namespaced_network_policy),
+    )
+    answers = [
+        (version, kind, pool.submit(ask, identity.namespace, label_selector=selector, _request_timeout=objects.TIMEOUT))
+        for version, kind, ask in questions
+    ]
+    more = [
+        ObjectName(version, kind, identity.namespace, item.metadata.name)
+        for version, kind, answer in answers
+        for item in answer.result().items
+    ]
+    # A program of one's own makes other kinds, too; what was being made says its name.
+    begun = {it.object for it in found.state.pending if it.operation == "creating" and it.object}
+    begun = {it for it in begun if it.namespace == identity.namespace} - {*more, *found.objects}
+    return [*more, *(it for it in begun if objects.exists(cluster, it))]

@@ -1,0 +1,214 @@
+"""Asking the git remote that is the truth about refs.
+
+Every question has a time limit and never prompts: a run must not hang on a password. "There is no such ref" is said
+only when the remote really answered; environments are destroyed because of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from deploytag import repository
+from deploytag.errors import RefError, SettingsError, UnreachableError
+from deploytag.refname import check_ref
+from deploytag.settings import POLICY_FILE
+
+QUESTION_SECONDS = 20.0
+FETCH_SECONDS = 300.0
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_PEELED = "^{}"  # git's mark for the commit behind an annotated tag
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    code: int
+    output: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A git remote as a checkout knows it."""
+
+    repository: Path
+    """A directory of the checkout."""
+    name_or_url: str
+    """As `remote` in the policy has it."""
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    seconds: float = QUESTION_SECONDS
+    """How long one question may take."""
+
+    def refs(self) -> dict[str, str]:
+        """Every branch and tag that can have an environment, without its prefix, and its commit.
+
+        An annotated tag is the commit behind it, and a branch wins over a tag of the same name. Empty when the remote
+        answered and has none.
+
+        Raises:
+            SettingsError: the checkout has no such remote.
+            UnreachableError: no answer in time, or none at all.
+        """
+        # All of them, for one ref too: git compares a pattern with the end of a name, and would answer with others.
+        answer = self._ask("ls-remote", "--quiet", "--heads", "--tags", "--", self.name_or_url, seconds=self.seconds)
+        if answer.code != 0:
+            raise self._unreachable("asked for its branches", _said(answer))
+        return parse_refs(answer.output)
+
+    def tip(self, ref: str) -> str | None:
+        """The commit that the branch or tag is at; None when the remote answered and has neither.
+
+        Raises:
+            RefError: git can have no such ref.
+            SettingsError, UnreachableError: as `refs`.
+        """
+        return self.refs().get(check_ref(ref))
+
+    def has(self, commit: str) -> bool:
+        """Whether the checkout has the commit already."""
+        return bool(_COMMIT.fullmatch(commit)) and self._git("cat-file", "-e", f"{commit}^{{commit}}").code == 0
+
+    def fetch(self, commit_or_ref: str) -> str:
+        """Bring a commit, or the tip of a ref, into the checkout; no ref of it is changed. Returns the commit.
+
+        Raises:
+            RefError: the remote has no such ref or commit.
+            SettingsError, UnreachableError: as `refs`.
+        """
+        commit = commit_or_ref if _COMMIT.fullmatch(commit_or_ref) else self.tip(commit_or_ref)
+        if commit is None:
+            raise RefError(f"The remote {self._shown} has no branch or tag {commit_or_ref}. Push it first.")
+        if self.has(commit):
+            return commit
+        # A shallow checkout stays shallow; for a whole one, a depth would cut its history off.
+        shallow = self._git("rev-parse", "--is-shallow-repository").output.strip() == "true"
+        answer = self._ask(
+            *("fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-auto-maintenance"),
+            *("--no-recurse-submodules", "--refmap=", *(["--depth=1"] if shallow else [])),
+            *("--", self.name_or_url, commit),
+            seconds=FETCH_SECONDS,
+        )
+        if answer.code != 0:
+            if "not our ref" in answer.error or "unadvertised object" in answer.error:
+                raise RefError(
+                    f"The remote {self._shown} does not give out the commit {commit}: it is on none of its branches "
+                    "(any more). Push it, or deploy the branch's tip."
+                )
+            raise self._unreachable(f"asked for the commit {commit[:12]}", _said(answer))
+        return commit
+
+    @property
+    def _shown(self) -> str:
+        return _without_credentials(self.name_or_url)
+
+    def _ask(self, *arguments: str, seconds: float) -> _Answer:
+        """A git command that talks to the remote."""
+        self._check_known()
+        return self._git(*arguments, seconds=seconds)
+
+    def _check_known(self) -> None:
+        """Git takes an unknown name for a folder, so a mistyped one would look like a remote that is down."""
+        if "/" in self.name_or_url or ":" in self.name_or_url:
+            return
+        known = self._git("remote").output.split()
+        if self.name_or_url not in known:
+            has = f"has {', '.join(known)}" if known else "has no remote at all"
+            raise SettingsError(
+                f"`remote: {self.name_or_url}` in {POLICY_FILE} is no remote of the checkout {self.repository}, which "
+                f"{has}. Add it with `git remote add {self.name_or_url} URL`, or correct `remote`."
+            )
+
+    def _git(self, *arguments: str, seconds: float = QUESTION_SECONDS) -> _Answer:
+        # Into files and not through pipes: something git started and left behind could hold a pipe open for ever.
+        with TemporaryFile() as output, TemporaryFile() as error:
+            process = subprocess.Popen(
+                ["git", *arguments],
+                cwd=self.repository,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=error,
+                start_new_session=True,  # no terminal to ask on, and one group to end
+            )
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired as late:
+                raise self._unreachable("asked", f"`git {arguments[0]}` took more than {seconds:.0f} s") from late
+            finally:
+                if process.returncode is None:  # too late, or this process was interrupted
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            output.seek(0)
+            error.seek(0)
+            return _Answer(code, os.fsdecode(output.read()), error.read().decode(errors="replace"))
+
+    def _environment(self) -> dict[str, str]:
+        environment = repository.bound_environment(self.repository, self.environ)
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        if "GIT_SSH" not in environment:
+            # It wins over the checkout's own `core.sshCommand`, where CI systems put the key: so that is kept.
+            ssh = environment.get("GIT_SSH_COMMAND") or self._ssh_of_checkout(environment) or "ssh"
+            environment["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes"
+        return environment
+
+    def _ssh_of_checkout(self, environment: Mapping[str, str]) -> str:
+        done = subprocess.run(
+            ["git", "config", "--get", "core.sshCommand"],
+            cwd=self.repository,
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    def _unreachable(self, doing: str, why: str) -> UnreachableError:
+        return UnreachableError(
+            f"The git remote {self._shown} was {doing}, and did not answer: {why}. Nothing was decided without it. "
+            f"Check `git ls-remote {self._shown}` in {self.repository}, and this run's credentials for it."
+        )
+
+
+def parse_refs(listing: str) -> dict[str, str]:
+    """What `git ls-remote --heads --tags` printed, as `Remote.refs` returns it."""
+    heads: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    peeled: dict[str, str] = {}
+    for line in listing.split("\n"):  # not `splitlines`: a name may contain what Unicode counts as the end of a line
+        commit, _, name = line.partition("\t")
+        if name.startswith(_HEADS):
+            heads[name.removeprefix(_HEADS)] = commit
+        elif name.startswith(_TAGS) and name.endswith(_PEELED):
+            peeled[name.removeprefix(_TAGS).removesuffix(_PEELED)] = commit
+        elif name.startswith(_TAGS):
+            tags[name.removeprefix(_TAGS)] = commit
+    return {ref: commit for ref, commit in (tags | peeled | heads).items() if _possible(ref)}
+
+
+def _possible(ref: str) -> bool:
+    """Whether the ref can have an environment. A server may hold names that `git branch` refuses, such as `HEAD`."""
+    try:
+        check_ref(ref)
+    except RefError:
+        return False
+    return True
+
+
+def _said(answer: _Answer) -> str:
+    """Git's own words, on one line, without a password that an address may hold."""
+    words = " ".join(answer.error.split()) or f"git ended with code {answer.code}"
+    return _without_credentials(words).rstrip(".")
+
+
+def _without_credentials(text: str) -> str:
+    return re.sub(r"(?<=://)[^/@\s']+@|[^/@:\s']+:[^/@\s']+@", "", text)

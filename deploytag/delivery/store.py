@@ -1,0 +1,211 @@
+"""Pulumi's own files about a stack, where its state is a folder or a bucket: checkpoint, locks, history and backups.
+
+The CLI cannot say who holds a lock, remove just one (`pulumi cancel` removes all), or show a checkpoint without half a
+second of its own time. The layout is that of its "DIY" backends (pkg/backend/diy in pulumi/pulumi), version 1.
+"""
+
+import contextlib
+import gzip
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
+
+from deploytag.delivery.backend import Backend
+from deploytag.errors import DeploymentError, UnreachableError
+
+if TYPE_CHECKING:
+    from cloudpathlib import S3Path
+
+    StatePath = Path | S3Path
+
+_CHECKPOINT = re.compile(r"(?P<stack>[A-Za-z0-9_.-]+)\.json(\.gz|\.zst)?")
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SIDECAR = ".attrs"  # what a folder keeps beside each file, in place of an object's metadata
+
+
+class Holder(BaseModel):
+    """Who a lock says took it."""
+
+    pid: int
+    username: str
+    hostname: str
+    timestamp: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """One lock of a stack: one process that has begun to change it, and has not said that it ended."""
+
+    path: "StatePath"
+    written: datetime
+    holder: Holder | None
+    """None: the file is no lock that Pulumi could read; a writer that died in the middle leaves such a one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateStore:
+    """The state of all stacks in one folder or bucket.
+
+    Every method raises `UnreachableError` when the folder or bucket cannot be used.
+    """
+
+    root: "StatePath"
+    """Pulumi's folder, `.pulumi`."""
+    backend: Backend
+    failures: tuple[type[Exception], ...] = (OSError,)
+    """What the client of this kind of store raises."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], directory: Path | None = None) -> Self | None:
+        """The store that the CLI would use in `directory` (default: the current one).
+
+        None: the state is with a service, which has locks of its own, or of a kind that `limitation` names.
+        """
+        backend = Backend.find(environ, directory or Path.cwd())
+        if backend and backend.scheme == "file":
+            return cls(backend.folder() / ".pulumi", backend)
+        if backend and backend.scheme == "s3":
+            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see Backend.bucket
+            from cloudpathlib.exceptions import CloudPathException  # noqa: PLC0415
+
+            failures = (OSError, BotoCoreError, ClientError, CloudPathException)
+            return cls(backend.bucket() / ".pulumi", backend, failures)
+        return None
+
+    def stacks(self, project: str) -> list[str]:
+        """The names of the project's stacks, deployed or not."""
+        with self._asked(f"listing the stacks of {project}"):
+            names = (_CHECKPOINT.fullmatch(path.name) for path in _children(self.root / "stacks" / project))
+            return sorted({name["stack"] for name in names if name})
+
+    def checkpoint(self, project: str, stack: str) -> dict[str, Any] | None:
+        """The deployment that the stack's checkpoint holds; empty before the first one. None: there is no such stack.
+
+        Raises:
+            DeploymentError: it cannot be read as a checkpoint.
+        """
+        with self._asked(f"reading the checkpoint of {stack}"):
+            content = self._checkpoint(project, stack)
+        if content is None:
+            return None
+        where = f"the checkpoint of the stack {stack} in {self.backend.said}"
+        if content.startswith(_ZSTD):
+            raise DeploymentError(
+                f"{where} is compressed with zstd, which DeployTag cannot read. Unset PULUMI_DIY_BACKEND_ZSTD (gzip "
+                "works) and let Pulumi write it anew: `pulumi refresh`."
+            )
+        try:
+            checkpoint = json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
+            deployment: dict[str, Any] = checkpoint["checkpoint"].get("latest") or {}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DeploymentError(
+                f"{where} cannot be read ({error}); the one before it is beside it, with the ending .bak."
+            ) from None
+        return deployment
+
+    def _checkpoint(self, project: str, stack: str) -> bytes | None:
+        endings = {f"{stack}.json{ending}" for ending in ("", ".gz", ".zst")}
+        found = [path for path in _children(self.root / "stacks" / project) if path.name in endings]
+        if len(found) > 1:  # Pulumi was killed while it changed the compression: it takes the newest
+            found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            return found[0].read_bytes() if found else None
+        return None
+
+    def locks(self, project: str, stack: str) -> list[Lock]:
+        """The locks of the stack, oldest first."""
+        locks = []
+        with self._asked(f"reading the locks of {stack}"):
+            for path in _children(self._lock_folder(project, stack)):
+                with contextlib.suppress(FileNotFoundError):  # released meanwhile
+                    if not path.name.endswith(_SIDECAR):
+                        locks.append(_read_lock(path))
+        return sorted(locks, key=lambda lock: lock.written)
+
+    def remove_lock(self, lock: Lock) -> None:
+        """Remove this one lock; that it is gone already is no error."""
+        with self._asked(f"removing the lock {lock.path.name}"):
+            _remove(lock.path)
+
+    def remove_stack(self, project: str, stack: str) -> None:
+        """Remove every file of the stack, whatever it still has deployed. The checkpoint goes last.
+
+        Interrupted, it leaves a stack that is still listed, so that it is removed the next time.
+        """
+        with self._asked(f"removing the stack {stack}"):
+            for folder in ("history", "backups"):
+                _remove_folder(self.root / folder / project / stack)
+            # The stack's own files and what is left of a write that was killed; not those of a stack `NAME.json`.
+            name = re.escape(stack)
+            ours = re.compile(rf"{name}\.(json(\.gz|\.zst)?|pulumi-tags)(\.bak|\.[0-9a-f]+(\.tmp)?)?(\{_SIDECAR})?")
+            found = [path for path in _children(self.root / "stacks" / project) if ours.fullmatch(path.name)]
+            for path in sorted(found, key=lambda path: _CHECKPOINT.fullmatch(path.name) is not None):
+                _remove(path)
+            _remove_folder(self._lock_folder(project, stack))
+
+    def _lock_folder(self, project: str, stack: str) -> "StatePath":
+        return self.root / "locks" / "organization" / project / stack
+
+    @contextlib.contextmanager
+    def _asked(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except self.failures as error:
+            raise UnreachableError(
+                f"Pulumi's state in {self.backend.said} cannot be used ({doing}): {error}. The address comes from "
+                f"{self.backend.origin}."
+            ) from None
+
+
+def limitation(environ: Mapping[str, str], directory: Path | None = None) -> str | None:
+    """What DeployTag cannot do with the backend that the CLI would use; None: there is nothing."""
+    backend = Backend.find(environ, directory or Path.cwd())
+    if backend is None or backend.scheme in {"file", "s3", "https", "http"}:
+        return None
+    return (
+        f"Locks in {backend.said} cannot be repaired automatically: DeployTag reads state in file:// and s3:// only. "
+        "When a run died there, look whose lock it is and remove it with `pulumi cancel`."
+    )
+
+
+def _children(folder: "StatePath") -> list["StatePath"]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _read_lock(path: "StatePath") -> Lock:
+    content, written = path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    try:
+        return Lock(path, written, Holder.model_validate_json(content))
+    except ValidationError:
+        return Lock(path, written, None)
+
+
+def _remove(path: "StatePath") -> None:
+    try:
+        path.unlink(missing_ok=False)
+    except FileNotFoundError:
+        # cloudpathlib takes an object that it may not look at for one that is not there.
+        if path in _children(path.parent):
+            raise PermissionError(f"{path} may not be removed") from None
+    if isinstance(path, Path):
+        path.with_name(path.name + _SIDECAR).unlink(missing_ok=True)
+
+
+def _remove_folder(folder: "StatePath") -> None:
+    if isinstance(folder, Path):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        return
+    for path in folder.rglob("*"):
+        if path.is_file():
+            _remove(path)

@@ -1,0 +1,140 @@
+"""A run's report in the forms that CI systems show and pass on.
+
+Branch names, error texts and log lines are written by whoever pushes. So each form is rendered such that no value can
+end its field and begin another: a variable for later jobs is one line, and markdown shows text as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action
+
+GITLAB_REPORT = "deploytag.env"
+"""The file to name as `artifacts: reports: dotenv:` of the GitLab job."""
+
+# GitHub takes a mebibyte for a step; a reason may quote a long log.
+_LONGEST_REASON = 20_000
+
+_HEADINGS = {
+    Result.DEPLOYED: "{ref} is deployed",
+    Result.UNCHANGED: "{ref} is up to date",
+    Result.DESTROYED: "{ref} is gone",
+    Result.ASLEEP: "{ref} is asleep",
+    Result.AWAKE: "{ref} is awake",
+    Result.SKIPPED: "{ref}: nothing to do",
+    Result.FAILED: "{ref} could not be {done}",
+    Result.INTERRUPTED: "{ref}: the run was interrupted",
+}
+_DONE = {
+    Action.DEPLOY: "deployed",
+    Action.DESTROY: "removed",
+    Action.SLEEP: "put to sleep",
+    Action.WAKE: "woken",
+}
+
+
+def headline(report: Report) -> str:
+    """How it ended, as the last line of a log."""
+    line = _heading(report, _one_line(report.ref or "this run"))
+    return f"{line}: {_one_line(report.url)}" if report.url and report.outcome.ok else line
+
+
+def markdown(report: Report) -> str:
+    """The job's summary."""
+    facts = [
+        ("URL", _link(report.url) if report.url else None),
+        ("commit", _code(report.revision[:12]) if report.revision else None),
+        ("stack", _code(report.stack) if report.stack else None),
+        ("time", _times(report.seconds) if report.seconds else None),
+        ("expires", _code(f"{report.expires:%Y-%m-%d %H:%M %Z}".strip()) if report.expires else None),
+    ]
+    blocks = [f"### {_heading(report, _code(report.ref) if report.ref else 'this run')}"]
+    if report.reason:
+        blocks.append(_block(report.reason))
+    if known := [f"- {name}: {value}" for name, value in facts if value]:
+        blocks.append("\n".join(known))
+    for title, lines in (
+        ("Repaired first", report.repaired),
+        ("Removed", report.removed),
+        ("Left over", report.left),
+        ("Warnings", report.warnings),
+    ):
+        if lines:
+            blocks.append("\n".join([f"**{title}**", "", *(f"- {_code(line)}" for line in lines)]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def github_output(report: Report) -> str:
+    """Lines for GITHUB_OUTPUT: `url`, `ref`, `result`; empty where there is none."""
+    values = {"url": report.url, "ref": report.ref, "result": report.outcome}
+    return "".join(f"{name}={_one_line(value or '')}\n" for name, value in values.items())
+
+
+def dotenv(report: Report) -> str:
+    """Lines for GitLab's dotenv report; without a URL there is no DEPLOYTAG_URL, which `environment: url` may not have.
+
+    None of these names is one that DeployTag itself reads: later jobs of the pipeline inherit them.
+    """
+    values = {"DEPLOYTAG_URL": report.url, "DEPLOYTAG_REF": report.ref, "DEPLOYTAG_RESULT": report.outcome}
+    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items() if value)
+
+
+def write(report: Report, environ: Mapping[str, str], directory: Path) -> None:
+    """Tell the CI that this run is part of, if any; `directory` is where a GitLab job would have its checkout."""
+    if path := environ.get("GITHUB_STEP_SUMMARY"):
+        _append(Path(path), markdown(report))
+    if path := environ.get("GITHUB_OUTPUT"):
+        _append(Path(path), github_output(report))
+    if environ.get("GITLAB_CI") == "true":
+        Path(environ.get("CI_PROJECT_DIR") or directory, GITLAB_REPORT).write_text(dotenv(report), encoding="utf-8")
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _heading(report: Report, ref: str) -> str:
+    return _HEADINGS[report.outcome].format(ref=ref, done=_DONE[report.action])
+
+
+def _times(seconds: Mapping[str, float]) -> str:
+    phases = ", ".join(f"{phase} {taken:.1f} s" for phase, taken in seconds.items())
+    return f"{sum(seconds.values()):.1f} s ({phases})"
+
+
+def _one_line(text: str) -> str:
+    """Nothing in it ends a line, for whatever reads it: Unicode knows more ends of lines than `\\n`."""
+    return " ".join(text.split()).encode("utf-8", "replace").decode()
+
+
+def _code(text: str) -> str:
+    """Inline code, in which markdown and HTML mean nothing; fenced by more backticks than it contains in a row."""
+    line = _one_line(text)
+    fence = "`" * (_longest_run(line) + 1)
+    padding = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{padding}{line}{padding}{fence}"
+
+
+def _block(text: str) -> str:
+    if len(text) > _LONGEST_REASON:
+        # The end of a log says more than its beginning, and the first line says what it is about.
+        first, _, rest = text.partition("\n")
+        text = f"{first[:_LONGEST_REASON]}\n…\n{rest[-_LONGEST_REASON:]}"
+    text = text.encode("utf-8", "replace").decode()
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def _link(url: str) -> str:
+    """A link where it is one; what is no plain address is shown and not followed."""
+    line = _one_line(url)
+    return f"<{line}>" if re.fullmatch(r"https?://[A-Za-z0-9._:/?#\[\]@!$&'()*+,;=%~-]+", line) else _code(line)

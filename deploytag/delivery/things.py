@@ -1,0 +1,88 @@
+"""What there can be of an environment, and whose it is. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from itertools import groupby
+from typing import NamedTuple
+
+from deploytag.delivery.record import Record, Tombstone
+
+
+class Kind(StrEnum):
+    """The kinds of things, in the order in which they are removed."""
+
+    NAMESPACE = "namespace"
+    ADDRESS = "load balancer address"
+    VOLUME = "persistent volume"
+    DATABASE = "database"
+    ROLE = "role"
+    LEDGER = "ledger entry"
+    STACK = "stack"
+    RECORD = "record"
+    LEASE = "lease"
+    """Who works on the environment. It outlives it."""
+    TOMBSTONE = "tombstone"
+    """That the environment was destroyed on purpose. It outlives it."""
+
+
+OUTLIVING = frozenset({Kind.LEASE, Kind.TOMBSTONE})
+"""What may be there when an environment is gone."""
+
+_ORDER = {kind: number for number, kind in enumerate(Kind)}
+
+
+class Owner(NamedTuple):
+    """Whose a thing is."""
+
+    project: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that exists."""
+
+    kind: Kind
+    name: str
+    owner: Owner | None
+    """None: it cannot be proven whose it is, and so it is never touched."""
+    detail: str = ""
+    """For a person: a namespace's phase, a Service's address, why nobody knows whose it is."""
+
+    def __str__(self) -> str:
+        """`namespace shop-feature-test (Active)`."""
+        return f"{self.kind} {self.name}" + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def sort_key(self) -> tuple[int, str]:
+        """In the order of removal, then by name."""
+        return _ORDER[self.kind], self.name
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What exists, in the order of removal."""
+
+    items: tuple[Item, ...]
+    records: Mapping[str, Record] = field(default_factory=dict)
+    """By ref."""
+    tombstones: Mapping[str, Tombstone] = field(default_factory=dict)
+    """By ref."""
+
+    @cached_property
+    def environments(self) -> dict[str, tuple[Item, ...]]:
+        """By ref, in order; what outlives an environment makes none."""
+        owned = [(item.owner.ref, item) for item in self.items if item.owner and item.kind not in OUTLIVING]
+        owned.sort(key=lambda it: (it[0], *it[1].sort_key))
+        return {ref: tuple(item for _, item in found) for ref, found in groupby(owned, key=lambda it: it[0])}
+
+    @cached_property
+    def unproven(self) -> tuple[Item, ...]:
+        """What bears a name of ours and cannot be proven to be: named, and left alone."""
+        return tuple(item for item in self.items if item.owner is None)
+
+    def of_kind(self, kind: Kind) -> tuple[Item, ...]:
+        """All of one kind."""
+        return tuple(item for item in self.items if item.kind is kind)

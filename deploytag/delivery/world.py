@@ -1,0 +1,65 @@
+"""Everything a run acts on, opened once: each part proves to be the expected one before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deploytag.administrator import Administrator
+from deploytag.delivery.cluster import Cluster, open_cluster
+from deploytag.delivery.lease import Leases
+from deploytag.delivery.progress import Progress
+from deploytag.delivery.records import Records
+from deploytag.delivery.remote import Remote
+from deploytag.delivery.store import StateStore
+from deploytag.identity import Identity, identify
+from deploytag.settings import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What one project's environments live in."""
+
+    project: str
+    repository: Path
+    """The checkout; for what works from state alone only its remote matters."""
+    environ: Mapping[str, str]
+    policy: Policy
+    cluster: Cluster
+    leases: Leases
+    records: Records
+    remote: Remote
+    store: StateStore | None
+    """None: the backend is a service, which keeps its own locks."""
+    administrator: Administrator | None
+    """None: no database server is named."""
+    progress: Progress
+
+    @classmethod
+    def open(
+        cls, project: str, repository: Path, policy: Policy, environ: Mapping[str, str], progress: Progress
+    ) -> Self:
+        """Open it; the cluster is asked nothing yet.
+
+        Raises:
+            OwnershipError: the kubeconfig's cluster is not the one the policy names.
+            DeployTagError: something is configured so that it cannot be used.
+        """
+        cluster = open_cluster(policy.cluster, environ)
+        return cls(
+            project=project,
+            repository=repository,
+            environ=environ,
+            policy=policy,
+            cluster=cluster,
+            leases=Leases(cluster, policy.lease_seconds),
+            records=Records(cluster),
+            remote=Remote(repository, policy.remote),
+            store=StateStore.from_environ(environ),
+            administrator=Administrator.from_environ(environ) if environ.get("PGHOST") else None,
+            progress=progress,
+        )
+
+    def identity(self, ref: str) -> Identity:
+        """The names of a ref of this project."""
+        return identify(self.project, ref)

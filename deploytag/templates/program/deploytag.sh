@@ -1,0 +1,52 @@
+#!/bin/sh
+# Runs `deploytag` in an environment of its own, which is made from the lock when that changed. Without arguments it runs
+# `deploytag ci`, which a pipeline calls for each branch: it reads what the CI says and deploys, destroys or skips.
+#
+# In a CI that DeployTag does not know, name the branch; the remote says whether it is there still:
+#   after a push to BRANCH, and after its deletion   DEPLOYTAG_BRANCH=BRANCH ./deploytag.sh
+#   every night                                      ./deploytag.sh gc --yes
+set -eu
+cd "$(dirname "$0")"
+venv=.deploytag/venv
+lock=.deploytag/requirements.txt
+
+fail() {
+    echo "deploytag.sh: $1" >&2
+    exit 1
+}
+
+find_python() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+# Two jobs may share a checkout: the second waits for the first one's environment.
+if command -v flock >/dev/null; then
+    exec 9>.deploytag/lock
+    flock 9
+fi
+# The copy of the lock is written last, so an environment that was not finished is made anew.
+if ! cmp -s "$lock" "$venv/installed.txt" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+    python=$(find_python)
+    [ -n "$python" ] || fail "Python 3.11 or newer is needed, and there is none on PATH."
+    echo "deploytag.sh: installing $lock" >&2
+    rm -rf "$venv"
+    if command -v uv >/dev/null; then
+        uv venv --quiet --python "$python" "$venv"
+        uv pip install --quiet --python "$venv/bin/python" --requirement "$lock" >&2
+    else
+        "$python" -m venv "$venv"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$lock" >&2
+    fi || fail "installing $lock failed. Check that its packages can be reached, then run this again."
+    cp "$lock" "$venv/installed.txt"
+fi
+# What runs next does not hold the lock.
+exec 9>&-
+
+[ $# -gt 0 ] || set -- ci
+# In place of this shell, so that a signal of the CI reaches it, once.
+exec "$venv/bin/deploytag" "$@"

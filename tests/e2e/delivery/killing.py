@@ -1,0 +1,115 @@
+"""Ends a running `deploytag` command as machines do: all of it at once, its first process only, or by a long pause."""
+
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import psutil
+
+V1 = Path("/sys/fs/cgroup/freezer")
+V2 = Path("/sys/fs/cgroup")
+
+
+@dataclass
+class Victim:
+    """A command in a control group of its own."""
+
+    process: subprocess.Popen[str]
+    group: Path
+    output: list[str]
+
+    def after(self, events: int) -> bool:
+        """Wait until the engine has said so many things; False when the command ended before."""
+        assert self.process.stdout is not None
+        seen = 0
+        for line in self.process.stdout:
+            self.output.append(line)
+            # `--verbose` says one line for each event of the engine, after the time.
+            if len(words := line.split()) > 2 and words[2] in ("begun", "done", *CHANGED):
+                seen += 1
+                if seen == events:
+                    return True
+        return False
+
+    def kill_all(self) -> None:
+        """The runner dies: every process at the same moment."""
+        self.stop()
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+        self.resume()
+        self.wait()
+
+    def kill_wrapper(self) -> None:
+        """Only the command's own process dies."""
+        self.process.kill()
+        self.wait()
+
+    def stop(self) -> None:
+        """The machine is suspended."""
+        if unified():
+            (self.group / "cgroup.freeze").write_text("1")
+        else:
+            (self.group / "freezer.state").write_text("FROZEN")
+
+    def resume(self) -> None:
+        """It goes on."""
+        if unified():
+            (self.group / "cgroup.freeze").write_text("0")
+        else:
+            (self.group / "freezer.state").write_text("THAWED")
+
+    def pids(self) -> list[int]:
+        return [int(pid) for pid in (self.group / "cgroup.procs").read_text().split()]
+
+    def wait(self) -> int:
+        """The end of the command itself; its output goes on being read, or it would wait for that."""
+        assert self.process.stdout is not None
+        reader = Thread(target=lambda: self.output.extend(self.process.stdout or ()), daemon=True)
+        reader.start()
+        code = self.process.wait(120)
+        return code
+
+    def gone(self, seconds: float = 60) -> bool:
+        """Whether everything it started is gone, waiting for it."""
+        processes = [psutil.Process(pid) for pid in self.pids() if psutil.pid_exists(pid)]
+        return not psutil.wait_procs(processes, timeout=seconds)[1] and not self.pids()
+
+
+CHANGED = ("made", "changed", "replaced", "removed", "failed", "took")
+
+
+def unified() -> bool:
+    """Whether this machine has version 2 of control groups."""
+    return (V2 / "cgroup.controllers").exists()
+
+
+@contextmanager
+def victim(command: list[str], cwd: Path, environ: Mapping[str, str]) -> Iterator[Victim]:
+    """Start a command; whatever of it still lives at the end is killed."""
+    group = (V2 if unified() else V1) / f"deploytag-e2e-{uuid.uuid4().hex[:8]}"
+    group.mkdir()
+    process = subprocess.Popen(
+        # The shell enters the group and becomes the command.
+        ["/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "cgroup.procs"), *command],
+        cwd=cwd,
+        env={**environ, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    it = Victim(process, group, [])
+    try:
+        yield it
+    finally:
+        if it.pids():
+            it.kill_all()
+        assert it.gone()
+        group.rmdir()

@@ -1,0 +1,110 @@
+"""What the tests of recovery act with: the real Pulumi, helm, cluster and server, and a lease that is always held."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from deploytag.administrator import Administrator
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.recovery import Tools, recover
+from deploytag.delivery.run import Action
+from deploytag.delivery.store import StateStore
+from deploytag.identity import Identity
+from deploytag.preflight.cluster import connect
+from tests.e2e.program.checkout import Checkout, Finished
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Plain Pulumi in a checkout."""
+
+    checkout: Checkout
+    stack: str
+    commands: list[str] = field(default_factory=list)
+
+    def refresh(self, *, clear_pending: bool, exclude: Sequence[str]) -> None:
+        """`pulumi refresh`."""
+        self.commands.append("refresh")
+        more = ["--clear-pending-creates"] if clear_pending else []
+        more += [argument for urn in exclude for argument in ("--exclude", urn)]
+        self.checkout.must("pulumi", "refresh", "--yes", "--skip-preview", "--stack", self.stack, *more)
+
+    def creations(self) -> dict[str, Any]:
+        """`pulumi preview --import-file`."""
+        self.commands.append("preview")
+        path = self.checkout.path / ".deploytag" / "creations.json"
+        self.checkout.must("pulumi", "preview", "--stack", self.stack, "--import-file", str(path))
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+
+    def adopt(self, resources: Mapping[str, Any]) -> None:
+        """`pulumi import`."""
+        self.commands.append("import")
+        path = self.checkout.path / ".deploytag" / "imports.json"
+        path.write_text(json.dumps(resources))
+        more = ("--protect=false", "--generate-code=false", "--file", str(path))
+        self.checkout.must("pulumi", "import", "--yes", "--skip-preview", "--stack", self.stack, *more)
+
+    def state(self) -> dict[str, Any] | None:
+        """Never asked: these tests have folders and buckets."""
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands without anything that holds them."""
+
+    checkout: Checkout
+
+    def run(self, command: Sequence[str], *, cwd: Path, timeout: float | None = None) -> Finished:
+        """Run it in the checkout."""
+        assert cwd == self.checkout.path
+        return self.checkout.run(*command, timeout=timeout or 60)
+
+
+@dataclass(frozen=True)
+class EngineProcess:
+    """An engine that a test started."""
+
+    host: str
+    pid: int
+    started: datetime
+
+
+@dataclass
+class Lease:
+    """Held by the test, who says which engines earlier runs had."""
+
+    engines: tuple[EngineProcess, ...] = ()
+
+    def engines_ended(self) -> None:
+        """Forget them."""
+        self.engines = ()
+
+    def check(self) -> None:
+        """It is held."""
+
+
+def tools(checkout: Checkout, identity: Identity, *engines: EngineProcess, database: bool = False) -> Tools:
+    """What a run would recover with."""
+    api, _ = connect(checkout.environ["KUBECONFIG"])
+    return Tools(
+        identity=identity,
+        repository=checkout.path,
+        cluster=Cluster(api),
+        store=StateStore.from_environ(checkout.environ, checkout.path),
+        administrator=Administrator.from_environ(checkout.environ) if database else None,
+        engine=Engine(checkout, identity.stack),
+        commands=Commands(checkout),
+        lease=Lease(engines),
+    )
+
+
+def recovered(it: Tools, action: Action = Action.DEPLOY) -> str:
+    """What recovery repaired; after it, nothing is left to repair."""
+    said = recover(it, action)
+    assert recover(it, action) == []
+    return "\n".join(said)

@@ -1,0 +1,151 @@
+"""Whose is each thing? Only what bears its owner's name as well as its annotations is anybody's."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploytag.delivery import whose
+from deploytag.delivery.databases import Server
+from deploytag.delivery.things import Item, Kind, Owner
+from deploytag.delivery.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
+from deploytag.identity import identify
+from deploytag.ownership import annotations, ledger_entry
+
+OURS = identify("shop", "feature/test")
+OTHER = identify("shop", "bug/other")
+THEIRS = identify("shop2", "feature/test")
+OWNER = Owner("shop", "feature/test")
+ENTRY = LedgerFacts(OURS.namespace, ledger_entry(OURS))
+SERVER = Server({OURS.database: OURS.role}, frozenset({OURS.role}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "owner"),
+    [
+        (NamespaceFacts(OURS.namespace, annotations(OURS), "Active"), OWNER),
+        (NamespaceFacts(OURS.namespace, {}, "Active"), None),
+        (NamespaceFacts(OURS.namespace, annotations(OTHER), "Active"), None),
+        (NamespaceFacts(OURS.namespace, annotations(THEIRS), "Active"), None),
+        # copied by hand, with its annotations
+        (NamespaceFacts("playground", annotations(OURS), "Active"), None),
+        (NamespaceFacts(OURS.namespace, {**annotations(OURS), "deploytag.dev/ref": "..bad"}, "Active"), None),
+    ],
+)
+def test_a_namespace_is_its_annotations_owners_when_it_bears_that_name(
+    facts: NamespaceFacts, owner: Owner | None
+) -> None:
+    assert whose.namespace(facts).owner == owner
+
+
+@given(
+    project=st.from_regex(r"[A-Za-z][A-Za-z0-9_.-]{0,20}", fullmatch=True),
+    ref=st.from_regex(r"[a-z]{1,8}/[A-Za-z0-9-]{1,12}", fullmatch=True).filter(lambda ref: not ref.endswith("-")),
+    name=st.from_regex(r"[a-z][a-z0-9-]{0,30}", fullmatch=True),
+)
+def test_annotations_never_make_a_thing_of_another_name_anybodys(project: str, ref: str, name: str) -> None:
+    identity = whose.known(project, ref)
+    if identity is not None:
+        found = whose.namespace(NamespaceFacts(name, annotations(identity), "Active"))
+        assert (found.owner is not None) == (name == identity.namespace)
+
+
+def test_an_address_is_its_namespaces() -> None:
+    services = [AddressFacts(OURS.namespace, "web", "10.0.0.1"), AddressFacts("kube-system", "dns", "10.0.0.2")]
+    found = whose.addresses(services, {OURS.namespace: OWNER})
+    assert found == [Item(Kind.ADDRESS, f"{OURS.namespace}/web", OWNER, "10.0.0.1")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "namespaces", "owner"),
+    [
+        pytest.param(VolumeFacts("pv", {}, OURS.namespace, "Bound"), {OURS.namespace: OWNER}, OWNER, id="claimed"),
+        pytest.param(VolumeFacts("pv", annotations(OURS), OURS.namespace, "Released"), {}, OWNER, id="marked"),
+        pytest.param(VolumeFacts("pv", {}, OURS.namespace, "Released"), {}, None, id="unmarked"),
+        pytest.param(VolumeFacts("pv", annotations(OTHER), OURS.namespace, "Released"), {}, None, id="others mark"),
+    ],
+)
+def test_a_volume_is_whose_namespace_claims_it_or_who_marked_it(
+    facts: VolumeFacts, namespaces: dict[str, Owner], owner: Owner | None
+) -> None:
+    (found,) = whose.volumes([facts], namespaces, frozenset({OURS.namespace}))
+    assert found.owner == owner
+
+
+def test_a_volume_of_no_interest_is_no_item() -> None:
+    facts = [VolumeFacts("pv", {}, "elsewhere", "Bound"), VolumeFacts("free", {}, None, "Available")]
+    assert whose.volumes(facts, {}, frozenset({OURS.namespace})) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "server", "owners"),
+    [
+        (ENTRY, SERVER, {Kind.LEDGER: OWNER, Kind.DATABASE: OWNER, Kind.ROLE: OWNER}),
+        (ENTRY, None, {Kind.LEDGER: OWNER}),
+        (ENTRY, Server({}, frozenset()), {Kind.LEDGER: OWNER}),
+        (ENTRY, Server({}, frozenset({OURS.role})), {Kind.LEDGER: OWNER, Kind.ROLE: OWNER}),
+        (None, SERVER, {Kind.DATABASE: None, Kind.ROLE: None}),
+        (
+            ENTRY,
+            Server({OURS.database: "postgres"}, frozenset({OURS.role})),
+            {Kind.LEDGER: OWNER, Kind.DATABASE: None, Kind.ROLE: None},
+        ),
+        (
+            LedgerFacts(OURS.namespace, ledger_entry(OTHER)),
+            SERVER,
+            {Kind.LEDGER: None, Kind.DATABASE: None, Kind.ROLE: None},
+        ),
+        (None, None, {}),
+    ],
+)
+def test_a_database_is_ours_when_owner_and_ledger_agree(
+    entry: LedgerFacts | None, server: Server | None, owners: dict[Kind, Owner | None]
+) -> None:
+    assert {item.kind: item.owner for item in whose.databases_of(OURS, entry, server)} == owners
+
+
+def test_the_databases_of_a_project_are_those_of_its_ledger_and_what_looks_like_them_is_named() -> None:
+    server = Server(
+        {
+            OURS.database: OURS.role,
+            THEIRS.database: THEIRS.role,
+            "shop_feature_lost": "shop_feature_lost",
+            "shop_reports": "analyst",
+            "postgres": "postgres",
+        },
+        frozenset({OURS.role, THEIRS.role, "shop_feature_lost"}),
+    )
+    ledger = [ENTRY, LedgerFacts(THEIRS.namespace, ledger_entry(THEIRS))]
+    found = {(item.kind, item.name): item.owner for item in whose.all_databases("shop", ledger, server)}
+    assert found == {
+        (Kind.LEDGER, OURS.namespace): OWNER,
+        (Kind.DATABASE, OURS.database): OWNER,
+        (Kind.ROLE, OURS.role): OWNER,
+        (Kind.DATABASE, "shop_feature_lost"): None,
+    }
+
+
+def test_a_project_whose_name_begins_like_ours_keeps_its_databases_unnamed() -> None:
+    neighbour = identify("shop-feature", "bug/x")
+    assert neighbour.database.startswith("shop_")
+    server = Server({neighbour.database: neighbour.role}, frozenset({neighbour.role}))
+    ledger = [LedgerFacts(neighbour.namespace, ledger_entry(neighbour))]
+    assert whose.all_databases("shop", ledger, server) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "refs", "owner"),
+    [
+        ("feature-test", ["feature/test"], OWNER),
+        ("feature-test", [None, "feature/test"], OWNER),
+        ("feature-test", [None, None], None),
+        # a state that was copied to another stack
+        ("production", ["feature/test"], None),
+    ],
+)
+def test_a_stack_is_of_the_ref_that_something_names(name: str, refs: list[str | None], owner: Owner | None) -> None:
+    assert whose.stack("shop", name, refs).owner == owner
+
+
+def test_a_lease_is_its_annotations_owners() -> None:
+    assert whose.lease(LeaseFacts(OURS.namespace, annotations(OURS), "")).owner == OWNER
+    assert whose.lease(LeaseFacts("kube-scheduler", annotations(OURS), "x")).owner is None

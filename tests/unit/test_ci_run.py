@@ -1,0 +1,210 @@
+"""`deploytag ci`: from a checkout and a CI's variables to the command, the summary and the exit code."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploytag.cli import app
+from deploytag.delivery.ci_plan import Deploy, Destroy, Gc, Plan, Skip
+from deploytag.delivery.ci_run import Commands, carry_out
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action
+from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError, LeftoverError, UnreachableError
+from tests.unit.checkout import Checkout
+from tests.unit.ci_environments import GITLAB, github
+
+REF, SHA = "feature/test", "a" * 40
+POLICY = {
+    "cluster": {"server": "https://cluster.test:6443"},
+    "classes": {"feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}},
+}
+
+
+class Recorder:
+    """Commands that note how they were called; `error` is what they end with."""
+
+    def __init__(self, error: DeployTagError | None = None) -> None:
+        self.calls: list[tuple[str, ...]] = []
+        self.said: list[str] = []
+        self.error = error
+
+    @property
+    def commands(self) -> Commands:
+        return Commands(self.deploy, self.destroy, self.gc, self.said.append)
+
+    def deploy(self, ref: str, commit: str) -> Report:
+        return self._called(Action.DEPLOY, Result.DEPLOYED, ref, commit)
+
+    def destroy(self, ref: str) -> Report:
+        return self._called(Action.DESTROY, Result.DESTROYED, ref)
+
+    def gc(self) -> None:
+        self.calls.append(("gc",))
+        if self.error:
+            raise self.error
+
+    def _called(self, action: Action, outcome: Result, *arguments: str) -> Report:
+        self.calls.append((action, *arguments))
+        if self.error:
+            raise self.error
+        return Report(action=action, ref=arguments[0], stack="feature-test", outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("plan", "call", "outcome", "reason"),
+    [
+        (Deploy(REF, SHA), ("deploy", REF, SHA), Result.DEPLOYED, None),
+        (Destroy(REF, "It is gone."), ("destroy", REF), Result.DESTROYED, "It is gone."),
+        (Skip("No class.", REF), None, Result.SKIPPED, "No class."),
+        (Skip("No branch."), None, Result.SKIPPED, "No branch."),
+    ],
+)
+def test_a_plan_is_one_command(
+    tmp_path: Path, plan: Plan, call: tuple[str, ...] | None, outcome: Result, reason: str | None
+) -> None:
+    recorder = Recorder()
+    report = carry_out(lambda: plan, recorder.commands, "shop", GITLAB, tmp_path)
+    assert recorder.calls == ([call] if call else [])
+    assert report is not None
+    assert (report.outcome, report.reason) == (outcome, reason)
+    assert recorder.said == ([reason] if reason else [])
+    assert report.stack == (None if plan == Skip("No branch.") else "feature-test")
+    assert f"DEPLOYTAG_RESULT={outcome}\n" in (tmp_path / "deploytag.env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("plan", "error", "action", "outcome"),
+    [
+        (Deploy(REF, SHA), DeploymentError("The pod crashes."), Action.DEPLOY, Result.FAILED),
+        (Deploy(REF, SHA), InterruptedRunError("A signal."), Action.DEPLOY, Result.INTERRUPTED),
+        (Destroy(REF, "It is gone."), LeftoverError("A volume."), Action.DESTROY, Result.FAILED),
+    ],
+)
+def test_a_failure_is_in_the_summary_and_goes_on(
+    tmp_path: Path, plan: Plan, error: DeployTagError, action: Action, outcome: Result
+) -> None:
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    environ = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    with pytest.raises(type(error)):
+        carry_out(lambda: plan, Recorder(error).commands, "shop", environ, tmp_path)
+    assert str(error) in summary.read_text()
+    assert output.read_text() == f"url=\nref={REF}\nresult={outcome}\n"
+
+
+def test_a_remote_that_does_not_answer_is_in_the_summary_and_nothing_is_done(tmp_path: Path) -> None:
+    def decide() -> Plan:
+        raise UnreachableError("The git remote did not answer.")
+
+    recorder = Recorder()
+    with pytest.raises(UnreachableError):
+        carry_out(decide, recorder.commands, "shop", {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}, tmp_path)
+    assert "The git remote did not answer." in (tmp_path / "summary").read_text()
+    assert recorder.calls == []
+
+
+@pytest.mark.parametrize("error", [None, LeftoverError("A volume.")])
+def test_a_gc_says_itself_what_it_did(tmp_path: Path, error: DeployTagError | None) -> None:
+    recorder = Recorder(error)
+
+    def run() -> Report | None:
+        return carry_out(Gc, recorder.commands, "shop", GITLAB, tmp_path)
+
+    if error:
+        with pytest.raises(LeftoverError):
+            run()
+    else:
+        assert run() is None
+    assert recorder.calls == [("gc",)]
+    assert not (tmp_path / "deploytag.env").exists()
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ci(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """`deploytag ci` with these variables in a checkout whose remote has `feature/test` and `main`."""
+    checkout.track({"Pulumi.yaml": "name: shop\nruntime: python\n", "deploytag.policy.yaml": yaml.safe_dump(POLICY)})
+    checkout.commit()
+    checkout.git("init", "-q", "--bare", str(tmp_path / "remote.git"))
+    checkout.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    checkout.git("push", "-q", "origin", "main", f"main:{REF}")
+    (checkout.path / "app").mkdir()
+
+    def run(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patch:
+            for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "JENKINS_HOME", "BUILDKITE"):
+                patch.delenv(name, raising=False)
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            patch.chdir(checkout.path / "app")
+            with pytest.raises(SystemExit) as ended:
+                app(["ci", *arguments])
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def test_a_dry_run_prints_the_decision(ci: Callable[..., tuple[int, str, str]], checkout: Checkout) -> None:
+    commit = checkout.git("rev-parse", "HEAD")
+    assert ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run") == (0, f"deploy {REF} {commit}\n", "")
+    assert ci({"DEPLOYTAG_BRANCH": "feature/gone"}, "--dry-run")[1].startswith("destroy feature/gone ")
+    assert ci(github("schedule"), "--dry-run")[1] == "gc\n"
+    document: dict[str, Any] = json.loads(ci({"DEPLOYTAG_BRANCH": "main"}, "--dry-run", "--json")[1])
+    assert list(document) == ["plan", "why", "ref"]
+    assert document["plan"] == "skip"
+    assert document["why"].startswith("main belongs to no class")
+
+
+def test_what_a_dry_run_cannot_find_out_is_a_sentence_and_a_code(
+    ci: Callable[..., tuple[int, str, str]], checkout: Checkout
+) -> None:
+    checkout.git("remote", "remove", "origin")
+    code, out, err = ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")
+    assert (code, out) == (3, "")
+    assert "`remote: origin` in deploytag.policy.yaml is no remote" in err
+    checkout.git("remote", "add", "origin", "/nonexistent/shop.git")
+    assert ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")[0] == 8
+    checkout.write("deploytag.policy.yaml", "classes: {}\n")
+    code, _, err = ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")
+    assert code == 3
+    assert "deploytag.policy.yaml: cluster: required" in err
+    (checkout.path / "deploytag.policy.yaml").unlink()
+    assert ci({}, "--dry-run")[0] == 2
+
+
+def test_the_last_line_says_how_it_ended(
+    ci: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda *_: recorder.commands)
+    assert ci({"DEPLOYTAG_BRANCH": REF}) == (0, "feature/test is deployed\n", "")
+    code, out, _ = ci({"DEPLOYTAG_BRANCH": "main"})
+    assert code == 0
+    assert out == "main: nothing to do\n"
+    assert recorder.said[0].startswith("main belongs to no class")
+    assert json.loads(ci({"DEPLOYTAG_BRANCH": REF}, "--json")[1])["outcome"] == "deployed"
+    assert [call[:2] for call in recorder.calls] == [("deploy", REF), ("deploy", REF)]
+    recorder.error = DeploymentError("The pod crashes.")
+    assert ci({"DEPLOYTAG_BRANCH": REF}) == (11, "", "deploytag: The pod crashes.\n")
+    recorder.error = None
+    assert ci(github("schedule"))[:2] == (0, "")
+
+
+def test_a_merge_that_the_ci_made_is_not_taken_for_what_was_pushed(
+    ci: Callable[..., tuple[int, str, str]], checkout: Checkout
+) -> None:
+    """GitHub checks it out for a pull request unless told otherwise; its files are nobody's commit."""
+    pushed = checkout.git("rev-parse", "HEAD")
+    merge = checkout.commit()
+    code, _, err = ci({"GITLAB_CI": "true", "CI_COMMIT_BRANCH": REF, "CI_COMMIT_SHA": pushed, "CI_PROJECT_DIR": ""})
+    assert code == 4
+    assert f"deploy {REF} at {pushed[:12]}, but {merge[:12]} is checked out" in err
+    assert "DEPLOYTAG_RESULT=failed" in (checkout.path / "deploytag.env").read_text()
