@@ -9,9 +9,9 @@ from typing import Protocol
 from deploytag.delivery import causes
 from deploytag.delivery.cause import Cause
 from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.health import complaints
 from deploytag.delivery.objects import Release
 from deploytag.delivery.record import Outcome, Record, Tombstone
+from deploytag.delivery.workloads import complaints
 from deploytag.identity import Identity
 
 
@@ -42,6 +42,7 @@ class Explanation:
     evidence: tuple[str, ...] = ()
     what_now: str | None = None
     cause: Cause | None = None
+    """What is broken now; it has evidence of its own."""
 
 
 class LeaseLook(Protocol):
@@ -158,9 +159,8 @@ def _broken(facts: Facts) -> Explanation | None:
     said = (attempt.cause or "it did not say why.").splitlines() if failed and attempt else []
     asleep = bool(facts.record and facts.record.asleep)
     if not asleep and (cause := causes.find(facts.snapshot, facts.now)):
-        event = (cause.event,) if cause.event else ()
         before = (f"The last run: {said[0]}", *said[1:]) if said else ()
-        return Explanation(State.BROKEN, cause.what, (*event, *before), cause.hint or None, cause)
+        return Explanation(State.BROKEN, cause.what, before, cause.hint or None, cause)
     ailing = complaints(facts.snapshot.deployments, facts.snapshot.stateful_sets).get(facts.identity.namespace, ())
     if failed and attempt and facts.namespace:
         deployed = facts.record.deployed if facts.record else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,9 @@ import httpx
 
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.generations import Snapshot, generation, newest_generations
-from deploytag.delivery.health import ailing, complaints
 from deploytag.delivery.informer import DEPLOYMENTS, ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, Informer
-from deploytag.delivery.listing import listed
-from deploytag.delivery.objects import Target, Workload
+from deploytag.delivery.objects import Target
+from deploytag.delivery.workloads import ailing
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
 from deploytag.settings import Verify
@@ -72,32 +70,6 @@ def answers(
         f"{identity.ref} is deployed, but {url} did not answer with {revision} within {verify.timeout} s. "
         f"{complaint}{refused} The environment stays, to be looked at."
     )
-
-
-def healthy(cluster: Cluster, identity: Identity) -> bool:
-    """Whether something is deployed in the environment, and all of it is available at its newest revision.
-
-    Raises:
-        UnreachableError: the cluster does not say.
-    """
-    namespace, apps = identity.namespace, cluster.apps
-    with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_namespaced_deployment, namespace)
-        stateful_sets = threads.submit(listed, Workload, apps.list_namespaced_stateful_set, namespace)
-        return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
-
-
-def complaints_everywhere(cluster: Cluster) -> dict[str, tuple[str, ...]]:
-    """What ails in each namespace in which something is deployed, in two requests for all; empty: it is healthy.
-
-    Raises:
-        UnreachableError: the cluster does not say.
-    """
-    apps = cluster.apps
-    with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_deployment_for_all_namespaces)
-        stateful_sets = threads.submit(listed, Workload, apps.list_stateful_set_for_all_namespaces)
-        return complaints(deployments.result(), stateful_sets.result())
 
 
 def misplaced(snapshot: Snapshot, release: str) -> str | None:

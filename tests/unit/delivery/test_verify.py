@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.health import ailing, complaints
 from deploytag.delivery.verify import Answer, judge, misplaced
+from deploytag.delivery.workloads import ailing, complaints
 from deploytag.settings import Verify
 from tests.unit.delivery.objects import NAMESPACE, endpoints, pod, workload
 
