@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deploytag import tests_command
+from deploytag.delivery.cancellation import Cancellation
 from deploytag.delivery.converge import converge
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.engine import EngineResult
 from deploytag.delivery.fingerprint import fingerprint, program_digest, secret_versions, secrets_manager
 from deploytag.delivery.health import healthy
-from deploytag.delivery.hold import PATIENCE, Held, hold
+from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
 from deploytag.delivery.lease import GaveUpError
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
@@ -67,24 +68,36 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
     if not isinstance(decided, Go):
         return _nothing_done(world, subject, decided)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
-    if settings.tests is not None:
-        with progress.phase("tests"):
-            tests_command.run_tests(settings.tests, world.repository, world.environ)
     run = Run.start(Action.DEPLOY, request.revision)
+    with stoppable() as cancellation:
+        if settings.tests is not None:
+            with progress.phase("tests"):
+                tests_command.run_tests(settings.tests, world.repository, world.environ, cancellation, run)
+        decided = _deploy(world, subject, run, cancellation)
+    return decided if isinstance(decided, Report) else _nothing_done(world, subject, decided)
+
+
+def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation) -> Report | Plan:
+    """Under the lease, unless something newer came meanwhile."""
 
     def superseded() -> str | None:
         skip = outdated(_order(world, subject))
         return skip.why if skip else None
 
     try:
-        with hold(world, subject.identity, run, patience=request.patience, give_up=superseded) as held:
+        with hold(
+            world,
+            subject.identity,
+            run,
+            patience=subject.request.patience,
+            give_up=superseded,
+            cancellation=cancellation,
+        ) as held:
             # Remote, record and tombstone may have changed while this run tested and waited.
             decided = decide(_facts(world, subject))
-            if isinstance(decided, Go):
-                return _apply(held, subject)
+            return _apply(held, subject) if isinstance(decided, Go) else decided
     except GaveUpError as gave_up:
-        decided = Skip(str(gave_up))
-    return _nothing_done(world, subject, decided)
+        return Skip(str(gave_up))
 
 
 def _apply(held: Held, subject: Subject) -> Report:

@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,30 +143,46 @@ def hold(
     *,
     patience: float = PATIENCE,
     give_up: Callable[[], str | None] = lambda: None,
+    cancellation: Cancellation | None = None,
 ) -> Iterator[Held]:
     """The environment's lease, with nothing left of whoever held it before.
 
-    The first signal to this process asks whatever runs to end; the lease is let go when it has.
+    The first signal to this process asks whatever runs to end; the lease is let go when it has. A `cancellation` that
+    is given is one of `stoppable`, for a run that does something before.
 
     Raises:
         GaveUpError: `give_up` said why there is no point in waiting any longer.
         BusyError: another run holds it for longer than `patience` seconds.
+        InterruptedRunError: a signal came while it waited.
     """
-    cancellation = Cancellation()
+
+    def no_point() -> str | None:
+        if cancellation.requested:
+            raise interrupted(identity, cancellation)
+        return give_up()
+
     with (
-        cancel_on_signals(cancellation, again=_still_ending),
+        stoppable() if cancellation is None else nullcontext(cancellation) as cancellation,
         tempfile.TemporaryDirectory(prefix="deploytag-") as scratch,
         world.leases.acquire(
-            identity, run, patience=patience, give_up=give_up, waiting=_tell(world.progress.say)
+            identity, run, patience=patience, give_up=no_point, waiting=_tell(world.progress.say)
         ) as lease,
     ):
+        # Before anything else: by it this process is found, should it be the next one that dies.
+        children = Children(run, world.environ, lease, grace=GRACE)
         dead = lease.previous.run if lease.previous else None
         if ended := end_leftovers(dead, LEFTOVER_SECONDS) if dead else []:
             world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
-        children = Children(run, world.environ, lease, grace=GRACE)
         yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
         # Nothing was killed: each engine ended by itself, and gave its lock back.
         lease.engines_ended()
+
+
+@contextmanager
+def stoppable() -> Iterator[Cancellation]:
+    """What the first SIGINT, SIGTERM or SIGHUP to this process asks to end; later ones change nothing."""
+    with cancel_on_signals(Cancellation(), again=_still_ending) as cancellation:
+        yield cancellation
 
 
 def interrupted(identity: Identity, cancellation: Cancellation) -> InterruptedRunError:
