@@ -50,14 +50,10 @@ class CannotStartError(UnreachableError):
 class Deadline(Protocol):
     """A lease, as far as commands need it."""
 
-    @property
-    def deadline(self) -> float:
-        """When everything has to be gone, in seconds of CLOCK_BOOTTIME."""
-
     def on_renewed(self, callback: Callable[[float], None]) -> None:
-        """Call `callback` with the deadline, in any thread, at once and whenever it has changed.
+        """Call `callback` with the time by which everything has to be gone: at once, and whenever that has changed.
 
-        No lock is held meanwhile that `deadline` takes.
+        In any thread, and never with an older one after a newer. In seconds of CLOCK_BOOTTIME.
         """
 
 
@@ -113,7 +109,7 @@ class Children:
         """No `run` and no `lease`: commands that change no environment, such as tests."""
         self._id = run.id if run else uuid4().hex
         self._environ = environ
-        self._lease = lease
+        self._deadline: float | None = None
         self._grace = grace
         self._linger = linger
         self._controls: set[socket.socket] = set()
@@ -121,7 +117,7 @@ class Children:
         if run:
             weakref.finalize(self, os.close, show_mark(run.id))
         if lease:
-            lease.on_renewed(self._tell_deadline)
+            lease.on_renewed(self._renewed)
 
     def run(
         self,
@@ -205,18 +201,19 @@ class Children:
         """Tell the keeper the lease's deadline, now and whenever it changes."""
         with self._telling:
             self._controls.add(control)
-        self._tell_deadline()
+            if self._deadline is not None:
+                _send(control, {"deadline": self._deadline})
         try:
             yield
         finally:
             with self._telling:
                 self._controls.remove(control)
 
-    def _tell_deadline(self, _: float = 0.0) -> None:
-        if self._lease:
-            with self._telling:  # so that none is overtaken by an older one
-                for control in self._controls:
-                    _send(control, {"deadline": self._lease.deadline})
+    def _renewed(self, deadline: float) -> None:
+        with self._telling:
+            self._deadline = deadline
+            for control in self._controls:
+                _send(control, {"deadline": deadline})
 
 
 def _check(cancellation: Cancellation | None, name: str) -> None:
