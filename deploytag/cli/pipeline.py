@@ -13,7 +13,7 @@ from deploytag.cli.app import AsJson, app, print_json
 from deploytag.cli.opening import Checkout, narrator
 
 if TYPE_CHECKING:
-    from deploytag.delivery.ci_plan import Plan
+    from deploytag.delivery.ci_plan import Destroy, Plan
     from deploytag.delivery.ci_run import Commands
     from deploytag.delivery.progress import Progress
     from deploytag.delivery.report import Report
@@ -35,7 +35,7 @@ def ci(
     if dry_run:
         _print_plan(_decide(checkout.root), as_json=as_json)
         return
-    commands = _commands(checkout, narrator(as_json=as_json))
+    commands = _commands(checkout, narrator(as_json=as_json), as_json=as_json)
     report = ci_run.carry_out(lambda: _decide(checkout.root), commands, checkout.project, os.environ, checkout.root)
     if report is None:
         return
@@ -62,7 +62,7 @@ def _decide(root: Path) -> Plan:
     )
 
 
-def _commands(checkout: Checkout, progress: Progress) -> Commands:
+def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Commands:
     from deploytag.delivery.ci_run import Commands  # noqa: PLC0415 - as above
 
     def deploy(ref: str, commit: str) -> Report:
@@ -73,16 +73,29 @@ def _commands(checkout: Checkout, progress: Progress) -> Commands:
         settings = Settings.load(checkout.root)
         return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
 
-    def destroy(ref: str) -> Report:
-        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+    def destroy(plan: Destroy) -> Report:
+        from deploytag.delivery import removal  # noqa: PLC0415
+        from deploytag.delivery.collect import SkippedError  # noqa: PLC0415
+        from deploytag.delivery.report import Report, Result  # noqa: PLC0415
+        from deploytag.delivery.run import Action  # noqa: PLC0415
 
-        report: Report = removal.destroy_environment(checkout.open(progress), ref)
-        return report
+        world = checkout.open(progress)
+
+        def made_again() -> str | None:
+            there = not plan.asked_for and world.remote.tip(plan.ref) is not None
+            return f"{plan.ref} is on the remote again: its newest push deploys it." if there else None
+
+        try:
+            # Asked once more under the lease, which the deployment of the new branch may have had before.
+            return removal.remove(world, plan.ref, still=made_again)
+        except SkippedError as skipped:
+            stack = world.identity(plan.ref).stack
+            return Report(action=Action.DESTROY, ref=plan.ref, stack=stack, outcome=Result.SKIPPED, reason=str(skipped))
 
     def gc() -> None:
-        from deploytag.cli import removal  # type: ignore[attr-defined]  # noqa: PLC0415
+        from deploytag.cli import remove  # noqa: PLC0415
 
-        removal.collect(checkout.open(progress))
+        remove.gc(yes=True, as_json=as_json)
 
     return Commands(deploy, destroy, gc, progress.say)
 
@@ -110,4 +123,4 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        typer.echo(" ".join(str(value) for value in document.values() if value is not None))
+        typer.echo(" ".join(value for value in document.values() if isinstance(value, str)))

@@ -32,6 +32,8 @@ class Destroy:
 
     ref: str
     why: str
+    asked_for: bool = False
+    """Whether somebody wants it gone though its branch may be there. Otherwise a branch that was made again stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def decide(
     except ForkError as error:
         return Skip(str(error))
     if trigger is Trigger.STOP:
-        return Destroy(ref.name, f"The CI was told to stop the environment of {ref.name}.")
+        return Destroy(ref.name, f"The CI was told to stop the environment of {ref.name}.", asked_for=True)
     if tip(ref.name) is None:
         return _gone(ref)
     return _there(ref, trigger, policy, lambda: decide_revision(environ, event, head, lambda: False))

@@ -20,8 +20,8 @@ class Commands:
 
     deploy: Callable[[str, str], Report]
     """`deploytag deploy`, of a ref at a commit."""
-    destroy: Callable[[str], Report]
-    """`deploytag destroy`, of a ref."""
+    destroy: Callable[[Destroy], Report]
+    """`deploytag destroy`, unless the branch was made again."""
     gc: Callable[[], None]
     """`deploytag gc --yes`. It says itself what it did."""
     say: Callable[[str], None]
@@ -53,9 +53,9 @@ def _run(plan: Plan, commands: Commands, project: str) -> Report | None:
     match plan:
         case Deploy(ref, commit):
             return commands.deploy(ref, commit)
-        case Destroy(ref, why):
+        case Destroy(why=why):
             commands.say(why)
-            report = commands.destroy(ref)
+            report = commands.destroy(plan)
             return report if report.reason else report.model_copy(update={"reason": why})
         case Skip(why, ref):
             commands.say(why)

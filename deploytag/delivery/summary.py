@@ -29,6 +29,7 @@ _HEADINGS = {
     Result.FAILED: "{ref} could not be {done}",
     Result.INTERRUPTED: "{ref}: the run was interrupted",
 }
+_ALREADY = {Action.DESTROY: Result.DESTROYED, Action.SLEEP: Result.ASLEEP, Action.WAKE: Result.AWAKE}
 _DONE = {
     Action.DEPLOY: "deployed",
     Action.DESTROY: "removed",
@@ -99,7 +100,9 @@ def _append(path: Path, text: str) -> None:
 
 
 def _heading(report: Report, ref: str) -> str:
-    return _HEADINGS[report.outcome].format(ref=ref, done=_DONE[report.action])
+    unchanged = report.outcome is Result.UNCHANGED
+    outcome = _ALREADY.get(report.action, report.outcome) if unchanged else report.outcome
+    return _HEADINGS[outcome].format(ref=ref, done=_DONE[report.action])
 
 
 def _times(seconds: Mapping[str, float]) -> str:

@@ -161,13 +161,13 @@ def test_a_branch_that_is_there_and_one_that_is_gone(
         pytest.param(
             GITLAB | {"CI_ENVIRONMENT_ACTION": "stop", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": REF},
             {},
-            Destroy(REF, f"The CI was told to stop the environment of {REF}."),
+            Destroy(REF, f"The CI was told to stop the environment of {REF}.", asked_for=True),
             id="gitlab stops an environment",
         ),
         pytest.param(
             REQUEST | {"CI_ENVIRONMENT_ACTION": "stop"},
             {},
-            Destroy(REF, f"The CI was told to stop the environment of {REF}."),
+            Destroy(REF, f"The CI was told to stop the environment of {REF}.", asked_for=True),
             id="gitlab stops a merge request's environment",
         ),
         *(

@@ -39,8 +39,8 @@ class Recorder:
     def deploy(self, ref: str, commit: str) -> Report:
         return self._called(Action.DEPLOY, Result.DEPLOYED, ref, commit)
 
-    def destroy(self, ref: str) -> Report:
-        return self._called(Action.DESTROY, Result.DESTROYED, ref)
+    def destroy(self, plan: Destroy) -> Report:
+        return self._called(Action.DESTROY, Result.DESTROYED, plan.ref)
 
     def gc(self) -> None:
         self.calls.append(("gc",))
@@ -155,7 +155,8 @@ def ci(
 def test_a_dry_run_prints_the_decision(ci: Callable[..., tuple[int, str, str]], checkout: Checkout) -> None:
     commit = checkout.git("rev-parse", "HEAD")
     assert ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run") == (0, f"deploy {REF} {commit}\n", "")
-    assert ci({"DEPLOYTAG_BRANCH": "feature/gone"}, "--dry-run")[1].startswith("destroy feature/gone ")
+    gone = "destroy feature/gone feature/gone is gone from the remote.\n"
+    assert ci({"DEPLOYTAG_BRANCH": "feature/gone"}, "--dry-run")[1] == gone
     assert ci(github("schedule"), "--dry-run")[1] == "gc\n"
     document: dict[str, Any] = json.loads(ci({"DEPLOYTAG_BRANCH": "main"}, "--dry-run", "--json")[1])
     assert list(document) == ["plan", "why", "ref"]
@@ -184,7 +185,7 @@ def test_the_last_line_says_how_it_ended(
     ci: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda *_: recorder.commands)
+    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda *_, **__: recorder.commands)
     assert ci({"DEPLOYTAG_BRANCH": REF}) == (0, "feature/test is deployed\n", "")
     code, out, _ = ci({"DEPLOYTAG_BRANCH": "main"})
     assert code == 0

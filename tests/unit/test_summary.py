@@ -91,6 +91,7 @@ The migration failed.
         (FAILED, "feature/test could not be deployed"),
         (SKIPPED, "this run: nothing to do"),
         (GONE, "feature/test is gone"),
+        (GONE.model_copy(update={"outcome": Result.UNCHANGED}), "feature/test is gone"),
     ],
 )
 def test_the_last_line_of_a_log(report: Report, line: str) -> None:
