@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,18 +95,24 @@ def linked_worktree(path: Path, commit: str, folder: Path) -> Iterator[Path]:
     Raises:
         RefError: git cannot make it.
     """
-    import git  # noqa: PLC0415 - see _open
+    root = top(path)
+    environ = bound_environment(path, os.environ)
+    # The new tree has an index of its own; told of ours, git would fill that one.
+    del environ["GIT_INDEX_FILE"], environ["GIT_WORK_TREE"]
 
-    with _open(path) as repository:
-        try:
-            repository.git.worktree("add", "--detach", "--quiet", str(folder), commit)
-        except git.GitCommandError as error:
-            raise RefError(_command_failed(f"check {commit} out", path, error)) from error
-        try:
-            yield folder / path.resolve().relative_to(Path(str(repository.working_tree_dir)).resolve())
-        finally:
-            # Twice: what a run left in it is nobody's.
-            repository.git.worktree("remove", "--force", "--force", str(folder))
+    def worktree(*arguments: str) -> None:
+        done = subprocess.run(
+            ["git", "worktree", *arguments], cwd=root, env=environ, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RefError(f"git could not check {commit} out of {root}: {done.stderr.strip()}")
+
+    worktree("add", "--detach", "--quiet", str(folder), commit)
+    try:
+        yield folder / path.resolve().relative_to(root.resolve())
+    finally:
+        # Twice: whatever is in it by now is nobody's.
+        worktree("remove", "--force", "--force", str(folder))
 
 
 def tracked_files(directory: Path, include: str) -> list[TrackedFile]:

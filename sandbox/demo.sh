@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys the sample application from the branch feature/test into the running sandbox, with plain Pulumi commands.
+# Deploys the sample application from the branch feature/test into the running sandbox, by pushing it there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 eval "$(.venv/bin/python -m sandbox env)"
@@ -16,23 +16,35 @@ say() {
 }
 run() { say "$@"; "$@"; }
 
-git show-ref --quiet --verify refs/heads/feature/test || run git branch feature/test
-run pulumi stack select --create feature-test
-# From now on plain `pulumi` commands on this stack mean this branch, whatever is checked out.
-run pulumi config set branch feature/test --stack feature-test
-# The application's own tests run first; when they fail nothing is touched.
-run deploytag test
-run pulumi up --yes --skip-preview --stack feature-test
+branch=feature/test
+remote=$DEPLOYTAG_SANDBOX/repository.git
+git show-ref --quiet --verify "refs/heads/$branch" || run git branch "$branch"
+if ! known=$(git remote get-url sandbox 2>/dev/null); then
+    run git remote add sandbox "$remote"
+elif [[ $known != "$remote" ]]; then
+    run git remote set-url sandbox "$remote"
+fi
 
-url=$(pulumi stack output url --stack feature-test)
+# What the run says is shown as it comes, and its last line read: a push succeeds although its run fails.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+if [[ $(git ls-remote sandbox "refs/heads/$branch") == "$(git rev-parse "$branch")"* ]]; then
+    echo "$branch is on the sandbox's git remote as it is, and git would not push it again."
+    run .venv/bin/python -m sandbox rerun "$branch" 2>&1 | tee "$said"
+else
+    run git push sandbox "$branch" 2>&1 | tee "$said"
+fi
+url=$(sed -n "s,.*$branch is [a-z ]*: \(http[^ ]*\) *\$,\1,p" "$said" | tail -n 1)
+[[ -n $url ]] || exit 1
+
 # Python, because a bare machine has no curl.
 run .venv/bin/python -c 'import httpx, sys; print(httpx.get(sys.argv[1]).raise_for_status().text)' "$url"
 cat <<END
 
-feature/test is served at $url
+$branch is served at $url
 
 Try next:
-  eval "\$(make -s env)"                       # a shell in which pulumi, kubectl, helm and psql mean the sandbox
-  pulumi up --yes --stack feature-test        # once more: nothing changes; edit app/ or charts/ and it does
-  pulumi destroy --yes --stack feature-test   # and nothing of the branch is left
+  git switch $branch                # edit app/ or charts/, commit, then: git push sandbox $branch
+  eval "\$(make -s env)"                   # a shell in which deploytag, pulumi, kubectl, helm and psql mean the sandbox
+  git push sandbox :$branch         # delete the branch there, and nothing of it is left
 END

@@ -162,7 +162,7 @@ def _applied(snapshot: Snapshot, hooks: tuple[Job, ...], before: frozenset[str])
     ended = [
         event.last for event in snapshot.events if (event.reason, event.involved_object.kind) == ("Completed", "Job")
     ]
-    return max(*began, *ended, *(job.ended for job in hooks if job.ended))
+    return max([*began, *ended, *(job.ended for job in hooks if job.ended)])
 
 
 def _judged(pod: Pod, makers: frozenset[str], before: frozenset[str]) -> bool:

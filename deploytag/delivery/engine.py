@@ -169,6 +169,13 @@ def write_project(folder: Path, project: str) -> None:
     (folder / "Pulumi.yaml").write_text(json.dumps({"name": project, "runtime": "python"}))
 
 
+SAYS_NOTHING = (
+    "an unhandled error occurred: program exited with non-zero exit code: 1",
+    "update failed",
+)
+"""What the engine adds to every failure."""
+
+
 class _Reader:
     """Collects the result of a command from the lines it prints."""
 
@@ -185,7 +192,7 @@ class _Reader:
                 if not line.startswith("{"):
                     self._other = [*self._other[-20:], line]
                 return
-            case Diagnostic(severity="error", message=message) if message not in self._errors:
+            case Diagnostic(severity="error", message=message) if message not in (*self._errors, *SAYS_NOTHING):
                 self._errors.append(message)
             case Step(outputs=outputs) if outputs is not None:
                 self._outputs = outputs

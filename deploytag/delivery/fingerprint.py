@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import boto3
+import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 import deploytag
@@ -73,15 +74,19 @@ def program_digest(repository: Path, stack: str, images: Images) -> str:
         if file.path.as_posix() in _PROJECT
         or (file.path.suffix == ".py" and not any(file.path.is_relative_to(context) for context in contexts))
     }
-    config = Path("stacks") / f"Pulumi.{stack}.yaml"
-    if (repository / config).is_file():
-        files[config.as_posix()] = repository / config
     package = Path(deploytag.__file__).parent
     files |= {f"<deploytag>/{path.relative_to(package)}": path for path in package.rglob("*.py")}
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(_stack_config(repository, stack), sort_keys=True, default=str).encode())
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
     return digest.hexdigest()
+
+
+def _stack_config(repository: Path, stack: str) -> object:
+    """What the stack's file configures. The first `up` writes a salt beside it, which decides nothing."""
+    path = repository / "stacks" / f"Pulumi.{stack}.yaml"
+    content = yaml.safe_load(path.read_bytes()) if path.is_file() else None
+    return content.get("config") if isinstance(content, dict) else None
 
 
 _PROJECT = frozenset({"Pulumi.yaml", "uv.lock", "requirements.txt", "pyproject.toml"})

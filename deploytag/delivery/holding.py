@@ -1,5 +1,6 @@
 """A lease that is held: renewed while its holder works, provable at every moment, and given back."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import Self
 
-from deploytag.delivery.asking import ConflictError
+from deploytag.delivery.asking import ConflictError, NoAnswerError
 from deploytag.delivery.clock import Clock
 from deploytag.delivery.lease_objects import LeaseObjects
 from deploytag.delivery.lease_state import EngineProcess, LeaseState, Timing
@@ -16,20 +17,32 @@ from deploytag.delivery.run import Run
 from deploytag.errors import BusyError, DeployTagError, UnreachableError
 from deploytag.identity import Identity
 
-LOG = logging.getLogger(__name__)
+GIVING_BACK = 3
+"""How often it is tried to give a lease back before it is left to expire."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTime:
-    """The API server's clock, by what it said last."""
+    """The API server's clock, by what it said and what has passed since."""
 
     said: datetime | None
+    """None: it never says any."""
     heard: float
     """When that was, by the clock of this machine."""
 
     def at(self, now: float) -> datetime:
         """Its time now; this host's own where it never says any."""
         return self.said + timedelta(seconds=now - self.heard) if self.said else datetime.now(UTC)
+
+    def corrected(self, said: datetime | None, heard: float) -> Self:
+        """This, or what was heard now if that is later: it is told without its fraction, so never too late.
+
+        So this never goes back. Two renewals that told the same time would be one to whoever watches.
+        """
+        later = said is not None and (self.said is None or said > self.at(heard))
+        return type(self)(said, heard) if later else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +163,7 @@ class Lease:
             self._give_back()
         # Whatever the holder itself failed with matters more; and the lease expires by itself.
         except (ConflictError, DeployTagError) as failure:
-            LOG.warning(
+            _LOG.warning(
                 "The lease of %s was not given back, the next run waits %d s for it: %s",
                 self._identity.ref,
                 self._timing.duration,
@@ -214,7 +227,7 @@ class Lease:
         with self._lock:
             if now < self._deadline and not self.lost.is_set():
                 self._deadline, self._renewed = self._timing.deadline(started), started
-                self._time = ServerTime(said, now)
+                self._time = self._time.corrected(said, now)
                 return True
         self._lose("it was renewed too late")
         return False
@@ -252,12 +265,21 @@ class Lease:
 
     def _give_back(self) -> None:
         """Remove it; or, while ends of engines are unconfirmed, leave it behind without a holder."""
-        try:
-            self._give_back_version(self._state)
-        except ConflictError:
-            found = self._objects.look(self._identity, self._timing.request).state
-            if found and found.holder == self._run.id:
-                self._give_back_version(found)
+        state = self._state
+        for remaining in reversed(range(GIVING_BACK)):
+            try:
+                self._give_back_version(state)
+            except (ConflictError, NoAnswerError):
+                if not remaining:
+                    raise
+            else:
+                return
+            # A renewal or this may have been carried out, though its answer never came.
+            with contextlib.suppress(NoAnswerError):
+                found = self._objects.look(self._identity, self._timing.request).state
+                if found is None or found.holder != self._run.id:
+                    return
+                state = found
 
     def _give_back_version(self, state: LeaseState) -> None:
         if engines := self.engines:

@@ -190,7 +190,9 @@ class Informer:
             for line in lines(response):
                 change = json.loads(line)
                 if change["type"] == "ERROR":
-                    raise _ExpiredError
+                    if change["object"].get("code") == GONE:
+                        raise _ExpiredError
+                    raise ApiException(status=change["object"].get("code"), reason=change["object"].get("message"))
                 version = str(change["object"]["metadata"]["resourceVersion"])
                 if change["type"] != "BOOKMARK" and (it := _parse(kind, change["object"])):
                     self._changes.put((kind, _change(change["type"], it)))

@@ -23,7 +23,7 @@ __all__ = ["EngineProcess", "GaveUpError", "Lease", "LeaseState", "Leases"]
 ASKED_EVERY = 2.0
 """Seconds at most from one question whether to give up to the next."""
 
-SILENCE = 10.0
+SILENCE = 15.0
 """Seconds that the API server may be silent while somebody waits for a lease."""
 
 PAUSE = 0.5

@@ -136,13 +136,17 @@ class _Case:
         down = status.state.terminated is not None or waiting.reason in {"CrashLoopBackOff", "RunContainerError"}
         if ended is None or not down or self._is_of_a_job or (init and not ended.exit_code):
             return
+        delays = [it for it in self._of("BackOff", container=status.name) if "restarting" in it.message]
+        # The status may say for ten seconds that it ended before it says that it is not restarted yet.
+        delayed = waiting.reason == "CrashLoopBackOff" or any(
+            ended.finished_at and event.last >= ended.finished_at for event in delays
+        )
         # The second start is for a program that only found another one not up yet. Who lived for long, or cannot even
         # be started, is not that, and its next end may be far away.
-        hopeless = waiting.reason == "CrashLoopBackOff" and (ended.reason in _CANNOT_START or _lifetime(ended) >= SOON)
+        hopeless = delayed and (ended.reason in _CANNOT_START or _lifetime(ended) >= SOON)
         if status.restart_count < 2 and not hopeless:
             return
-        backing_off = [it for it in self._of("BackOff", container=status.name) if "restarting" in it.message]
-        since = min((event.first for event in backing_off), default=ended.finished_at or self._begun)
+        since = min((event.first for event in delays), default=ended.finished_at or self._begun)
         why = "out of memory (OOMKilled)" if ended.reason == "OOMKilled" else f"exit code {ended.exit_code}"
         starting = ended.reason in _CANNOT_START
         yield self._suspicion(
@@ -153,7 +157,7 @@ class _Case:
             since,
             timedelta(),
             container=status.name,
-            event=ended.message if starting else next((event.message for event in backing_off), None),
+            event=ended.message if starting else next((event.message for event in delays), None),
             previous=status.state.terminated is None and not starting,
             hint="Its last lines say why." if not starting else "The image must contain the command of the chart.",
         )

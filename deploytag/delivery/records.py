@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from kubernetes.client import V1ConfigMap, V1DeleteOptions, V1ObjectMeta, V1Preconditions
 from kubernetes.client.exceptions import ApiException
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from deploytag.delivery.asking import TIMEOUT, ConflictError, asking, every
@@ -27,7 +27,7 @@ TOMBSTONE_AGE = timedelta(days=30)
 WRITES = 5
 """How often a write is tried while others write to the same entry."""
 
-Entry = TypeVar("Entry", Record, Tombstone)
+Entry = TypeVar("Entry", bound=Record | Tombstone)
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class _Entries(Generic[Entry]):
     def __init__(self, cluster: Cluster, kind: str, model: type[Entry], report: Callable[[str], None]) -> None:
         self._cluster = cluster
         self._kind = kind
-        self._model = model
+        self._adapter: TypeAdapter[Entry] = TypeAdapter(model)
         self._report = report
 
     def get(self, identity: Identity) -> Entry | None:
@@ -208,7 +208,7 @@ class _Entries(Generic[Entry]):
     def _entry(self, found: V1ConfigMap) -> Entry | None:
         name = found.metadata.name if found.metadata else None
         try:
-            return self._model.model_validate_json((found.data or {})[KEY])
+            return self._adapter.validate_json((found.data or {})[KEY])
         except KeyError:
             why = f"it has no key {KEY}"
         except ValidationError as error:

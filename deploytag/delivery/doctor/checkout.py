@@ -9,7 +9,7 @@ from pathlib import Path
 from deploytag import content
 from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
 from deploytag.delivery.doctor.findings import Finding, ok, problem
-from deploytag.delivery.doctor.project import Project
+from deploytag.delivery.project import Project
 from deploytag.delivery.remote import Remote
 from deploytag.errors import ContentError, SettingsError
 from deploytag.identity import identify
@@ -78,6 +78,6 @@ def remote(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
     name = project.need_settings().policy.remote
     found = Remote(project.root, name, environ).refs()
     if found:
-        yield ok(f"{name} answers, with {len(found)} branches and tags")
+        yield ok(f"{name} answers: {len(found)} branches and tags")
     else:
         yield problem(f"{name} answers, and has no branch", "Push one.")

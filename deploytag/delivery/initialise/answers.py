@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deploytag import repository
 from deploytag.address import AddressError, parse_host_port
-from deploytag.delivery.doctor.project import PULUMI_FILE, PulumiProject
+from deploytag.delivery.project import PULUMI_FILE, PulumiProject
 from deploytag.errors import ContentError, SettingsError, UsageError
 from deploytag.identity import identify
 from deploytag.settings import SETTINGS_FILE, ApplicationSettings
@@ -127,7 +127,7 @@ def _project(root: Path, wanted: str | None, url: str | None) -> str:
         raise SettingsError("\n  ".join([f"the {PULUMI_FILE} that is there cannot be used:", *present]))
     if present is not None and wanted not in (None, present.name):
         raise UsageError(f"{PULUMI_FILE} is there and names the project {present.name}, not {wanted}.")
-    name = wanted or (present.name if present else project_name(url, root.name))
+    name = wanted if wanted is not None else present.name if present else project_name(url, root.name)
     identify(name, "feature/test")  # refuses what cannot be a project's name
     return name
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import KubeConfigMerger
+from yaml import YAMLError
 
 from deploytag.delivery.initialise.answers import Target
 from deploytag.preflight.endpoints import kubeconfig_path
@@ -29,9 +30,9 @@ def current_cluster(environ: Mapping[str, str]) -> Target | None:
         server = cluster.get("server")
         if not isinstance(server, str) or not re.fullmatch(r"https?://\S+", server):
             return None
-        return Target(server.rstrip("/"), _fingerprint(_authority(cluster, Path(node.path or "."))))
+        return Target(server.rstrip("/"), _fingerprint(_authority(cluster, Path(node.path or ".").parent)))
     # A file that people write, of which init only wants a default: `deploytag doctor` says what is wrong with it.
-    except (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 

@@ -1,0 +1,146 @@
+"""`deploytag ls`, `status`, `sleep`, `wake` and `keep`: what there is, and what is done with what nobody pushes to."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Branch, Checkout, Wait, narrator
+from deploytag.errors import UsageError
+
+if TYPE_CHECKING:
+    from deploytag.delivery.fleet import Row
+    from deploytag.delivery.report import Report
+
+WIDE = 400
+STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "red", "failed": "red", "died": "red"}
+
+
+@app.command()
+def ls(as_json: AsJson = False) -> None:
+    """List every environment of this project: age, commit, health, URL, last result."""
+    from deploytag.delivery import fleet  # noqa: PLC0415 - `deploytag name` need not load it
+
+    found = fleet.look(Checkout.here().open(narrator(as_json=as_json)))
+    if as_json:
+        print_json([_document(row) for row in found])
+    elif found:
+        _print_table(found)
+    else:
+        typer.echo("no environments: `deploytag deploy` makes one")
+
+
+@app.command()
+def status(branch: Branch = None, as_json: AsJson = False) -> None:
+    """Show one environment in detail: everything that belongs to it, and how it is."""
+    from deploytag.delivery import fleet  # noqa: PLC0415 - as above
+
+    checkout = Checkout.here()
+    ref = checkout.ref(branch)
+    found = {row.ref: row for row in fleet.look(checkout.open(narrator(as_json=as_json)))}
+    if ref not in found:
+        raise UsageError(f"{ref} has no environment. `deploytag ls` shows which branches have one.")
+    row = found[ref]
+    if as_json:
+        print_json(
+            _document(row) | {"items": [{"kind": it.kind, "name": it.name, "detail": it.detail} for it in row.items]}
+        )
+        return
+    for name, value in _lines(row).items():
+        typer.echo(f"{name:<10}{value}")
+    for item in row.items:
+        typer.echo(f"          {item}")
+
+
+@app.command()
+def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
+    """Stop the pods of an environment; database, secrets and address stay. The next push wakes it."""
+    from deploytag.delivery import idle  # noqa: PLC0415 - as above
+
+    checkout = Checkout.here()
+    world = checkout.open(narrator(as_json=as_json))
+    _print_report(idle.sleep(world, checkout.ref(branch), patience=wait), as_json=as_json)
+
+
+@app.command()
+def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
+    """Start the pods of an environment that sleeps, and wait until it answers."""
+    from deploytag.delivery import idle  # noqa: PLC0415 - as above
+
+    checkout = Checkout.here()
+    world = checkout.open(narrator(as_json=as_json))
+    _print_report(idle.wake(world, checkout.ref(branch), patience=wait), as_json=as_json)
+
+
+@app.command()
+def keep(
+    branch: Annotated[str, typer.Argument(help="As git spells it.")],
+    duration: Annotated[str, typer.Option("--for", help="From now: 36h, 14d, 2w.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep an environment for a while, though nobody pushes to its branch."""
+    from deploytag.delivery import idle  # noqa: PLC0415 - as above
+    from deploytag.settings import parse_duration  # noqa: PLC0415
+
+    try:
+        wanted = parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"--for {duration} {error}.") from None
+    checkout = Checkout.here()
+    until = idle.keep(checkout.open(narrator(as_json=as_json)), checkout.ref(branch), wanted)
+    if as_json:
+        print_json({"ref": branch, "keep_until": until.isoformat()})
+    else:
+        typer.echo(f"{branch} is kept until {until:%Y-%m-%d %H:%M} UTC")
+
+
+def _document(row: Row) -> dict[str, object]:
+    return {name: value for name, value in asdict(row).items() if name != "items"}
+
+
+def _lines(row: Row) -> dict[str, str]:
+    lines = {
+        "ref": row.ref,
+        "class": row.environment_class,
+        "state": str(row.state),
+        "note": row.note,
+        "commit": row.revision,
+        "url": row.url,
+        "pushed": _age(row.pushed),
+        "expires": f"{row.expires:%Y-%m-%d %H:%M} UTC" if row.expires else None,
+    }
+    return {name: value for name, value in lines.items() if value}
+
+
+def _print_table(found: list[Row]) -> None:
+    from rich import box  # noqa: PLC0415 - as above
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("branch", "state", "commit", "pushed", "url"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("note")
+    for row in found:
+        state = f"[{STYLES.get(row.state, 'yellow')}]{row.state}[/]"
+        table.add_row(row.ref, state, (row.revision or "")[:12], _age(row.pushed), row.url or "", row.note or "")
+    # What reads a pipe or a log has no width.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+
+
+def _age(then: datetime | None) -> str:
+    if then is None:
+        return ""
+    import humanize  # noqa: PLC0415 - as above
+
+    return humanize.naturaltime(datetime.now(UTC) - then)
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report.model_dump(mode="json"))

@@ -1,0 +1,135 @@
+"""All environments of a project at a glance. `rows` is pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from deploytag.delivery import inventory
+from deploytag.delivery.deploy import expiry
+from deploytag.delivery.health import complaints_everywhere
+from deploytag.delivery.inventory import Sources
+from deploytag.delivery.lease_state import LeaseState
+from deploytag.delivery.record import Attempt, Outcome, Record
+from deploytag.delivery.things import Inventory, Item, Kind
+from deploytag.delivery.world import World
+from deploytag.settings import Policy
+
+
+class State(StrEnum):
+    """How an environment is. The words are part of `--json` and stay as they are."""
+
+    WORKING = "working"
+    """A run holds its lease."""
+    SERVING = "serving"
+    ASLEEP = "asleep"
+    UNHEALTHY = "unhealthy"
+    """Something is deployed and not all of it runs."""
+    FAILED = "failed"
+    """The last run failed; what was deployed before may still serve."""
+    DIED = "died"
+    """The last run ended without saying how."""
+    LEFTOVER = "leftover"
+    """Parts of an environment without its namespace."""
+    UNMANAGED = "unmanaged"
+    """There without a record: `pulumi up` by hand, or not deployed to the end yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One environment."""
+
+    ref: str
+    state: State
+    environment_class: str | None
+    revision: str | None
+    """The commit that serves."""
+    url: str | None
+    pushed: datetime | None
+    expires: datetime | None
+    """When it is collected unless somebody pushes; None: never, or nobody knows."""
+    note: str | None
+    """The most useful thing to know: who works on it, why it failed, what ails."""
+    items: tuple[Item, ...]
+
+
+def look(world: World) -> list[Row]:
+    """Every environment of the project, by ref. A handful of requests, however many there are.
+
+    Raises:
+        UnreachableError: somebody who has to be asked does not answer.
+    """
+    sources = Sources(world.cluster, world.store, world.administrator, world.records)
+    with ThreadPoolExecutor(3) as threads:
+        found = threads.submit(inventory.all, world.project, sources)
+        leases = threads.submit(world.leases.all, world.project)
+        ailing = threads.submit(complaints_everywhere, world.cluster)
+        return rows(found.result(), leases.result().values(), ailing.result(), world.policy)
+
+
+def rows(
+    found: Inventory, leases: Iterable[LeaseState], ailing: Mapping[str, Sequence[str]], policy: Policy
+) -> list[Row]:
+    """The table. Pure.
+
+    Args:
+        ailing: complaints by namespace, for each in which something is deployed; empty ones: it is healthy.
+    """
+    working = {lease.ref: lease for lease in leases if lease.live and lease.ref is not None}
+    return [
+        _row(items, found.records.get(ref), working.get(ref), ref=ref, ailing=ailing, policy=policy)
+        for ref, items in sorted(found.environments.items())
+    ]
+
+
+def _row(
+    items: tuple[Item, ...],
+    record: Record | None,
+    lease: LeaseState | None,
+    *,
+    ref: str,
+    ailing: Mapping[str, Sequence[str]],
+    policy: Policy,
+) -> Row:
+    namespace = next((item.name for item in items if item.kind is Kind.NAMESPACE), None)
+    state, note = _state(namespace, record, lease, ailing)
+    deployed = record.deployed if record else None
+    name = record.environment_class if record else None
+    cls = policy.classes.get(name) if name else None
+    return Row(
+        ref=ref,
+        state=state,
+        environment_class=name,
+        revision=deployed.revision if deployed else None,
+        url=deployed.url if deployed else None,
+        pushed=record.pushed if record else None,
+        expires=expiry(record, cls) if record and cls else None,
+        note=note,
+        items=items,
+    )
+
+
+def _state(
+    namespace: str | None, record: Record | None, lease: LeaseState | None, ailing: Mapping[str, Sequence[str]]
+) -> tuple[State, str | None]:
+    if lease is not None:
+        return State.WORKING, lease.said
+    if namespace is None:
+        return State.LEFTOVER, "it has no namespace: `deploytag destroy` or `deploytag gc` removes what is left"
+    if record is None:
+        return State.UNMANAGED, None
+    if (bad := _bad_end(record.attempt)) is not None:
+        return bad
+    if record.asleep:
+        return State.ASLEEP, None
+    complaints = ailing.get(namespace)
+    return (State.UNHEALTHY, complaints[0]) if complaints else (State.SERVING, None)
+
+
+def _bad_end(attempt: Attempt | None) -> tuple[State, str | None] | None:
+    if attempt is None or attempt.outcome is Outcome.SUCCEEDED:
+        return None
+    if attempt.outcome is Outcome.RUNNING:
+        return State.DIED, "the last run ended without a word: the next one repairs what it left"
+    return State.FAILED, attempt.cause

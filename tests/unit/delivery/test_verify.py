@@ -1,0 +1,122 @@
+"""Which pods may be behind the address, which answer is the right one, and what counts as healthy."""
+
+from typing import Any
+
+import pytest
+
+from deploytag.delivery.generations import Snapshot
+from deploytag.delivery.verify import Answer, judge, misplaced
+from deploytag.delivery.workloads import ailing, complaints
+from deploytag.settings import Verify
+from tests.unit.delivery.objects import NAMESPACE, endpoints, pod, workload
+
+RELEASE = "shop-feature-test"
+COMMIT = "4be4e02f0c"
+OLD = workload("web-old", revision=1, owner=("Deployment", "web"))
+NEW = workload("web-new", revision=2, owner=("Deployment", "web"), made=9)
+PODS = (pod("old-1", ("ReplicaSet", "web-old")), pod("new-1", ("ReplicaSet", "web-new")))
+ROLLED: dict[str, Any] = {"replica_sets": (NEW, OLD), "pods": PODS}
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "complaint"),
+    [
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("new-1"),)), None),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("new-1", "old-1"),)), "but also old-1"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("old-1"),)), "but also old-1"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("gone-1"),)), "but also gone-1"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("new-1"), endpoints("old-1"))), "but also old-1"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("new-1", ready=False),)), "No pod is behind the Service"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints(),)), "No pod is behind the Service"),
+        (Snapshot(**ROLLED), "No pod is behind the Service"),
+        (Snapshot(**ROLLED, endpoint_slices=(endpoints("new-1", service="other"),)), "No pod is behind the Service"),
+        (
+            Snapshot(
+                **ROLLED,
+                endpoint_slices=(endpoints("new-1"),),
+                deployments=(workload(generation=3, observedGeneration=2),),
+            ),
+            "not rolled out yet",
+        ),
+        (
+            # A rollback gives the older one the highest number.
+            Snapshot(
+                replica_sets=(NEW, workload("web-old", revision=3, owner=("Deployment", "web"))),
+                pods=PODS,
+                endpoint_slices=(endpoints("old-1"),),
+            ),
+            None,
+        ),
+        (
+            Snapshot(
+                stateful_sets=(workload("db", updateRevision="db-2"),),
+                pods=(
+                    pod("db-0", ("StatefulSet", "db"), labels={"controller-revision-hash": "db-1"}),
+                    pod("db-1", ("StatefulSet", "db"), labels={"controller-revision-hash": "db-2"}),
+                ),
+                endpoint_slices=(endpoints("db-0", "db-1"),),
+            ),
+            "but also db-0",
+        ),
+        (Snapshot(pods=(pod("d-1", ("DaemonSet", "d")),), endpoint_slices=(endpoints("d-1"),)), None),
+    ],
+)
+def test_only_the_newest_pods_may_be_behind_the_service(snapshot: Snapshot, complaint: str | None) -> None:
+    said = misplaced(snapshot, RELEASE)
+    assert (said is None) if complaint is None else (said is not None and complaint in said)
+
+
+BY_JSON = Verify(json_path=("build", "revision"))
+BY_HEADER = Verify(header="X-Revision")
+
+
+@pytest.mark.parametrize(
+    ("verify", "status", "headers", "document", "complaint"),
+    [
+        (Verify(), 200, {}, None, None),
+        (Verify(), 404, {}, None, None),
+        (Verify(), 503, {}, None, "status 503"),
+        (BY_JSON, 200, {}, {"build": {"revision": COMMIT}}, None),
+        (BY_JSON, 200, {}, {"build": {"revision": "older"}}, "shows the revision 'older' (JSON key build.revision)"),
+        (BY_JSON, 200, {}, {"build": "older"}, "shows no revision"),
+        (BY_JSON, 200, {}, ["build"], "shows no revision"),
+        (BY_JSON, 200, {}, None, "shows no revision"),
+        (BY_JSON, 500, {}, {"build": {"revision": COMMIT}}, "status 500"),
+        (BY_HEADER, 200, {"X-Revision": COMMIT}, None, None),
+        (BY_HEADER, 301, {}, None, "status 301 and shows no revision (header X-Revision)"),
+    ],
+)
+def test_the_right_answer(
+    verify: Verify, status: int, headers: dict[str, str], document: Any, complaint: str | None
+) -> None:
+    said = judge(verify, COMMIT, status, headers, document)
+    assert isinstance(said, Answer) if complaint is None else (isinstance(said, str) and complaint in said)
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint"),
+    [
+        ({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}, None),
+        ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}, "1 pods of an older"),
+        (
+            {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2, "availableReplicas": 2},
+            "1 of 2 pods at its newest",
+        ),
+        ({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 1}, "1 of 2 pods available"),
+        ({}, "0 of 2 pods at its newest"),
+        ({"observedGeneration": 0}, "not rolled out yet"),
+    ],
+)
+def test_healthy_is_all_available_at_the_newest_revision(status: dict[str, int], complaint: str | None) -> None:
+    it = workload().model_copy(update={"spec": workload(replicas=2).spec})
+    it = it.model_copy(update={"status": it.status.model_validate({"observedGeneration": 1, **status})})
+    said = ailing(it, "Deployment")
+    assert (said is None) if complaint is None else (said is not None and complaint in said)
+
+
+def test_what_sleeps_is_healthy_and_what_is_not_there_is_not_named() -> None:
+    asleep = workload(replicas=0)
+    assert complaints([asleep], []) == {NAMESPACE: ()}
+    assert complaints([], []) == {}
+    ill = workload("db", replicas=1)
+    assert complaints([asleep], [ill]) == {NAMESPACE: ("StatefulSet db has 0 of 1 pods at its newest revision.",)}

@@ -1,0 +1,329 @@
+"""The pipelines: valid by the vendors' own schemas, and their shell run with everything they call recorded."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from deploytag.delivery.initialise import Answers, Pipeline, Target
+from deploytag.delivery.initialise.render import HELM_VERSION
+from deploytag.delivery.initialise.render import files as rendered
+from deploytag.settings import ApplicationSettings
+
+REPOSITORY = Path(__file__).parents[3]
+REGISTRIES = ("ghcr.io/acme", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "registry.gitlab.com/acme/shop", "r:5000")
+
+
+def text(path: str, pipeline: Pipeline, registry: str = "registry.test", project: str = "shop") -> str:
+    answers = Answers(
+        project=project,
+        registry=registry,
+        builder="",
+        target=Target("https://k", None),
+        secret=None,
+        database_key=None,
+        pipeline=pipeline,
+        package="deploytag==0.1.0",
+        application=ApplicationSettings(),
+        chart="charts/app",
+        port=8080,
+        from_image="debian:bookworm-slim",
+        own_dockerfile=False,
+    )
+    (found,) = [file.text for file in rendered(answers, skeleton=True) if str(file.path) == path]
+    return found
+
+
+def github(registry: str = "registry.test", project: str = "shop") -> dict[str, Any]:
+    # YAML 1.2, as GitHub has it: for 1.1 the key `on` is a truth value.
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
+        text(".github/workflows/deploytag.yml", Pipeline.GITHUB, registry, project)
+    )
+    return loaded
+
+
+def gitlab(registry: str = "registry.test", project: str = "shop") -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
+        text(".gitlab/deploytag.yml", Pipeline.GITLAB, registry, project)
+    )
+    return loaded
+
+
+def vendor_schema(name: str) -> Any:
+    package = pytest.importorskip("check_jsonschema").__name__
+    return json.loads(files(package).joinpath("builtin_schemas", "vendor", f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("project", ["shop", "a", "x-9_9.x"])
+@pytest.mark.parametrize("registry", REGISTRIES)
+def test_both_fit_the_vendors_schemas(registry: str, project: str) -> None:
+    jsonschema.validate(github(registry, project), vendor_schema("github-workflows"))
+    schema = vendor_schema("gitlab-ci")
+    jsonschema.validate(gitlab(registry, project), schema)
+    jsonschema.validate(YAML(typ="safe").load(text(".gitlab-ci.yml", Pipeline.GITLAB)), schema)
+
+
+def test_github_looks_when_a_branch_may_have_changed() -> None:
+    workflow = github()
+    assert set(workflow["on"]) == {"push", "delete", "pull_request", "schedule", "workflow_dispatch"}
+    assert workflow["on"]["pull_request"] == {"types": ["closed"]}
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
+    assert github("ghcr.io/acme")["permissions"]["packages"] == "write"
+    minute, *rest = workflow["on"]["schedule"][0]["cron"].split()
+    assert 0 <= int(minute) <= 59
+    assert rest == ["3", "*", "*", "*"]
+
+
+def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
+    uses = re.findall(r"uses: (.*)", text(".github/workflows/deploytag.yml", Pipeline.GITHUB))
+    assert len(uses) >= 5
+    for line in uses:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_secrets_are_given_to_single_steps_and_never_written_into_commands() -> None:
+    (job,) = github()["jobs"].values()
+    assert "env" not in job
+    for step in job["steps"]:
+        assert "${{" not in step.get("run", ""), "an expression in a script is code that a branch's name could write"
+
+
+def test_gitlab_deploys_and_stops_one_branch_at_a_time() -> None:
+    pipeline = gitlab()
+    deploy, stop, gc = (pipeline[f"deploytag:{job}"] for job in ("deploy", "stop", "gc"))
+    assert pipeline[".deploytag"]["interruptible"] is False
+    assert deploy["resource_group"] == stop["resource_group"] != gc["resource_group"]
+    assert deploy["environment"]["on_stop"] == "deploytag:stop"
+    assert deploy["environment"]["name"] == stop["environment"]["name"]
+    assert deploy["environment"]["url"] == "$DEPLOYTAG_URL"
+    assert (stop["environment"]["action"], stop["variables"]["GIT_STRATEGY"]) == ("stop", "none")
+    assert stop["rules"][-1]["allow_failure"] is True, "a manual job that blocks would keep the pipeline waiting"
+    assert "schedule" in gc["rules"][0]["if"]
+
+
+@pytest.mark.parametrize(
+    ("ref", "deploys"),
+    [("feature/a", True), ("bug/a/b", True), ("epic/x", True), ("main", False), ("my/feature/a", False)],
+)
+def test_gitlabs_rule_means_the_policys_patterns(ref: str, deploys: bool) -> None:
+    (rule,) = [rule["if"] for rule in gitlab()["deploytag:deploy"]["rules"] if "COMMIT_BRANCH" in rule["if"]]
+    pattern = re.fullmatch(r"\$CI_COMMIT_BRANCH =~ /(.*)/", rule)
+    assert pattern
+    assert bool(re.search(pattern[1].replace("\\/", "/"), ref)) is deploys
+
+
+def test_helm_is_the_version_that_is_tested_here() -> None:
+    module = (REPOSITORY / "sandbox/toolchain/helm/go.mod").read_text()
+    assert re.search(r"helm\.sh/helm/v3 v(\S+)", module)[1] == HELM_VERSION  # type: ignore[index]
+
+
+# --- the shell of the pipelines, run ----------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Commands that write down how they were called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder / "bin", folder / "calls"
+        self.folder.mkdir()
+        self.environ = {"PATH": f"{self.folder}:/usr/bin:/bin", "HOME": str(folder), "LOG": str(self.log)}
+
+    def add(self, name: str, script: str = "") -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#!/bin/sh\nprintf "%s\\n" "${{0##*/}} $*" >> "$LOG"\n{script}\n')
+        path.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def run(self, shell: str, script: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [shell, "-e", "-c", script],
+            cwd=cwd,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    return Recorder(tmp_path)
+
+
+BIN = ".deploytag/venv/bin"
+FAKE_PYTHON = 'case "$1" in -m) [ "$2" != venv ] || { mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; } ;; esac'
+INSTALL = f'printf "#!/bin/sh\\necho deploytag \\$* >> $LOG\\n" > {BIN}/deploytag; chmod +x {BIN}/deploytag'
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """A repository's folder with the script and its lock."""
+    folder = tmp_path / "application"
+    (folder / ".deploytag").mkdir(parents=True)
+    (folder / ".deploytag" / "requirements.txt").write_text("deploytag==0.1.0\n")
+    script = folder / "deploytag.sh"
+    script.write_text(text("deploytag.sh", Pipeline.SHELL))
+    script.chmod(0o755)
+    return folder
+
+
+def with_pip(recorder: Recorder) -> None:
+    """A python3 whose pip installs a `deploytag` that writes down how it is called."""
+    recorder.add("python3", FAKE_PYTHON + f'\ncase "$*" in *"pip install"*) {INSTALL} ;; esac')
+
+
+def test_every_script_is_shell(application: Path) -> None:
+    (job,) = github()["jobs"].values()
+    pipeline = gitlab(REGISTRIES[1])
+    scripts = [step["run"] for step in job["steps"] if "run" in step]
+    scripts += pipeline[".deploytag"]["before_script"]
+    scripts += [line for name in ("deploy", "stop", "gc") for line in pipeline[f"deploytag:{name}"]["script"]]
+    for script in scripts:
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    for shell in ("sh", "bash"):
+        subprocess.run([shell, "-n", application / "deploytag.sh"], check=True)
+
+
+def test_the_script_makes_its_environment_once_and_again_when_the_lock_changed(
+    recorder: Recorder, application: Path
+) -> None:
+    with_pip(recorder)
+    install = "pip install --quiet --disable-pip-version-check --requirement .deploytag/requirements.txt"
+
+    def run(*arguments: str) -> list[str]:
+        recorder.log.write_text("")
+        done = subprocess.run(
+            [application / "deploytag.sh", *arguments],
+            cwd=application.parent,
+            env=recorder.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [call for call in recorder.calls if "pip" in call or call.startswith("deploytag")]
+
+    assert run() == [f"python -m {install}", "deploytag ci"]
+    assert run("name", "feature/a b") == ["deploytag name feature/a b"]
+    (application / ".deploytag" / "requirements.txt").write_text("deploytag==0.2.0\n")
+    assert run("doctor") == [f"python -m {install}", "deploytag doctor"]
+
+
+def test_an_installation_that_failed_is_made_anew(recorder: Recorder, application: Path) -> None:
+    recorder.add("python3", FAKE_PYTHON + '\ncase "$*" in *"pip install"*) exit 1 ;; esac')
+    done = recorder.run("sh", "./deploytag.sh", application)
+    assert done.returncode == 1
+    assert "installing .deploytag/requirements.txt failed" in done.stderr
+    with_pip(recorder)
+    assert recorder.run("sh", "./deploytag.sh", application).returncode == 0
+    assert recorder.calls[-1] == "deploytag ci"
+
+
+def test_uv_is_used_where_it_is(recorder: Recorder, application: Path) -> None:
+    recorder.add("python3", FAKE_PYTHON)
+    recorder.add(
+        "uv",
+        f'case "$1" in venv) mkdir -p {BIN}; cp "$0" {BIN}/python ;; pip) {INSTALL} ;; esac',
+    )
+    assert recorder.run("sh", "./deploytag.sh gc --yes", application).returncode == 0
+    assert [call for call in recorder.calls if call.startswith(("uv", "deploytag"))] == [
+        "uv venv --quiet --python python3 .deploytag/venv",
+        "uv pip install --quiet --python .deploytag/venv/bin/python --requirement .deploytag/requirements.txt",
+        "deploytag gc --yes",
+    ]
+
+
+def test_without_python_it_is_a_sentence(recorder: Recorder, application: Path, tmp_path: Path) -> None:
+    only = tmp_path / "only"
+    only.mkdir()
+    for name in ("sh", "dirname", "cmp", "flock", "rm", "cp", "env"):
+        if path := shutil.which(name):
+            (only / name).symlink_to(path)
+    done = recorder.run("/bin/sh", "./deploytag.sh", application, PATH=str(only))
+    assert (done.returncode, "Python 3.11 or newer is needed" in done.stderr) == (1, True)
+
+
+def test_a_signal_reaches_deploytag_itself(recorder: Recorder, application: Path) -> None:
+    """The script is replaced by the command, which then has the script's process id."""
+    with_pip(recorder)
+    assert recorder.run("sh", "./deploytag.sh", application).returncode == 0
+    (application / ".deploytag/venv/bin/deploytag").write_text("#!/bin/sh\necho $$\n")
+    process = subprocess.Popen(
+        [application / "deploytag.sh"], cwd=application, env=recorder.environ, stdout=subprocess.PIPE, text=True
+    )
+    assert int(process.communicate(timeout=30)[0]) == process.pid
+
+
+def test_githubs_step_keeps_the_kubeconfig_to_itself(recorder: Recorder, tmp_path: Path) -> None:
+    (job,) = github()["jobs"].values()
+    (script,) = [step["run"] for step in job["steps"] if "run" in step]
+    (tmp_path / "temp").mkdir()
+    ci = tmp_path / "deploytag.sh"
+    ci.write_text('#!/bin/sh\necho "$* $(cat "$KUBECONFIG") ${DEPLOYTAG_KUBECONFIG-unset}"\n')
+    ci.chmod(0o755)
+    done = recorder.run(
+        "bash", script, tmp_path, RUNNER_TEMP=str(tmp_path / "temp"), DEPLOYTAG_KUBECONFIG="apiVersion: v1"
+    )
+    assert done.stdout == "ci apiVersion: v1 unset\n"
+    assert (tmp_path / "temp" / "kubeconfig").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("registry", "environ", "login"),
+    [
+        ("registry.gitlab.com/acme", {}, "docker login --username ci --password-stdin registry.gitlab.com"),
+        (
+            "r.test",
+            {"REGISTRY_USER": "u", "REGISTRY_PASSWORD": "p"},
+            "docker login --username u --password-stdin r.test",
+        ),
+        ("r.test", {}, None),
+    ],
+)
+def test_gitlab_logs_in_where_it_can(
+    recorder: Recorder, tmp_path: Path, registry: str, environ: dict[str, str], login: str | None
+) -> None:
+    recorder.add("docker", "cat > /dev/null")
+    script = "\n".join(
+        [*gitlab(registry)[".deploytag"]["before_script"], 'cat "${AWS_WEB_IDENTITY_TOKEN_FILE:-/dev/null}"']
+    )
+    own = {"CI_REGISTRY": "registry.gitlab.com", "CI_REGISTRY_USER": "ci", "CI_REGISTRY_PASSWORD": "p"}
+    done = recorder.run("bash", script, tmp_path, **own, **environ, AWS_ROLE_ARN="arn", DEPLOYTAG_AWS_TOKEN="jwt")
+    assert (done.returncode, done.stdout) == (0, "jwt"), done.stderr
+    assert recorder.calls == ([login] if login else [])
+    assert not any(" p " in call for call in recorder.calls), "a password is never an argument"
+
+
+def test_gitlabs_stop_job_uses_the_default_branch(recorder: Recorder, tmp_path: Path) -> None:
+    origin, build = tmp_path / "origin", tmp_path / "build"
+    build.mkdir()
+    (origin).mkdir()
+    (origin / "deploytag.sh").write_text('#!/bin/sh\necho "$(cat "$(dirname "$0")/branch") $*"\n')
+    (origin / "deploytag.sh").chmod(0o755)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for branch in ("main", "feature/a"):
+        (origin / "branch").write_text(branch)
+        for command in (
+            ["init", "-q", "-b", "main"],
+            ["checkout", "-q", "-B", branch],
+            ["add", "."],
+            ["commit", "-qm", "x"],
+        ):
+            subprocess.run([*git, *command], cwd=origin, check=True, env={**os.environ, "HOME": str(tmp_path)})
+    script = "\n".join(gitlab()["deploytag:stop"]["script"])
+    for _ in range(2):
+        done = recorder.run("bash", script, build, CI_DEFAULT_BRANCH="main", CI_REPOSITORY_URL=str(origin))
+        assert done.stdout == "main ci\n", done.stderr
