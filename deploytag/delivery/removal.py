@@ -101,7 +101,7 @@ def _tip(world: World, identity: Identity) -> str | None:
     try:
         return world.remote.tip(identity.ref)
     except (UnreachableError, SettingsError) as error:
-        world.progress.warn(str(error))
+        world.progress.warn(f"{error} It is destroyed all the same; until the next push it stays so.")
     record = world.records.get(identity)
     if record and record.attempt:
         return record.attempt.revision
