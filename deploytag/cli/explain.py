@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, nearest, nearest_project, print_json
-from deploytag.errors import SettingsError, UsageError
-from deploytag.identity import Identity, identify
-
-if TYPE_CHECKING:
-    from deploytag.delivery.cluster import Cluster
-
-Branch = Annotated[str | None, typer.Argument(help="A branch or tag; by default the one that is checked out.")]
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Branch, Checkout, narrator
+from deploytag.errors import UsageError
+from deploytag.identity import identify
 
 
 @app.command()
@@ -24,11 +18,13 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
     from deploytag.delivery import explain, gather, watch  # noqa: PLC0415 - `deploytag name` need not load a client
 
-    cluster, identity = _subject(branch)
-    explanation = explain.why(gather.gather(cluster, identity, gather.Questions()))
+    checkout = Checkout.here()
+    identity = identify(checkout.project, checkout.ref(branch))
+    world = checkout.open(narrator(as_json=as_json))
+    explanation = explain.why(gather.gather(world, identity))
     evidence = list(explanation.evidence)
     if explanation.cause is not None:
-        evidence = watch.evidence(cluster, identity, explanation.cause) + evidence[bool(explanation.cause.event) :]
+        evidence = watch.evidence(world.cluster, identity, explanation.cause) + evidence
     if as_json:
         print_json(
             {
@@ -60,7 +56,9 @@ def logs(
     """Print the logs of an environment's containers, each line after its pod and container."""
     from deploytag.delivery import logs as delivery  # noqa: PLC0415 - as in `why`
 
-    cluster, identity = _subject(branch)
+    checkout = Checkout.here()
+    identity = identify(checkout.project, checkout.ref(branch))
+    cluster = checkout.open(narrator(as_json=as_json)).cluster
     if follow:
         if as_json:
             raise UsageError("--json prints one document, and --follow has no end: choose one of them.")
@@ -86,20 +84,3 @@ def logs(
         typer.echo(complaint, err=True)
     if not found and not complaints:
         typer.echo(f"{identity.ref} has no {'migration' if migration else 'container'} with a log.", err=True)
-
-
-def _subject(branch: str | None) -> tuple[Cluster, Identity]:
-    """The cluster of the policy, and the environment that is meant."""
-    from deploytag import ref, settings  # noqa: PLC0415 - as in `why`
-    from deploytag.delivery.cluster import open_cluster  # noqa: PLC0415
-    from deploytag.yamlmodel import read_model  # noqa: PLC0415
-
-    here = Path.cwd()
-    path = nearest(settings.POLICY_FILE, here)
-    if path is None:
-        raise UsageError(f"There is no {settings.POLICY_FILE} in {here} or above it. Run this in a checkout.")
-    policy = read_model(path, settings.Policy)  # alone: what the branch's own settings say has no part in this
-    if not isinstance(policy, settings.Policy):
-        raise SettingsError("\n  ".join(["the policy cannot be used:", *policy]))
-    name = branch or ref.find_ref(os.environ, None, here).name
-    return open_cluster(policy.cluster, os.environ), identify(nearest_project(here), name)

@@ -9,9 +9,9 @@ from typing import Protocol
 from deploytag.delivery import causes
 from deploytag.delivery.cause import Cause
 from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.health import complaints
 from deploytag.delivery.objects import Release
 from deploytag.delivery.record import Outcome, Record, Tombstone
+from deploytag.delivery.workloads import complaints
 from deploytag.identity import Identity
 
 
@@ -42,6 +42,7 @@ class Explanation:
     evidence: tuple[str, ...] = ()
     what_now: str | None = None
     cause: Cause | None = None
+    """What is broken now; it has evidence of its own."""
 
 
 class LeaseLook(Protocol):
@@ -155,21 +156,21 @@ def _broken(facts: Facts) -> Explanation | None:
     ref = facts.identity.ref
     attempt = facts.record.attempt if facts.record else None
     failed = attempt is not None and attempt.outcome in {Outcome.FAILED, Outcome.INTERRUPTED}
-    before = (f"The last run: {attempt.cause}",) if failed and attempt and attempt.cause else ()
+    said = (attempt.cause or "it did not say why.").splitlines() if failed and attempt else []
     asleep = bool(facts.record and facts.record.asleep)
     if not asleep and (cause := causes.find(facts.snapshot, facts.now)):
-        said = (cause.event,) if cause.event else ()
-        return Explanation(State.BROKEN, cause.what, (*said, *before), cause.hint or None, cause)
+        before = (f"The last run: {said[0]}", *said[1:]) if said else ()
+        return Explanation(State.BROKEN, cause.what, before, cause.hint or None, cause)
     ailing = complaints(facts.snapshot.deployments, facts.snapshot.stateful_sets).get(facts.identity.namespace, ())
     if failed and attempt and facts.namespace:
         deployed = facts.record.deployed if facts.record else None
-        serves = f" It still serves {deployed.revision[:12]}." if deployed and not ailing else ""
+        serves = (f"What was deployed before still runs: {deployed.revision[:12]}.",) if deployed and not ailing else ()
         of = f" of {attempt.revision[:12]}" if attempt.revision else ""
         return Explanation(
             State.FAILED,
             f"The last run on {ref} ({attempt.action}{of}, {_at(attempt.started)}) was {_ended(attempt.outcome)}: "
-            f"{attempt.cause or 'it did not say why'}{serves}",
-            ailing,
+            + said[0],
+            (*said[1:], *serves, *ailing),
             "Correct what it names and push again.",
         )
     if ailing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -86,7 +86,7 @@ def read(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) ->
     return found, complaints
 
 
-def follow(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) -> Iterator[Line]:
+def follow(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) -> Generator[Line, None, None]:
     """Lines as they are written, also of pods that come later; until the caller stops."""
     written: SimpleQueue[Line] = SimpleQueue()
     with Informer(cluster, identity.namespace, KINDS) as informer:

@@ -11,9 +11,9 @@ import httpx
 
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.generations import Snapshot, generation, newest_generations
-from deploytag.delivery.health import ailing
 from deploytag.delivery.informer import DEPLOYMENTS, ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, Informer
 from deploytag.delivery.objects import Target
+from deploytag.delivery.workloads import ailing
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
 from deploytag.settings import Verify

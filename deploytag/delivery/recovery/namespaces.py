@@ -82,9 +82,21 @@ def remaining_kinds(conditions: Sequence[Condition]) -> set[tuple[str, str]]:
     return {(plural, group) for condition in conditions for plural, group in _REMAINING.findall(condition.message)}
 
 
+def blockers(cluster: Cluster, namespace: str) -> list[str]:
+    """What keeps a namespace that is being deleted, a sentence each."""
+    conditions = _conditions(cluster, namespace)
+    return kept_by(conditions, _holders(cluster, namespace, conditions))
+
+
 def why_it_stays(namespace: str, patience: float, conditions: Sequence[Condition], holders: Sequence[str]) -> str:
     """The sentences on what keeps a namespace. Pure."""
-    sentences = [f"The namespace {namespace} is being deleted and was not gone within {patience:.0f} s."]
+    begin = f"The namespace {namespace} is being deleted and was not gone within {patience:.0f} s."
+    return " ".join([begin, *kept_by(conditions, holders)])
+
+
+def kept_by(conditions: Sequence[Condition], holders: Sequence[str]) -> list[str]:
+    """The same without the namespace itself. Pure."""
+    sentences = []
     apis = {
         f"{version}.{group}"
         for condition in conditions
@@ -101,4 +113,4 @@ def why_it_stays(namespace: str, patience: float, conditions: Sequence[Condition
             f"What remains in it: {', '.join(holders)}. Whatever set a finalizer has to remove it; is it still running?"
         )
     sentences += [f"Kubernetes says: {it.message}" for it in conditions if it.message and not (apis or holders)]
-    return " ".join(sentences)
+    return sentences or ["Kubernetes has not said what keeps it: its controller manager may not be running."]

@@ -54,7 +54,7 @@ def hook(command: str) -> dict[str, Any]:
 
 
 FILES = {"name": "files", "emptyDir": {}}
-IN_FILES = {"volumeMounts": [{"name": "files", "mountPath": "/files"}], "volumes": [FILES]}
+IN_FILES: dict[str, Any] = {"volumeMounts": [{"name": "files", "mountPath": "/files"}], "volumes": [FILES]}
 CRASH = deployment(command=["sh", "-c", "echo cannot find module app; exit 1"])
 
 BROKEN: dict[str, list[dict[str, Any]]] = {

@@ -76,9 +76,9 @@ def attempt(outcome: Outcome, cause: str | None = None, **changes: Any) -> Recor
         (facts(snapshot=CRASHING), State.BROKEN, "ends again and again"),
         (facts(snapshot=replace(CRASHING, releases=PENDING)), State.PENDING, "interrupted"),
         (
-            facts(record=attempt(Outcome.FAILED, "the tests failed")),
+            facts(record=attempt(Outcome.FAILED, "The tests failed.\nassert 1 == 2")),
             State.FAILED,
-            "was unsuccessful: the tests failed It still serves 4be4e02f0c1d.",
+            "was unsuccessful: The tests failed.",
         ),
         (facts(record=attempt(Outcome.INTERRUPTED)), State.FAILED, "was interrupted"),
         (facts(snapshot=Snapshot(deployments=(workload(),))), State.UNHEALTHY, "0 of 1 pods at its newest"),
@@ -103,6 +103,8 @@ def test_the_first_that_explains_the_rest(found: Facts, state: State, sentence: 
 def test_evidence_is_what_else_is_known() -> None:
     dead = why(facts(lease=Lease("0af3", live=False), locks=(LOCK,), snapshot=Snapshot(releases=PENDING)))
     assert [line.split(":")[0] for line in dead.evidence] == ["Pulumi's lock", "Helm's release"]
+    failed = why(facts(record=attempt(Outcome.FAILED, "The tests failed.\nassert 1 == 2")))
+    assert failed.evidence == ("assert 1 == 2", "What was deployed before still runs: 4be4e02f0c1d.")
     broken = why(facts(snapshot=CRASHING, record=attempt(Outcome.FAILED, "Container main ended.")))
     assert broken.cause is not None
     assert broken.evidence == ("The last run: Container main ended.",)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.health import ailing, complaints
 from deploytag.delivery.verify import Answer, judge, misplaced
+from deploytag.delivery.workloads import ailing, complaints
 from deploytag.settings import Verify
 from tests.unit.delivery.objects import NAMESPACE, endpoints, pod, workload
 
@@ -15,7 +15,7 @@ COMMIT = "4be4e02f0c"
 OLD = workload("web-old", revision=1, owner=("Deployment", "web"))
 NEW = workload("web-new", revision=2, owner=("Deployment", "web"), made=9)
 PODS = (pod("old-1", ("ReplicaSet", "web-old")), pod("new-1", ("ReplicaSet", "web-new")))
-ROLLED = {"replica_sets": (NEW, OLD), "pods": PODS}
+ROLLED: dict[str, Any] = {"replica_sets": (NEW, OLD), "pods": PODS}
 
 
 @pytest.mark.parametrize(
