@@ -1,4 +1,4 @@
-"""The image registry's HTTP API (the OCI distribution specification): list tags, ask digests, delete.
+"""The image registry's HTTP API (the OCI distribution specification): list tags, ask digests, delete, try a push.
 
 Credentials are Docker's own: `config.json` and the helpers it names. They are sent over TLS only.
 """
@@ -108,6 +108,23 @@ class Registry:
             )
         if answer.status_code != 404:
             self._expect(answer, f"to delete {repository}@{digest[:19]}")
+
+    def try_push(self, repository: str) -> int:
+        """Begin the upload of a layer, and take it back: the HTTP status of the beginning, 202 when it is allowed.
+
+        Raises:
+            UnreachableError: the registry does not answer.
+        """
+        self._connect()
+        full = self._prefix + repository
+        answer = self._ask("POST", f"/v2/{full}/blobs/uploads/", full, "pull,push")
+        if answer.status_code == 202 and (location := answer.headers.get("Location")):
+            upload = httpx.URL(f"{self._base}/v2/").join(location)
+            # Not every registry can take it back (405); it forgets an upload that stays empty. A store elsewhere is not
+            # asked: our token is the registry's.
+            if upload.netloc == httpx.URL(self._base).netloc:
+                self._ask("DELETE", upload.raw_path.decode(), full, "pull,push")
+        return answer.status_code
 
     def _tags(self, repository: str) -> Iterator[str]:
         path: str | None = f"/v2/{repository}/tags/list?n=500"
