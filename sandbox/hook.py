@@ -141,21 +141,24 @@ def rerun(ref: str) -> int:
         SandboxError: the remote has no such ref, or the sandbox is down.
     """
     layout = Layout(paths.data())
+    check_running(layout)
     for prefix in _PREFIXES:
-        with suppress(SandboxError):
-            tip = git("rev-parse", "--verify", "--quiet", "--end-of-options", prefix + ref, cwd=layout.repository)
-            return post_receive(layout, [Update(tip, tip, prefix + ref)], sys.stdout.buffer)
+        if tip := _tip(layout, f"{prefix}{ref}"):
+            return post_receive(layout, [Update(tip, tip, f"{prefix}{ref}")], sys.stdout.buffer)
     raise SandboxError(f"The sandbox's git remote has no branch or tag {ref}. Push it: git push sandbox {ref}")
+
+
+def _tip(layout: Layout, revision: str) -> str | None:
+    with suppress(SandboxError):
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", revision, cwd=layout.repository)
+    return None
 
 
 def _delivery(layout: Layout, update: Update) -> Delivery:
     commit = update.new
     if update.deletes:
         # The settings of the default branch say what may be destroyed; a repository may have none.
-        default = ""
-        with suppress(SandboxError):
-            default = git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", cwd=layout.repository)
-        commit = default or update.old
+        commit = _tip(layout, "HEAD^{commit}") or update.old
     name = update.ref.split("/", 2)[2]
     log = layout.pushes / f"{time.strftime('%Y%m%d-%H%M%S')}-{slug(name)}-{uuid4().hex[:6]}.log"
     return Delivery(update.ref, commit, update.deletes, str(log))

@@ -34,7 +34,7 @@ def doctor(as_json: AsJson = False) -> None:
     Exit code 0 without a problem, else that of the first problem's kind.
     """
     from deploytag.delivery.doctor import checks, examine, exit_code  # noqa: PLC0415 - loads every client
-    from deploytag.delivery.doctor.project import PULUMI_FILE, Project  # noqa: PLC0415
+    from deploytag.delivery.project import PULUMI_FILE, Project  # noqa: PLC0415
 
     path = nearest(PULUMI_FILE, Path.cwd())
     if path is None:

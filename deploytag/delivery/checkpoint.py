@@ -49,6 +49,11 @@ def resources(document: Document) -> Iterator[Resource]:
         )
 
 
+def is_empty(document: Document) -> bool:
+    """Whether there is nothing for Pulumi to destroy."""
+    return not any(resource.real for resource in resources(document))
+
+
 def ref_of(document: Document) -> str | None:
     """The ref that the environment was made for; None when the state does not say.
 

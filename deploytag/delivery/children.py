@@ -33,8 +33,8 @@ GRACE = 60.0
 LINGER = 5.0
 """Seconds that what a command started may outlive it; an engine's plugins end themselves a moment after it."""
 
-
 CHUNK = 1 << 16
+"""Bytes of output that are read at once."""
 
 
 class CannotStartError(UnreachableError):
@@ -55,7 +55,10 @@ class Deadline(Protocol):
         """When everything has to be gone, in seconds of CLOCK_BOOTTIME."""
 
     def on_renewed(self, callback: Callable[[float], None]) -> None:
-        """Call `callback` with the deadline, in any thread, at once and whenever it has changed."""
+        """Call `callback` with the deadline, in any thread, at once and whenever it has changed.
+
+        No lock is held meanwhile that `deadline` takes.
+        """
 
 
 class Stop(StrEnum):
@@ -93,9 +96,9 @@ class _Report:
 
 
 class Children:
-    """Starts commands of which nothing stays: not when they end, nor when this process does, nor past the lease.
+    """Runs commands of which nothing stays: not when they end, nor when this process does, nor past the lease.
 
-    Of one command at a time per thread, any number of threads may run some.
+    Several threads may each run one at the same time.
     """
 
     def __init__(
@@ -158,8 +161,8 @@ class Children:
                 _send(control, {"go": True, "timeout": timeout, "grace": self._grace, "linger": self._linger})
                 report = _follow(keeper, control, lines)
             keeper.wait()
-            if keeper.returncode < 0 and not report:
-                # Keeper and guard were killed, so only the mark is left to go by. The run is over: all of it has to go.
+            if keeper.returncode and not report:
+                # The guard could not do it either, so only the mark is left to go by. The run is over: all has to go.
                 end_all(lambda: leftovers(self._id), STUCK)
             _drain(keeper, lines)
         if report and report.failure is not None:

@@ -5,6 +5,7 @@ it could not do, or never knew of, is removed directly. The end is proven by loo
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from deploytag.delivery.inventory import Sources
 from deploytag.delivery.record import Tombstone
 from deploytag.delivery.sweep import NAMESPACE_SECONDS, Leftover, Remembering, Sweep, hindrance
 from deploytag.delivery.things import Inventory, Item, Kind
-from deploytag.errors import LeftoverError, ProtectedError
+from deploytag.errors import DeploymentError, LeftoverError, OwnershipError, ProtectedError
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
 
@@ -89,7 +90,7 @@ def destroy(
     means.check()
     memory.bury(identity, tombstone)
     notes = []
-    if _has_stack(sources, before) and (reason := _by_state(before, means, force=force)):
+    if _has_stack(identity, sources, before) and (reason := _by_state(before, means, force=force)):
         means.say(f"{reason}\nWhat is left is removed without Pulumi.")
         notes.append(reason)
     leftovers = _sweep(identity, sources, memory, means, namespace_seconds)
@@ -113,7 +114,8 @@ def refuse_protected(
         return
     document = None
     if sources.states is not None and found.of_kind(Kind.STACK):
-        document = sources.states.checkpoint(identity.project, identity.stack)
+        with suppress(DeploymentError):  # what cannot be read protects nothing
+            document = sources.states.checkpoint(identity.project, identity.stack)
     if why := protection(identity, cls, document):
         raise ProtectedError(
             f"{identity.ref} is not destroyed: {why}. Nothing was touched. `deploytag destroy {identity.ref} --force` "
@@ -133,9 +135,16 @@ def protection(identity: Identity, cls: EnvironmentClass | None, document: check
     return None
 
 
-def _has_stack(sources: Sources, found: Inventory) -> bool:
-    # A backend that cannot be listed is Pulumi's to ask.
-    return sources.states is None or bool(found.of_kind(Kind.STACK))
+def _has_stack(identity: Identity, sources: Sources, found: Inventory) -> bool:
+    """Whether there is anything for Pulumi to destroy."""
+    if sources.states is None:  # it cannot be listed, so Pulumi has to look
+        return True
+    if not found.of_kind(Kind.STACK):
+        return False
+    try:
+        return not checkpoint.is_empty(sources.states.checkpoint(identity.project, identity.stack) or {})
+    except DeploymentError:
+        return True
 
 
 def _by_state(found: Inventory, means: Means, *, force: bool) -> str | None:
@@ -143,7 +152,10 @@ def _by_state(found: Inventory, means: Means, *, force: bool) -> str | None:
     if found.unproven:
         # The state knows things by name only, and would take what now bears the name.
         return f"Pulumi was not asked, because of {', '.join(map(str, found.unproven))}"
-    means.repair()
+    try:
+        means.repair()
+    except (DeploymentError, OwnershipError) as error:
+        return f"Pulumi was not asked, because what an earlier run left could not be repaired: {error}"
     if force:
         means.check()
         means.unprotect()

@@ -160,9 +160,9 @@ def hold(
             identity, run, patience=patience, give_up=give_up, waiting=_tell(world.progress.say)
         ) as lease,
     ):
-        if lease.previous is not None and lease.previous.run is not None:
-            for ended in end_leftovers(lease.previous.run, LEFTOVER_SECONDS):
-                world.progress.warn(f"ended what a dead run had left: {ended}")
+        dead = lease.previous.run if lease.previous else None
+        if ended := end_leftovers(dead, LEFTOVER_SECONDS) if dead else []:
+            world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
         children = Children(run, world.environ, lease, grace=GRACE)
         yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
         # Nothing was killed: each engine ended by itself, and gave its lock back.

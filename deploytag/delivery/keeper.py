@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-HEAD_START = 1.0
+HEAD_START = 2.0
 """Seconds before the lease's deadline at which everything is ended: by the deadline it has to be gone."""
 
 TICK = 0.5
@@ -242,7 +242,8 @@ def main() -> None:
         os.close(control)
         os.close(watched)
         os.waitpid(keeper, 0)
-        family.end()
+        _, left = family.end()
+        sys.exit(bool(left))
     else:
         os.close(alive)
         Keeper(control, watched, command).hold()

@@ -9,6 +9,7 @@ import gzip
 import json
 import re
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,7 +105,7 @@ class StateStore:
         try:
             checkpoint = json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
             deployment: dict[str, Any] = checkpoint["checkpoint"].get("latest") or {}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
             raise DeploymentError(
                 f"{where} cannot be read ({error}); the one before it is beside it, with the ending .bak."
             ) from None

@@ -7,17 +7,18 @@ be removed keeps nothing else. What proves whose the others are goes after them.
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 import psycopg
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from deploytag.delivery import checkpoint, databases, inventory, terminating
+from deploytag.delivery import checkpoint, databases, inventory
 from deploytag.delivery.databases import Databases
 from deploytag.delivery.inventory import Sources
+from deploytag.delivery.recovery import namespaces, objects
 from deploytag.delivery.things import Item, Kind
 from deploytag.errors import BusyError, DeployTagError, LeftoverError
 from deploytag.identity import Identity
@@ -118,18 +119,17 @@ class Sweep:
 
     def _namespace(self, item: Item) -> None:
         cluster = self.sources.cluster
-        found = terminating.read(cluster, item.name)
+        found: Any = objects.or_none(lambda: cluster.core.read_namespace(item.name, _request_timeout=REQUEST))
         if found is None:
             return
-        if found.metadata.deletion_timestamp is None:
+        told: datetime | None = found.metadata.deletion_timestamp
+        if told is None:
             self._keep_hold_of_volumes(item.name)
+            self.check()
             # The very one that was looked at, and not one that somebody made of the same name meanwhile.
-            options = client.V1DeleteOptions(preconditions=client.V1Preconditions(uid=found.metadata.uid))
-            self._write(partial(cluster.core.delete_namespace, item.name, body=options))
-        seconds = max(AT_LEAST, self.namespace_seconds - terminating.since(found))
-        if not terminating.wait(cluster, item.name, seconds):
-            why = terminating.blockers(cluster, item.name) or ["it does not say why"]
-            raise LeftoverError(f"it does not end: {'; '.join(why)}")
+            namespaces.delete(cluster, item.name, found.metadata.uid)
+        waited = (datetime.now(UTC) - told).total_seconds() if told else 0.0
+        namespaces.await_gone(cluster, item.name, max(AT_LEAST, self.namespace_seconds - waited))
 
     def _keep_hold_of_volumes(self, namespace: str) -> None:
         """Mark the volumes claimed from the namespace: once it is gone, nothing else tells whose they are.
@@ -152,12 +152,20 @@ class Sweep:
 
     def _volume(self, item: Item) -> None:
         """A provisioned volume is deleted by its provisioner, a person's one by us: what is behind it is theirs."""
-        cluster = self.sources.cluster
-        if item.detail.endswith("Delete") and terminating.wait_for_volume(cluster, item.name, VOLUME_SECONDS):
+        if item.detail.endswith("Delete") and self._volume_goes(item.name, VOLUME_SECONDS):
             return
-        self._write(partial(cluster.core.delete_persistent_volume, item.name))
-        if not terminating.wait_for_volume(cluster, item.name, AT_LEAST):
+        self._write(partial(self.sources.cluster.core.delete_persistent_volume, item.name))
+        if not self._volume_goes(item.name, AT_LEAST):
             raise LeftoverError("it was told to go and does not; its finalizers say who holds it")
+
+    def _volume_goes(self, name: str, seconds: float) -> bool:
+        core = self.sources.cluster.core
+        return objects.await_gone(
+            lambda: core.read_persistent_volume(name, _request_timeout=REQUEST),
+            core.list_persistent_volume,
+            name=name,
+            patience=seconds,
+        )
 
     def _database(self, _: Item) -> None:
         with self._server() as server:

@@ -22,7 +22,7 @@ from deploytag.delivery.lines import LINE_LIMIT, OUTPUT_LIMIT
 from deploytag.delivery.run import MARK, Action, Run
 from deploytag.errors import BusyError, InterruptedRunError, LeftoverError
 from tests.unit.family import PATIENCE, ROOT, Pipe, command, gone
-from tests.unit.wrapper import FakeLease
+from tests.unit.wrapper import FakeLease, Wrapper
 
 
 @pytest.fixture
@@ -247,10 +247,10 @@ def test_a_lease_that_is_not_renewed_ends_the_command(pipe: Pipe) -> None:
 
 
 def test_a_renewed_lease_lets_the_command_go_on(pipe: Pipe) -> None:
-    first = keeper.now() + keeper.HEAD_START + 4
-    lease = FakeLease(first)
+    end = keeper.now() + 4
+    lease = FakeLease(end + keeper.HEAD_START)
     finished = Children(None, os.environ, lease).run(
-        [*command("until", pipe.path), str(first)], cwd=ROOT, on_pid=lambda pid: lease.renew(first + 3600)
+        [*command("until", pipe.path), str(end + 0.1)], cwd=ROOT, on_pid=lambda pid: lease.renew(end + 3600)
     )
     assert finished == Finished(0, "")
 
@@ -270,43 +270,6 @@ def test_many_commands_at_once_under_a_lease_that_is_renewed_all_the_time() -> N
         done.set()
         renewing.result()
     assert found == [Finished(number, f"{number}\n") for number in range(24)]
-
-
-class Wrapper:
-    """A wrapper of its own, which a test may kill and stop."""
-
-    def __init__(self, kind: str, *command: str) -> None:
-        # A session of its own, as a terminal's foreground job is a group of its own.
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.wrapper", kind, *command],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.process = psutil.Process(self.popen.pid)
-        run = Run.start(Action.DEPLOY, None)
-        self.run = replace(run, id=self.line(), pid=self.popen.pid)
-
-    def line(self) -> str:
-        assert self.popen.stdout
-        return self.popen.stdout.readline().rstrip("\n")
-
-    def held(self) -> list[psutil.Process]:
-        """Everything it has started, keepers included."""
-        return self.process.children(recursive=True)
-
-    def stop(self) -> None:
-        """Stop it with all that it has started, itself first."""
-        for process in [self.process, *self.held()]:
-            process.suspend()
-
-    def wait(self) -> int:
-        return self.popen.wait(PATIENCE)
-
-    def close(self) -> None:
-        self.popen.kill()
-        self.popen.communicate()
 
 
 @pytest.fixture

@@ -7,16 +7,20 @@ deadline; `again` starts the command again and again.
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import psutil
 
 from deploytag.delivery.cancellation import Cancellation, cancel_on_signals
 from deploytag.delivery.children import Children
 from deploytag.delivery.keeper import HEAD_START, now
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import DeployTagError
+from tests.unit.family import PATIENCE, ROOT
 
 
 @dataclass
@@ -34,6 +38,44 @@ class FakeLease:
         self.deadline = deadline
         for callback in self.callbacks:
             callback(deadline)
+
+
+class Wrapper:
+    """A wrapper of its own, which a test may kill and stop."""
+
+    def __init__(self, kind: str, *command: str, environ: Mapping[str, str] = os.environ) -> None:
+        # A session of its own, as a terminal's foreground job is a group of its own.
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "tests.unit.wrapper", kind, *command],
+            cwd=ROOT,
+            env=dict(environ),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.process = psutil.Process(self.popen.pid)
+        run = Run.start(Action.DEPLOY, None)
+        self.run = replace(run, id=self.line(), pid=self.popen.pid)
+
+    def line(self) -> str:
+        assert self.popen.stdout
+        return self.popen.stdout.readline().rstrip("\n")
+
+    def held(self) -> list[psutil.Process]:
+        """Everything it has started, keepers included."""
+        return self.process.children(recursive=True)
+
+    def stop(self) -> None:
+        """Stop it with all that it has started, itself first."""
+        for process in [self.process, *self.held()]:
+            process.suspend()
+
+    def wait(self) -> int:
+        return self.popen.wait(PATIENCE)
+
+    def close(self) -> None:
+        self.popen.kill()
+        self.popen.communicate()
 
 
 def say(text: str) -> None:

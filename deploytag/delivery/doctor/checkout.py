@@ -9,7 +9,7 @@ from pathlib import Path
 from deploytag import content
 from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
 from deploytag.delivery.doctor.findings import Finding, ok, problem
-from deploytag.delivery.doctor.project import Project
+from deploytag.delivery.project import Project
 from deploytag.delivery.remote import Remote
 from deploytag.errors import ContentError, SettingsError
 from deploytag.identity import identify

@@ -5,7 +5,7 @@ from functools import partial
 
 from deploytag.delivery.doctor import accounts, checkout, cluster, registry, state, tools
 from deploytag.delivery.doctor.findings import Check
-from deploytag.delivery.doctor.project import Project
+from deploytag.delivery.project import Project
 
 
 def checks(project: Project, environ: Mapping[str, str]) -> tuple[Check, ...]:

@@ -138,9 +138,10 @@ def denied(refused: Iterable[Question]) -> Iterator[Finding]:
     for permission, those in groupby(refused, key=lambda question: question.permission):
         questions_ = list(those)
         verbs = ", ".join(question.verb for question in questions_)
-        yield problem(
+        say = problem if permission.needed else warning
+        yield say(
             f"may not {questions_[0].said.replace(questions_[0].verb, verbs, 1)} ({permission.reason})",
-            "Let the kubeconfig's user do it (a ClusterRole).",
+            "Let the kubeconfig's user do it.",
         )
 
 

@@ -33,25 +33,27 @@ class Permission:
     verbs: tuple[str, ...]
     where: Where
     reason: str
+    needed: bool = True
+    """False: without it a run works, and says less when something is wrong."""
 
 
 READ = ("get", "list", "watch")
-MANAGE = (*READ, "create", "patch", "update", "delete")
+MANAGE = (*READ, "create", "patch", "delete")
 
 _NETWORK, _LEASES, _DISCOVERY = "networking.k8s.io", "coordination.k8s.io", "discovery.k8s.io"
 
 PERMISSIONS = (
     Permission("", "namespaces", MANAGE, Where.CLUSTER, "each environment has a namespace of its own"),
-    Permission("", "nodes", ("get", "list"), Where.CLUSTER, "to say why a pod finds no node"),
-    Permission("", "persistentvolumes", ("get", "list"), Where.CLUSTER, "to prove that no volume is left behind"),
+    Permission("", "persistentvolumes", ("list",), Where.CLUSTER, "to see that no volume is left behind", needed=False),
     Permission(
         "apiregistration.k8s.io",
         "apiservices",
-        ("get", "list"),
+        ("list",),
         Where.CLUSTER,
         "to name what keeps a namespace from going",
+        needed=False,
     ),
-    Permission("", "configmaps", MANAGE, Where.SYSTEM, "the ledger of databases, records and tombstones"),
+    Permission("", "configmaps", (*MANAGE, "update"), Where.SYSTEM, "the ledger of databases, records and tombstones"),
     Permission(
         _LEASES, "leases", ("get", "list", "create", "update", "delete"), Where.SYSTEM, "one run an environment"
     ),
@@ -59,7 +61,7 @@ PERMISSIONS = (
     Permission("", "resourcequotas", MANAGE, Where.ENVIRONMENTS, "the most an environment may take"),
     Permission("", "limitranges", MANAGE, Where.ENVIRONMENTS, "limits of containers that name none"),
     Permission(_NETWORK, "networkpolicies", MANAGE, Where.ENVIRONMENTS, "nobody from outside but to public pods"),
-    Permission("", "secrets", MANAGE, Where.ENVIRONMENTS, "the pods' variables, and Helm's releases"),
+    Permission("", "secrets", (*MANAGE, "update"), Where.ENVIRONMENTS, "the pods' variables, and Helm's releases"),
     Permission("", "services", MANAGE, Where.ENVIRONMENTS, "the chart's; the one that has the URL"),
     Permission("", "configmaps", MANAGE, Where.ENVIRONMENTS, "the chart's"),
     Permission("", "persistentvolumeclaims", MANAGE, Where.ENVIRONMENTS, "the chart's"),
@@ -68,7 +70,7 @@ PERMISSIONS = (
     Permission("batch", "jobs", MANAGE, Where.ENVIRONMENTS, "the chart's hooks: migrations"),
     Permission("batch", "cronjobs", MANAGE, Where.ENVIRONMENTS, "the chart's"),
     Permission("apps", "replicasets", READ, Where.ENVIRONMENTS, "to tell new pods from old ones"),
-    Permission("", "pods", (*READ, "delete"), Where.ENVIRONMENTS, "to see why one does not start"),
+    Permission("", "pods", READ, Where.ENVIRONMENTS, "to see why one does not start"),
     Permission("", "pods/log", ("get",), Where.ENVIRONMENTS, "the last lines of one that failed"),
     Permission("", "events", READ, Where.ENVIRONMENTS, "what the cluster says of a pod"),
     Permission(_DISCOVERY, "endpointslices", READ, Where.ENVIRONMENTS, "to see which pods the URL leads to"),

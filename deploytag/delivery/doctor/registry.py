@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from deploytag.delivery.doctor.findings import Finding, ok, problem
-from deploytag.delivery.doctor.project import PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.errors import SettingsError, UnreachableError
 
 TIMEOUT = 5

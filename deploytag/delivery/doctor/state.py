@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from deploytag.delivery.backend import Backend
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
-from deploytag.delivery.doctor.project import Project
+from deploytag.delivery.project import Project
 from deploytag.delivery.store import Lock, StateStore, limitation
 from deploytag.errors import SettingsError
 

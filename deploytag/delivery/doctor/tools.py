@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
-from deploytag.delivery.doctor.project import PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.errors import ContentError, UsageError
 from deploytag.preflight.endpoints import builder_endpoint
 from deploytag.preflight.reach import unreachable

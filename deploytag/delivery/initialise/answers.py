@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deploytag import repository
 from deploytag.address import AddressError, parse_host_port
-from deploytag.delivery.doctor.project import PULUMI_FILE, PulumiProject
+from deploytag.delivery.project import PULUMI_FILE, PulumiProject
 from deploytag.errors import ContentError, SettingsError, UsageError
 from deploytag.identity import identify
 from deploytag.settings import SETTINGS_FILE, ApplicationSettings

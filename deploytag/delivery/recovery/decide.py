@@ -157,7 +157,8 @@ def _refresh(facts: Facts) -> tuple[Repair, ...]:
         return ()
     because = []
     if pending:
-        because.append(f"{len(pending)} operations of an interrupted run had no known end")
+        names = ", ".join(f"{it.operation} {it.name}" for it in pending)
+        because.append(f"it was not known how an interrupted run's operations had ended ({names})")
     if doubtful := [it.name for it in pending if it.operation == "creating" and not _is_looked_after(facts, it)]:
         because.append(f"{', '.join(doubtful)} may exist without being in Pulumi's state")
     if gone:

@@ -101,4 +101,6 @@ def why_it_stays(namespace: str, patience: float, conditions: Sequence[Condition
             f"What remains in it: {', '.join(holders)}. Whatever set a finalizer has to remove it; is it still running?"
         )
     sentences += [f"Kubernetes says: {it.message}" for it in conditions if it.message and not (apis or holders)]
+    if len(sentences) == 1:
+        sentences.append("Kubernetes has not said what keeps it: its controller manager may not be running.")
     return " ".join(sentences)

@@ -134,7 +134,7 @@ class Refresh:
     @property
     def said(self) -> str:
         """The sentence."""
-        return f"{self.because}; Pulumi's state was refreshed."
+        return f"{self.because[:1].upper()}{self.because[1:]}; Pulumi's state was refreshed."
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,7 @@ class Victim:
 
     def kill_all(self) -> None:
         """The runner dies: every process at the same moment."""
-        self.stop()
-        for pid in self.pids():
-            os.kill(pid, signal.SIGKILL)
-        self.resume()
+        self._signal_all(signal.SIGKILL)
         self.wait()
 
     def kill_wrapper(self) -> None:
@@ -51,18 +48,27 @@ class Victim:
         self.wait()
 
     def stop(self) -> None:
-        """The machine is suspended."""
-        if unified():
-            (self.group / "cgroup.freeze").write_text("1")
-        else:
-            (self.group / "freezer.state").write_text("FROZEN")
+        """Everything stops for a while, as on a machine that is suspended."""
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """It goes on."""
+        """What still is there goes on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        # Frozen meanwhile, so that nobody reacts to another one's end, or starts a process that is not in the list.
+        self._freeze(True)
+        try:
+            for pid in self.pids():
+                os.kill(pid, number)
+        finally:
+            self._freeze(False)
+
+    def _freeze(self, frozen: bool) -> None:
         if unified():
-            (self.group / "cgroup.freeze").write_text("0")
+            (self.group / "cgroup.freeze").write_text("1" if frozen else "0")
         else:
-            (self.group / "freezer.state").write_text("THAWED")
+            (self.group / "freezer.state").write_text("FROZEN" if frozen else "THAWED")
 
     def pids(self) -> list[int]:
         return [int(pid) for pid in (self.group / "cgroup.procs").read_text().split()]

@@ -1,11 +1,17 @@
 """What the tests of recovery act with: the real Pulumi, helm, cluster and server, and a lease that is always held."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
+import psycopg
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster
@@ -15,6 +21,7 @@ from deploytag.delivery.store import StateStore
 from deploytag.identity import Identity
 from deploytag.preflight.cluster import connect
 from tests.e2e.program.checkout import Checkout, Finished
+from tests.e2e.program.inventory import kubectl
 
 
 @dataclass(frozen=True)
@@ -108,3 +115,42 @@ def recovered(it: Tools, action: Action = Action.DEPLOY) -> str:
     said = recover(it, action)
     assert recover(it, action) == []
     return "\n".join(said)
+
+
+def kill_when(checkout: Checkout, identity: Identity, begun: Callable[[], bool]) -> EngineProcess:
+    """`pulumi up`, killed with everything it started as soon as `begun`; not even Helm gets to say a word."""
+    started = datetime.now(UTC)
+    command = ["pulumi", "up", "--yes", "--skip-preview", "--stack", identity.stack]
+    with subprocess.Popen(
+        command, cwd=checkout.path, env=checkout.environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as engine:
+        try:
+            while not begun():
+                assert engine.poll() is None, "the update ended before it could be killed"
+        finally:
+            root = psutil.Process(engine.pid)
+            everything = [root, *root.children(recursive=True)]
+            # Stopped first: a plugin that saw another one die could still act.
+            for signal in (psutil.Process.suspend, psutil.Process.kill):
+                for process in everything:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        signal(process)
+            psutil.wait_procs(everything, timeout=30)
+    return EngineProcess(socket.gethostname(), engine.pid, started)
+
+
+def exists(*arguments: str) -> Callable[[], bool]:
+    """Whether kubectl finds an object."""
+    return lambda: bool(kubectl("get", *arguments, "--ignore-not-found", "-o", "name"))
+
+
+def release_is(identity: Identity, status: str) -> Callable[[], bool]:
+    """Whether Helm's newest word on the release is `status`."""
+    return exists("secret", "-n", identity.namespace, "-l", f"owner=helm,name={identity.release},status={status}")
+
+
+def on_server(statement: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
+    """Run SQL as the administrator."""
+    with psycopg.connect(dbname=database, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []

@@ -42,3 +42,8 @@ def test_what_is_refused_of_one_resource_is_one_line() -> None:
         "may not update leases.coordination.k8s.io in deploytag-system (one run an environment)",
     ]
     assert list(denied([])) == []
+
+
+def test_what_only_makes_a_run_say_less_is_a_warning() -> None:
+    (line,) = denied(question for question in questions() if question.resource == "persistentvolumes")
+    assert line.level is Level.WARNING

@@ -13,7 +13,7 @@ import pytest
 
 from deploytag.delivery.doctor import registry
 from deploytag.delivery.doctor.findings import Finding, Level
-from deploytag.delivery.doctor.project import PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.errors import SettingsError, UnreachableError
 
 LOGIN = base64.b64encode(b"robot:s3cret").decode()

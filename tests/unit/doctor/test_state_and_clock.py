@@ -8,7 +8,7 @@ import pytest
 from deploytag.delivery.doctor import state
 from deploytag.delivery.doctor.cluster import skew
 from deploytag.delivery.doctor.findings import Level
-from deploytag.delivery.doctor.project import Project, PulumiProject
+from deploytag.delivery.project import Project, PulumiProject
 from deploytag.delivery.store import Holder, Lock
 from deploytag.errors import SettingsError
 

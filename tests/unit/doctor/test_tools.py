@@ -8,7 +8,7 @@ import pytest
 
 from deploytag.delivery.doctor import tools
 from deploytag.delivery.doctor.findings import Level
-from deploytag.delivery.doctor.project import PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.errors import UsageError
 
 REPOSITORY = Path(__file__).parents[3]

@@ -10,9 +10,9 @@ import pytest
 from deploytag.cli import app
 from deploytag.delivery.doctor import checkout as doctor
 from deploytag.delivery.doctor.findings import Level
-from deploytag.delivery.doctor.project import Project
 from deploytag.delivery.initialise import write as write_module
 from deploytag.delivery.initialise.render import File
+from deploytag.delivery.project import Project
 from deploytag.errors import ContentError
 from deploytag.settings import Settings
 from tests.unit.checkout import Checkout

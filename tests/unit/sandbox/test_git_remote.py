@@ -231,7 +231,9 @@ def test_an_interrupt_before_the_run_begins_is_too_early_to_prevent_it(
 ) -> None:
     """The refs are updated by then: without a run nobody would deploy them."""
     slow = remote.layout.repository / "hooks" / "post-receive"
-    slow.write_text(slow.read_text().replace("exec ", "touch hooked; while [ -e hooked ]; do sleep 0.02; done; exec "))
+    # Git has said what was pushed; if it is ended before, nobody can know.
+    until = "cat > pushed; touch hooked; while [ -e hooked ]; do sleep 0.02; done; exec < pushed; exec "
+    slow.write_text(slow.read_text().replace("exec ", until))
     process = remote.start("main:feature/test")
     hooked = remote.layout.repository / "hooked"
 
@@ -309,6 +311,9 @@ def test_a_failure_is_shown_and_may_be_tried_again(
     for unknown in ("feature/other", "--help"):
         with pytest.raises(SandboxError, match="has no branch or tag"):
             hook.rerun(unknown)
+    monkeypatch.setattr(record, "alive", lambda _: None)
+    with pytest.raises(SandboxError, match="The sandbox is down"):
+        hook.rerun("feature/test")
 
 
 def test_a_push_to_a_sandbox_that_is_down_is_refused(remote: Remote) -> None:

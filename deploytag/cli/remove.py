@@ -1,0 +1,154 @@
+"""`deploytag destroy` and `gc`: what takes environments away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.errors import LeftoverError, ProtectedError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from deploytag.delivery.collect import Result
+    from deploytag.delivery.gc import GcPlan
+    from deploytag.delivery.image_gc import ImagePlan
+    from deploytag.delivery.things import Inventory
+
+
+@app.command()
+def destroy(
+    branch: Branch = None,
+    force: Annotated[bool, typer.Option("--force", help="Destroy it although it is protected.")] = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="The branch's name once more, for --force without a terminal.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and do nothing.")] = False,
+    wait: Wait = 1800,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove everything of a branch: release, namespace, database, role, volumes, stack. Images stay until `gc`.
+
+    Works without the branch, its program and its settings. Succeeds only when a new look finds nothing.
+    """
+    from deploytag.delivery import destroy as destroying  # noqa: PLC0415 - `deploytag name` need not load them
+    from deploytag.delivery import inventory, removal  # noqa: PLC0415
+
+    checkout = Checkout.here()
+    ref = checkout.ref(branch)
+    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
+    identity, sources = world.identity(ref), removal.sources(world)
+    found = inventory.of(identity, sources)
+    destroying.refuse_protected(identity, sources, found, removal.class_of(world, ref), force=force)
+    if dry_run:
+        _print_inventory(ref, found, as_json=as_json)
+        return
+    if force:
+        _confirm(ref, confirm)
+    report = removal.remove(world, ref, force=force, patience=wait)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+
+
+@app.command()
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without, only print what would be done.")] = False,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="Believe a remote that lost more than half of its branches.")
+    ] = False,
+    registry: Annotated[
+        str | None, typer.Option(help="The image registry; by default `registry` in Pulumi.yaml's config.")
+    ] = None,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Collect what should not exist: environments whose branch is gone or idle for too long, leftovers, images."""
+    from deploytag.delivery import collect, gc_memory, removal  # noqa: PLC0415 - as above
+    from deploytag.delivery.gc import decide  # noqa: PLC0415
+    from deploytag.delivery.image_gc import ImagePlan  # noqa: PLC0415
+    from deploytag.delivery.registry import Registry  # noqa: PLC0415
+
+    world = Checkout.here().open(narrator(as_json=as_json, verbose=verbose))
+    memory = gc_memory.load(world.cluster, world.project)
+    plan = decide(removal.facts(world, memory, allow_shrink=allow_shrink))
+    images, results = ImagePlan(), None
+    if plan.refs is not None and plan.refused is None:
+        with Registry(registry or _registry(world.repository), os.environ) as client:
+            images = removal.images(world, client, memory)
+            if yes:
+                collector = removal.Collector(world, client)
+                results = collect.act(plan, images.entries, collector, world.progress.say)
+                removal.remember(world, plan.refs, images)
+    if as_json:
+        print_json(collect.report(world.project, plan, images.entries, results))
+    else:
+        _print_plan(plan, images, results)
+    _end(plan, results)
+
+
+def _registry(repository: Path) -> str:
+    import yaml  # noqa: PLC0415 - as above
+
+    document: Any = yaml.safe_load((repository / "Pulumi.yaml").read_bytes())
+    match document:
+        case {"config": {"registry": str(found) | {"default": str(found)} | {"value": str(found)}}}:
+            return found
+    raise UsageError("Pulumi.yaml names no registry (`config: registry:`). Give it with --registry.")
+
+
+def _confirm(ref: str, confirmation: str | None) -> None:
+    """Have the branch's name typed again."""
+    if confirmation is None and sys.stdin.isatty():
+        confirmation = typer.prompt(f"{ref} is destroyed with its data. Type its name again", err=True)
+    if confirmation != ref:
+        raise UsageError(f"--force needs the branch's name once more: --confirm {ref}. Nothing was touched.")
+
+
+def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
+    from deploytag.delivery.inventory import left  # noqa: PLC0415 - as above
+
+    items = left(found)
+    if as_json:
+        rows = [
+            {"kind": it.kind.value, "name": it.name, "detail": it.detail, "ours": it.owner is not None} for it in items
+        ]
+        print_json({"ref": ref, "would_remove": rows})
+        return
+    for item in items:
+        typer.echo(f"would {'remove' if item.owner else 'leave alone'} {item}")
+    if not items:
+        typer.echo(f"nothing exists of {ref}")
+
+
+def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -> None:
+    outcomes = iter(results or [])
+    for text in (
+        *(f"{entry.deed} {entry.ref}: {entry.reason}" for entry in plan.entries),
+        *(f"delete {image}: {image.reason}" for image in images.entries),
+    ):
+        result = next(outcomes, None)
+        ended = f" -> {result.outcome}{': ' if result.why else ''}{result.why}" if result else ""
+        typer.echo(text + ended)
+    for note in plan.warnings:
+        typer.echo(f"soon: {note.subject} {note.text}")
+    for note in plan.left_alone:
+        typer.echo(f"left alone: {note.subject}: {note.text}")
+    if images.withheld:
+        typer.echo(f"no image is deleted: {images.withheld}")
+    if results is None and (plan.entries or images.entries):
+        typer.echo("Nothing was done. With --yes it is.")
+
+
+def _end(plan: GcPlan, results: list[Result] | None) -> None:
+    from deploytag.delivery.collect import Outcome  # noqa: PLC0415 - as above
+
+    if plan.refused is not None:
+        raise UnreachableError(plan.refused) if plan.refs is None else ProtectedError(plan.refused)
+    failed = [result for result in results or [] if result.outcome is Outcome.FAILED]
+    if failed:
+        raise LeftoverError("\n  ".join([f"{len(failed)} could not be collected:", *(it.why for it in failed)]))

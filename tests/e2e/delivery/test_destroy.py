@@ -1,0 +1,219 @@
+"""Destroying in a broken world: whatever happened to the branch, its environment goes, and nothing of it is left."""
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from kubernetes.client.exceptions import ApiException
+from mypy_boto3_secretsmanager import SecretsManagerClient
+
+from deploytag.identity import Identity, identify
+from deploytag.ownership import SYSTEM_NAMESPACE
+from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
+from tests.e2e.program.checkout import PROJECT, Checkout, Finished
+from tests.e2e.program.inventory import kubectl
+
+pytestmark = pytest.mark.e2e
+
+STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
+
+
+@pytest.fixture
+def branch(request: pytest.FixtureRequest) -> str:
+    """A branch of this test alone."""
+    return "feature/rm" + "".join(filter(str.isalnum, request.node.name.removeprefix("test_")))[-14:]
+
+
+@pytest.fixture
+def shop(repository: Checkout, tmp_path: Path, branch: str) -> Checkout:
+    """The sample application, with a remote that has the branch."""
+    remote_of(repository.path, tmp_path / "remote.git", branch)
+    return repository
+
+
+@pytest.fixture
+def seeds(shop: Checkout, branch: str) -> Iterator[Seeds]:
+    """Takes away afterwards whatever a failed test leaves of the branch."""
+    it = Seeds(open_world(PROJECT, shop.path))
+    try:
+        yield it
+    finally:
+        it.clear(identify(PROJECT, branch))
+
+
+def destroyed(shop: Checkout, *arguments: str) -> Finished:
+    return shop.run("deploytag", "destroy", *arguments)
+
+
+# --- obstacles --------------------------------------------------------------------------------------------------------
+
+Obstacle = Callable[[Checkout, Identity, contextlib.ExitStack], None]
+
+
+def nothing_of_the_branch_is_left(shop: Checkout, identity: Identity, _: contextlib.ExitStack) -> None:
+    """Neither the branch, nor a program that loads, nor valid settings."""
+    git(shop.path, "push", "--quiet", "sandbox", f":refs/heads/{identity.ref}")
+    (shop.path / "__main__.py").write_text("this is no Python\n")
+    (shop.path / "deploytag.yaml").write_text("images: [")
+
+
+def sessions_are_open(_: Checkout, identity: Identity, cleanup: contextlib.ExitStack) -> None:
+    """One in a transaction, which would keep a plain DROP DATABASE waiting for ever."""
+    connection = cleanup.enter_context(contextlib.closing(psycopg.connect(dbname=identity.database)))
+    connection.execute("SELECT 1")
+
+
+def the_namespace_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
+    kubectl("delete", "namespace", identity.namespace)
+
+
+def the_release_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
+    command = ["helm", "uninstall", identity.release, "--namespace", identity.namespace, "--wait"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def the_state_is_lost(shop: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
+    for path in Seeds(open_world(PROJECT, shop.path)).stack_file(identity).parent.glob(f"{identity.stack}.json*"):
+        path.unlink()
+
+
+def the_database_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
+    with psycopg.connect(autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {identity.database} WITH (FORCE)".encode())
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        nothing_of_the_branch_is_left,
+        sessions_are_open,
+        the_namespace_is_gone,
+        the_release_is_gone,
+        the_state_is_lost,
+        the_database_is_gone,
+    ],
+)
+def test_an_environment_goes_whatever_is_in_the_way(
+    shop: Checkout, seeds: Seeds, secrets_manager: SecretsManagerClient, branch: str, obstacle: Obstacle
+) -> None:
+    secret = f"e2e/{identify(PROJECT, branch).stack}"
+    secrets_manager.create_secret(Name=secret, SecretString=json.dumps({"API_TOKEN": "t"}))
+    shop.policy(secret=secret)
+    before = exists(identify(PROJECT, branch), seeds.world)
+    identity = shop.stack(branch)
+    made = shop.up(identity)
+    assert made.ok, made.output
+    # Nothing reads it any more.
+    secrets_manager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    with contextlib.ExitStack() as cleanup:
+        obstacle(shop, identity, cleanup)
+        done = destroyed(shop, branch)
+    assert done.code == 0, done.output
+    assert f"{branch} is gone" in done.output
+    assert exists(identity, seeds.world) == before == set()
+    assert (tombstone := seeds.world.records.tombstone(identity)) is not None
+    assert (tombstone.tip is None) == (obstacle is nothing_of_the_branch_is_left)
+    shop.stacks.remove(identity.stack)
+
+    again = destroyed(shop, branch)
+    assert again.code == 0, again.output
+    assert "gone already" in again.output
+
+
+# --- without a program ------------------------------------------------------------------------------------------------
+
+
+def test_a_finalizer_is_named_and_everything_else_is_gone(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    seeds.namespace(identity, finalizer="example.com/held")
+    seeds.ledger(identity)
+    seeds.database(identity)
+    seeds.state(identity)
+    done = destroyed(shop, branch)
+    assert done.code == 13, done.output
+    assert "ConfigMap held (example.com/held)" in done.output
+    assert exists(identity, seeds.world) == {f"namespace/{identity.namespace}"}
+    seeds.release_held(identity)
+    assert destroyed(shop, branch).code == 0
+    assert exists(identity, seeds.world) == set()
+
+
+def test_what_is_not_provably_ours_is_named_and_left_alone(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    kubectl("create", "namespace", identity.namespace)
+    seeds.database(identity)  # which no ledger names
+    seeds.state(identity)
+    done = destroyed(shop, branch)
+    assert done.code == 13, done.output
+    assert "cannot be proven" in done.output
+    assert exists(identity, seeds.world) == {
+        f"namespace/{identity.namespace}",
+        f"database {identity.database}",
+        f"role {identity.role}",
+    }
+
+
+def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    core, name = seeds.world.cluster.core, identity.namespace
+    volume: Any = {
+        "metadata": {"name": name},
+        "spec": {
+            **STATIC,
+            "capacity": {"storage": "1Mi"},
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/nowhere"},
+        },
+    }
+    claim: Any = {
+        "metadata": {"name": "data"},
+        "spec": {**STATIC, "volumeName": name, "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    seeds.namespace(identity)
+    try:
+        core.create_persistent_volume(volume)
+        core.create_namespaced_persistent_volume_claim(name, claim)
+        command = ["kubectl", "wait", "--for=jsonpath={.status.phase}=Bound", f"pv/{name}", "--timeout=60s"]
+        subprocess.run(command, check=True, capture_output=True)
+        done = destroyed(shop, branch)
+        assert done.code == 0, done.output
+        assert exists(identity, seeds.world) == set()
+    finally:
+        with contextlib.suppress(ApiException):
+            core.delete_persistent_volume(name)
+
+
+def test_what_is_protected_needs_its_name_typed_again(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    shop.policy(protected=True, ttl=None)
+    seeds.namespace(identity)
+    seeds.state(identity)
+    before = exists(identity, seeds.world)
+    refused = destroyed(shop, branch)
+    assert refused.code == 14, refused.output
+    assert "protected" in refused.output
+    for arguments in (["--force"], ["--force", "--confirm", "feature/other"]):
+        unconfirmed = destroyed(shop, branch, *arguments)
+        assert unconfirmed.code == 2, unconfirmed.output
+    assert exists(identity, seeds.world) == before
+    assert kubectl("get", "configmaps", "-n", SYSTEM_NAMESPACE, "-o", "name").count(f"{identity.namespace}.tomb") == 0
+    forced = destroyed(shop, branch, "--force", "--confirm", branch)
+    assert forced.code == 0, forced.output
+    assert exists(identity, seeds.world) == set()
+
+
+def test_a_dry_run_prints_what_would_go_and_touches_nothing(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    seeds.namespace(identity)
+    seeds.state(identity)
+    before = exists(identity, seeds.world)
+    done = destroyed(shop, branch, "--dry-run", "--json")
+    assert done.code == 0, done.output
+    kinds = [(row["kind"], row["ours"]) for row in json.loads(done.output)["would_remove"]]
+    assert kinds == [("namespace", True), ("stack", True)]
+    assert exists(identity, seeds.world) == before

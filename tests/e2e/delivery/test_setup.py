@@ -1,0 +1,238 @@
+"""An application's repository, from `deploytag init` to a served URL; what `deploytag doctor` sees of the sandbox."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from deploytag.delivery.doctor.permissions import PERMISSIONS, Permission, Where
+from deploytag.errors import OwnershipError, SecretError, SettingsError, UnreachableError
+from deploytag.identity import identify
+from deploytag.ownership import SYSTEM_NAMESPACE
+from tests.e2e.program.checkout import REPOSITORY, Checkout, sandbox_environ
+from tests.e2e.program.inventory import kubectl
+
+pytestmark = pytest.mark.e2e
+
+DOCKERFILE = """\
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*
+WORKDIR /srv
+COPY serve.sh .
+EXPOSE 9000
+CMD ["sh", "serve.sh"]
+"""
+SERVE = """\
+mkdir /tmp/www
+echo "$DEPLOYTAG_REF at $DEPLOYTAG_REVISION" > /tmp/www/index.html
+exec python3 -m http.server 9000 --directory /tmp/www
+"""
+COMMIT = ("git", "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "--quiet", "-m", "change")
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[Checkout]:
+    """A repository with an application that is no Python project, and a remote of its own."""
+    it = Checkout(tmp_path / "application", sandbox_environ())
+    it.path.mkdir()
+    (it.path / "Dockerfile").write_text(DOCKERFILE)
+    (it.path / "serve.sh").write_text(SERVE)
+    it.must("git", "init", "--quiet", "--initial-branch", "main")
+    it.must("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    it.must("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    it.must("git", "add", "--all")
+    it.must(*COMMIT)
+    try:
+        yield it
+    finally:
+        it.close()
+
+
+@pytest.fixture
+def kubeconfig_of() -> Iterator[Callable[[Sequence[Permission]], str]]:
+    """Makes the text of a kubeconfig whose user may do what the permissions say, and nothing else."""
+    name = f"setup-{os.urandom(4).hex()}"
+    kubectl("create", "namespace", name)
+
+    def make(permissions: Sequence[Permission]) -> str:
+        kubectl("create", "serviceaccount", name, "-n", name)
+        for kind, binding, namespace in (
+            ("ClusterRole", "ClusterRoleBinding", None),
+            ("Role", "RoleBinding", SYSTEM_NAMESPACE),
+        ):
+            metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+            rules = [
+                {"apiGroups": [it.group], "resources": [it.resource], "verbs": list(it.verbs)}
+                for it in permissions
+                if (it.where is Where.SYSTEM) == (namespace is not None)
+            ]
+            group = "rbac.authorization.k8s.io"
+            apply({"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, "rules": rules})
+            apply(
+                {
+                    "apiVersion": f"{group}/v1",
+                    "kind": binding,
+                    "metadata": metadata,
+                    "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+                    "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": name}],
+                }
+            )
+        config = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
+        config["users"][0]["user"] = {"token": kubectl("create", "token", name, "-n", name, "--duration=1h").strip()}
+        return json.dumps(config)
+
+    try:
+        yield make
+    finally:
+        for kind in ("clusterrolebinding", "clusterrole"):
+            kubectl("delete", kind, name, "--ignore-not-found")
+        for kind in ("rolebinding", "role"):
+            kubectl("delete", kind, name, "-n", SYSTEM_NAMESPACE, "--ignore-not-found")
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+def apply(document: Mapping[str, Any]) -> None:
+    """`kubectl apply`."""
+    subprocess.run(["kubectl", "apply", "-f", "-"], input=json.dumps(document), text=True, check=True)
+
+
+def initialise(it: Checkout) -> None:
+    """`deploytag init` for the sandbox, committed and pushed."""
+    registry = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]["registry"]["default"]
+    it.must(
+        *("deploytag", "init", "--project", "setuptest", "--builder", "deploytag", "--ci", "shell"),
+        *("--registry", registry),
+    )
+    it.must("git", "add", "--all")
+    it.must(*COMMIT)
+    it.must("git", "push", "--quiet", "origin", "main")
+
+
+def use_this_environment(it: Checkout) -> None:
+    """In place of the one that ./deploytag.sh makes from a package index."""
+    (it.path / ".deploytag" / "venv").symlink_to(sys.prefix)
+
+
+def doctor(it: Checkout, environ: Mapping[str, str] | None = None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
+    """The exit code, and what each check said."""
+    # Beside what it prints, a library may warn on standard error.
+    done = subprocess.run(
+        ["deploytag", "doctor", "--json"],
+        cwd=it.path,
+        env={**it.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    assert document["exit_code"] == done.returncode
+    said: dict[str, list[tuple[str, str]]] = {}
+    for line in document["checks"]:
+        said.setdefault(line["check"], []).append((line["level"], line["seen"]))
+    return done.returncode, said
+
+
+def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_permissions(
+    # In this order, so that the environment is destroyed before its user is.
+    kubeconfig_of: Callable[[Sequence[Permission]], str],
+    application: Checkout,
+    tmp_path: Path,
+) -> None:
+    initialise(application)
+    limited = tmp_path / "kubeconfig"
+    limited.write_text(kubeconfig_of(PERMISSIONS))
+    application.environ["KUBECONFIG"] = str(limited)
+    _, said = doctor(application)
+    assert [level for level, _ in said["permissions"]] == ["ok"], said["permissions"]
+    application.must("git", "switch", "--quiet", "--create", "feature/setup")
+    identity = identify("setuptest", "feature/setup")
+    application.must("pulumi", "stack", "select", "--create", identity.stack)
+    application.stacks.append(identity.stack)
+    done = application.up(identity)
+    assert done.ok, done.output
+    revision = application.must("git", "rev-parse", "HEAD").strip()
+    url = application.outputs(identity)["url"]
+    assert httpx.get(url, timeout=10).text == f"feature/setup at {revision}\n"
+    assert "Warning" not in kubectl("get", "events", "-n", identity.namespace, "-o", "jsonpath={.items[*].type}")
+    # Nothing of DeployTag's own files is in the image: a change of them builds no other.
+    with (application.path / "deploytag.yaml").open("a") as settings:
+        settings.write("# edited\n")
+    assert application.changes(identity) == {"setuptest-release"}, "the pods are told that the checkout is dirty now"
+
+
+def test_a_repository_that_can_deploy_has_no_problem(application: Checkout) -> None:
+    initialise(application)
+    use_this_environment(application)
+    code, said = doctor(application)
+    assert [(check, line) for check, lines in said.items() for line in lines if line[0] == "problem"] == []
+    assert code == 0
+    assert [level for level, _ in said["registry"]] == ["ok", "ok"]
+    assert {said[check][0][0] for check in ("chart", "remote", "cluster", "clock", "permissions", "state")} == {"ok"}
+
+
+def test_every_problem_is_said_beside_the_others(application: Checkout, tmp_path: Path) -> None:
+    initialise(application)
+    policy = application.path / "deploytag.policy.yaml"
+    policy.write_text(
+        policy.read_text()
+        .replace("secret: null", f"secret: no/such/{tmp_path.name}")
+        .replace("database: false", "database: true\n    database_key: staging/database-key")
+        .replace("remote: origin", "remote: nowhere")
+    )
+    application.edit("Pulumi.yaml", 'default: "deploytag"', "default: no-such-builder")
+    _, said = doctor(
+        application,
+        {
+            "PGPORT": "1",
+            "PULUMI_BACKEND_URL": f"file://{tmp_path}/missing",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": f"{tmp_path}/missing",
+            "PULUMI_CONFIG_PASSPHRASE": "",
+        },
+    )
+    levels = {check: [level for level, _ in lines] for check, lines in said.items()}
+    for check in ("remote", "database", "builder", "state", "secrets"):
+        assert "problem" in levels[check], said[check]
+    assert levels["aws"].count("problem") == 1
+    assert f"there is no secret no/such/{tmp_path.name}" in said["aws"][-1][1] + said["aws"][1][1]
+    for check in ("git", "pulumi", "helm", "chart", "cluster", "permissions", "registry"):
+        assert set(levels[check]) == {"ok"}, said[check]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "environ", "code"),
+    [
+        ("server: https", "server: nonsense", {}, SettingsError.exit_code),
+        ("server: https://", "server: https://other.", {}, OwnershipError.exit_code),
+        ("secret: null", "secret: no/such/secret", {}, SecretError.exit_code),
+        ("pattern: bug", "pattern: bug", {"KUBECONFIG": "/nonexistent"}, UnreachableError.exit_code),
+    ],
+)
+def test_the_exit_code_says_which_kind_comes_first(
+    application: Checkout, old: str, new: str, environ: dict[str, str], code: int
+) -> None:
+    initialise(application)
+    use_this_environment(application)
+    application.edit("deploytag.policy.yaml", old, new)
+    assert doctor(application, environ)[0] == code
+
+
+def test_what_may_not_be_done_is_said_with_its_reason(
+    application: Checkout, tmp_path: Path, kubeconfig_of: Callable[[Sequence[Permission]], str]
+) -> None:
+    initialise(application)
+    limited = tmp_path / "kubeconfig"
+    limited.write_text(kubeconfig_of([]))
+    _, said = doctor(application, {"KUBECONFIG": str(limited)})
+    assert {level for level, _ in said["permissions"]} == {"problem", "warning"}
+    seen = "\n".join(line for _, line in said["permissions"])
+    assert "jobs.batch in every namespace (the chart's hooks: migrations)" in seen
+    assert "refuses: 403 Forbidden" in said["namespace"][0][1]
+    assert said["cluster"][0][0] == "ok", "anybody may ask for the version"
