@@ -8,7 +8,6 @@ from typing import Any
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from deploytag.delivery import terminating
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.explain import Facts, NamespaceLook
 from deploytag.delivery.informer import (
@@ -22,6 +21,7 @@ from deploytag.delivery.informer import (
     look,
 )
 from deploytag.delivery.listing import said
+from deploytag.delivery.recovery import namespaces, objects
 from deploytag.delivery.store import Lock, StateStore
 from deploytag.delivery.world import World
 from deploytag.errors import DeployTagError
@@ -54,11 +54,11 @@ def gather(world: World, identity: Identity) -> Facts:
 
 
 def _namespace(cluster: Cluster, name: str) -> NamespaceLook | None:
-    found = terminating.read(cluster, name)
-    since = found.metadata.deletion_timestamp if found is not None else None
+    found = objects.or_none(lambda: cluster.core.read_namespace(name, _request_timeout=objects.TIMEOUT))
+    since = found.metadata.deletion_timestamp if found and found.metadata else None
     if found is None or since is None:
         return None if found is None else NamespaceLook()
-    return NamespaceLook(since, tuple(terminating.blockers(cluster, name)))
+    return NamespaceLook(since, tuple(namespaces.blockers(cluster, name)))
 
 
 def _locks(store: StateStore | None, identity: Identity) -> tuple[str, ...]:

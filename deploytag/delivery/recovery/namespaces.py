@@ -55,6 +55,16 @@ def await_gone(cluster: Cluster, namespace: str, patience: float = PATIENCE) -> 
         raise DeploymentError(why_it_stays(namespace, patience, conditions, _holders(cluster, namespace, conditions)))
 
 
+def blockers(cluster: Cluster, namespace: str) -> list[str]:
+    """What keeps a namespace that is being deleted: the objects that remain, else what Kubernetes says; empty: nothing.
+
+    Raises:
+        ApiException: the cluster refuses to say.
+    """
+    conditions = _conditions(cluster, namespace)
+    return _holders(cluster, namespace, conditions) or [it.message for it in conditions if it.message]
+
+
 def _conditions(cluster: Cluster, namespace: str) -> list[Condition]:
     found = objects.or_none(lambda: cluster.core.read_namespace(namespace))
     conditions = found.status.conditions if found and found.status else None
