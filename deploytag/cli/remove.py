@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @app.command()
 def destroy(
     branch: Branch = None,
+    *,
     force: Annotated[bool, typer.Option("--force", help="Destroy it although it is protected.")] = False,
     confirm: Annotated[
         str | None, typer.Option(help="The branch's name once more, for --force without a terminal.")

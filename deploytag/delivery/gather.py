@@ -54,8 +54,8 @@ def gather(world: World, identity: Identity) -> Facts:
 
 
 def _namespace(cluster: Cluster, name: str) -> NamespaceLook | None:
-    found = objects.or_none(lambda: cluster.core.read_namespace(name, _request_timeout=objects.TIMEOUT))
-    since = found.metadata.deletion_timestamp if found and found.metadata else None
+    found: Any = objects.or_none(lambda: cluster.core.read_namespace(name, _request_timeout=objects.TIMEOUT))
+    since = found.metadata.deletion_timestamp if found is not None else None
     if found is None or since is None:
         return None if found is None else NamespaceLook()
     return NamespaceLook(since, tuple(namespaces.blockers(cluster, name)))

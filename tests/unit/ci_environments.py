@@ -32,5 +32,5 @@ def github(event: str, ref: str = "refs/heads/main", **more: str) -> dict[str, s
     return GITHUB | variables | {"GITHUB_REF_TYPE": "tag" if kind == "tags" else "branch"} | more
 
 
-def never() -> Any:
+def never(*_: object) -> Any:
     raise AssertionError("git was asked, though somebody else knew")

@@ -55,16 +55,6 @@ def await_gone(cluster: Cluster, namespace: str, patience: float = PATIENCE) -> 
         raise DeploymentError(why_it_stays(namespace, patience, conditions, _holders(cluster, namespace, conditions)))
 
 
-def blockers(cluster: Cluster, namespace: str) -> list[str]:
-    """What keeps a namespace that is being deleted: the objects that remain, else what Kubernetes says; empty: nothing.
-
-    Raises:
-        ApiException: the cluster refuses to say.
-    """
-    conditions = _conditions(cluster, namespace)
-    return _holders(cluster, namespace, conditions) or [it.message for it in conditions if it.message]
-
-
 def _conditions(cluster: Cluster, namespace: str) -> list[Condition]:
     found = objects.or_none(lambda: cluster.core.read_namespace(namespace))
     conditions = found.status.conditions if found and found.status else None
@@ -92,9 +82,21 @@ def remaining_kinds(conditions: Sequence[Condition]) -> set[tuple[str, str]]:
     return {(plural, group) for condition in conditions for plural, group in _REMAINING.findall(condition.message)}
 
 
+def blockers(cluster: Cluster, namespace: str) -> list[str]:
+    """What keeps a namespace that is being deleted, a sentence each."""
+    conditions = _conditions(cluster, namespace)
+    return kept_by(conditions, _holders(cluster, namespace, conditions))
+
+
 def why_it_stays(namespace: str, patience: float, conditions: Sequence[Condition], holders: Sequence[str]) -> str:
     """The sentences on what keeps a namespace. Pure."""
-    sentences = [f"The namespace {namespace} is being deleted and was not gone within {patience:.0f} s."]
+    begin = f"The namespace {namespace} is being deleted and was not gone within {patience:.0f} s."
+    return " ".join([begin, *kept_by(conditions, holders)])
+
+
+def kept_by(conditions: Sequence[Condition], holders: Sequence[str]) -> list[str]:
+    """The same without the namespace itself. Pure."""
+    sentences = []
     apis = {
         f"{version}.{group}"
         for condition in conditions
@@ -111,6 +113,4 @@ def why_it_stays(namespace: str, patience: float, conditions: Sequence[Condition
             f"What remains in it: {', '.join(holders)}. Whatever set a finalizer has to remove it; is it still running?"
         )
     sentences += [f"Kubernetes says: {it.message}" for it in conditions if it.message and not (apis or holders)]
-    if len(sentences) == 1:
-        sentences.append("Kubernetes has not said what keeps it: its controller manager may not be running.")
-    return " ".join(sentences)
+    return sentences or ["Kubernetes has not said what keeps it: its controller manager may not be running."]
