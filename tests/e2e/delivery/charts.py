@@ -136,11 +136,15 @@ class Namespace:
 
 
 @contextmanager
-def namespace(folder: Path) -> Iterator[Namespace]:
+def namespace(folder: Path, name: str | None = None) -> Iterator[Namespace]:
     """One that goes away with everything in it."""
-    it = Namespace(f"e2e-{uuid.uuid4().hex[:10]}", folder)
+    it = Namespace(name or f"e2e-{uuid.uuid4().hex[:10]}", folder)
     subprocess.run(["kubectl", "create", "namespace", it.name], check=True, capture_output=True)
     try:
         yield it
     finally:
-        subprocess.run(["kubectl", "delete", "namespace", it.name, "--wait=false"], check=True, capture_output=True)
+        subprocess.run(
+            ["kubectl", "delete", "namespace", it.name, "--wait=false", "--ignore-not-found"],
+            check=True,
+            capture_output=True,
+        )

@@ -1,0 +1,70 @@
+"""`deploytag why` and `logs`, as a person types them."""
+
+import json
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploytag.identity import Identity, identify
+from tests.e2e.delivery.charts import BROKEN, namespace
+from tests.e2e.program.checkout import PROJECT, REPOSITORY, sandbox_environ
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def identity() -> Identity:
+    return identify(PROJECT, f"feature/why{uuid.uuid4().hex[:8]}x")
+
+
+def deploytag(*arguments: str) -> Any:
+    """What the command prints with --json."""
+    done = subprocess.run(
+        ["deploytag", *arguments, "--json"],
+        cwd=REPOSITORY,
+        env=sandbox_environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_was_never_deployed_is_said_so(identity: Identity) -> None:
+    assert deploytag("why", identity.ref)["state"] == "never-deployed"
+    assert deploytag("logs", identity.ref) == {"ref": identity.ref, "lines": [], "complaints": []}
+
+
+def test_what_is_broken_is_explained_with_event_and_log(identity: Identity, tmp_path: Path) -> None:
+    with namespace(tmp_path, identity.namespace) as space:
+        helm = space.helm(BROKEN["hook"])
+        helm.communicate()
+        explained = deploytag("why", identity.ref)
+        migration = deploytag("logs", identity.ref, "--migration")["lines"]
+    assert (explained["state"], explained["cause"]) == ("broken", "hook")
+    assert "hook migrate failed" in explained["why"]
+    assert "| relation orders exists already" in explained["evidence"]
+    assert [(line["container"], line["line"]) for line in migration] == [("migrate", "relation orders exists already")]
+
+
+def test_what_holds_a_namespace_is_named(identity: Identity, tmp_path: Path) -> None:
+    with namespace(tmp_path, identity.namespace) as space:
+        space.kubectl("create", "configmap", "held")
+        held = '{"metadata":{"finalizers":["example.com/keep"]}}'
+        space.kubectl("patch", "configmap", "held", "--patch", held)
+        try:
+            space.kubectl("delete", "namespace", space.name, "--wait=false")
+            space.kubectl(
+                "wait", "namespace", space.name, "--for=condition=NamespaceFinalizersRemaining", "--timeout=60s"
+            )
+            explained = deploytag("why", identity.ref)
+        finally:
+            space.kubectl("patch", "configmap", "held", "--patch", '{"metadata":{"finalizers":null}}')
+        space.kubectl("wait", "namespace", space.name, "--for=delete", "--timeout=120s")
+    assert explained["state"] == "terminating"
+    assert "ConfigMap held (example.com/keep)" in "".join(explained["evidence"])
