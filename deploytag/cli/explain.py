@@ -16,7 +16,7 @@ from deploytag.identity import identify
 @app.command()
 def why(branch: Branch = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
-    from deploytag.delivery import explain, gather, watch  # noqa: PLC0415 - `deploytag name` need not load a client
+    from deploytag.delivery import explain, gather, redaction, watch  # noqa: PLC0415 - `deploytag name` need not load a client
 
     checkout = Checkout.here()
     identity = identify(checkout.project, checkout.ref(branch))
@@ -24,7 +24,8 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
     explanation = explain.why(gather.gather(world, identity))
     evidence = list(explanation.evidence)
     if explanation.cause is not None:
-        evidence = watch.evidence(world.cluster, identity, explanation.cause) + evidence
+        redact = redaction.redactor_of(world.cluster, identity)
+        evidence = watch.evidence(world.cluster, identity, explanation.cause, redact) + evidence
     if as_json:
         print_json(
             {
@@ -55,16 +56,18 @@ def logs(
 ) -> None:
     """Print the logs of an environment's containers, each line after its pod and container."""
     from deploytag.delivery import logs as delivery  # noqa: PLC0415 - as in `why`
+    from deploytag.delivery.redaction import redactor_of  # noqa: PLC0415
 
     checkout = Checkout.here()
     identity = identify(checkout.project, checkout.ref(branch))
     cluster = checkout.open(narrator(as_json=as_json)).cluster
+    redact = redactor_of(cluster, identity)
     if follow:
         if as_json:
             raise UsageError("--json prints one document, and --follow has no end: choose one of them.")
         with contextlib.suppress(KeyboardInterrupt):
             for line in delivery.follow(cluster, identity, migration=migration, tail=tail):
-                typer.echo(f"{line.source.prefix} {line.text}")
+                typer.echo(f"{line.source.prefix} {redact(line.text)}")
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)
     if as_json:
@@ -72,14 +75,15 @@ def logs(
             {
                 "ref": identity.ref,
                 "lines": [
-                    {"pod": line.source.pod, "container": line.source.container, "line": line.text} for line in found
+                    {"pod": line.source.pod, "container": line.source.container, "line": redact(line.text)}
+                    for line in found
                 ],
                 "complaints": complaints,
             }
         )
         return
     for line in found:
-        typer.echo(f"{line.source.prefix} {line.text}")
+        typer.echo(f"{line.source.prefix} {redact(line.text)}")
     for complaint in complaints:
         typer.echo(complaint, err=True)
     if not found and not complaints:

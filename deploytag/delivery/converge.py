@@ -3,6 +3,7 @@
 from deploytag.delivery.cause import Cause
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
+from deploytag.delivery.redaction import redactor_of
 from deploytag.delivery.watch import Watcher, evidence
 from deploytag.errors import DeploymentError
 
@@ -39,7 +40,7 @@ def converge(held: Held, engine: Engine) -> EngineResult:
 def _cannot_come_right(held: Held, cause: Cause) -> DeploymentError:
     """Shows the evidence, so that what is read last is the sentence."""
     world, ref = held.world, held.identity.ref
-    for line in evidence(world.cluster, held.identity, cause):
+    for line in evidence(world.cluster, held.identity, cause, redactor_of(world.cluster, held.identity)):
         world.progress.fail(line)
     return DeploymentError(
         f"{ref} was not deployed: {cause.what}\n{cause.hint}\nThe environment stays, to be looked at: "

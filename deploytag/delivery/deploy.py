@@ -73,8 +73,8 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
         if settings.tests is not None:
             with progress.phase("tests"):
                 tests_command.run_tests(settings.tests, world.repository, world.environ, cancellation, run)
-        decided = _deploy(world, subject, run, cancellation)
-    return decided if isinstance(decided, Report) else _nothing_done(world, subject, decided)
+        done = _deploy(world, subject, run, cancellation)
+    return done if isinstance(done, Report) else _nothing_done(world, subject, done)
 
 
 def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation) -> Report | Plan:

@@ -157,12 +157,12 @@ def hold(
     """
 
     def no_point() -> str | None:
-        if cancellation.requested:
-            raise interrupted(identity, cancellation)
+        if stop.requested:
+            raise interrupted(identity, stop)
         return give_up()
 
     with (
-        stoppable() if cancellation is None else nullcontext(cancellation) as cancellation,
+        stoppable() if cancellation is None else nullcontext(cancellation) as stop,
         tempfile.TemporaryDirectory(prefix="deploytag-") as scratch,
         world.leases.acquire(
             identity, run, patience=patience, give_up=no_point, waiting=_tell(world.progress.say)
@@ -173,7 +173,7 @@ def hold(
         dead = lease.previous.run if lease.previous else None
         if ended := end_leftovers(dead, LEFTOVER_SECONDS) if dead else []:
             world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
-        yield Held(world, identity, run, lease, children, cancellation, Path(scratch))
+        yield Held(world, identity, run, lease, children, stop, Path(scratch))
         # Nothing was killed: each engine ended by itself, and gave its lock back.
         lease.engines_ended()
 
