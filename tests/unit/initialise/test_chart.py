@@ -115,6 +115,11 @@ class TestRendered:
                 assert container["image"] == PLACEHOLDER_IMAGE
                 assert container["envFrom"] == [{"secretRef": {"name": "env-1"}}]
 
+    @pytest.mark.parametrize(("asleep", "replicas"), [(True, 0), (False, 2)])
+    def test_asleep_nothing_runs(self, asleep: bool, replicas: int) -> None:
+        (web,) = (d for d in render({**values(web={"replicas": 2}), "asleep": asleep}) if d["kind"] == "Deployment")
+        assert web["spec"]["replicas"] == replicas
+
     def test_the_branchs_own_port_and_command(self) -> None:
         given = values(web={"command": ["serve", "--all"], "port": 3000})
         (web,) = (d["spec"]["template"]["spec"]["containers"][0] for d in render(given) if d["kind"] == "Deployment")
