@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from shlex import join
 
-from deploytag.delivery.cancellation import Cancellation
-from deploytag.delivery.children import CannotStartError, Children, Stop
+from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.processes.children import CannotStartError, Children, Stop
 from deploytag.delivery.run import Run
 from deploytag.errors import FailedTestsError, InterruptedRunError
 from deploytag.settings import SETTINGS_FILE, Tests

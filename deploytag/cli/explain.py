@@ -16,7 +16,12 @@ from deploytag.identity import identify
 @app.command()
 def why(branch: Branch = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
-    from deploytag.delivery import explain, gather, redaction, watch  # noqa: PLC0415 - `deploytag name` need not load a client
+    from deploytag.delivery.diagnosis import (  # noqa: PLC0415 - `deploytag name` need not load a client
+        explain,
+        gather,
+        redaction,
+        watch,
+    )
 
     checkout = Checkout.here()
     identity = identify(checkout.project, checkout.ref(branch))
@@ -55,8 +60,8 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print the logs of an environment's containers, each line after its pod and container."""
-    from deploytag.delivery import logs as delivery  # noqa: PLC0415 - as in `why`
-    from deploytag.delivery.redaction import redactor_of  # noqa: PLC0415
+    from deploytag.delivery.diagnosis import logs as delivery  # noqa: PLC0415 - as in `why`
+    from deploytag.delivery.diagnosis.redaction import redactor_of  # noqa: PLC0415
 
     checkout = Checkout.here()
     identity = identify(checkout.project, checkout.ref(branch))

@@ -56,7 +56,7 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")])
 def test() -> None:
     """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit."""
     from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`
-    from deploytag.delivery.cancellation import Cancellation, cancel_on_signals  # noqa: PLC0415
+    from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals  # noqa: PLC0415
 
     path = nearest(settings.SETTINGS_FILE, Path.cwd())
     if path is None:

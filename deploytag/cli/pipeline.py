@@ -13,8 +13,8 @@ from deploytag.cli.app import AsJson, app, print_json
 from deploytag.cli.opening import Checkout, Verbose, narrator
 
 if TYPE_CHECKING:
-    from deploytag.delivery.ci_plan import Destroy, Plan
-    from deploytag.delivery.ci_run import Commands
+    from deploytag.delivery.pipeline.carry_out import Commands
+    from deploytag.delivery.pipeline.plan import Destroy, Plan
     from deploytag.delivery.progress import Progress
     from deploytag.delivery.report import Report
 
@@ -30,7 +30,8 @@ def ci(
     Works in GitHub Actions, GitLab CI, Jenkins and Buildkite; anywhere else DEPLOYTAG_BRANCH names the branch. Writes
     the job's summary and outputs where the CI looks for them.
     """
-    from deploytag.delivery import ci_run, summary  # noqa: PLC0415 - `deploytag name` need not load them
+    from deploytag.delivery.pipeline import carry_out as ci_run  # noqa: PLC0415 - `deploytag name` need not load them
+    from deploytag.delivery.pipeline import summary  # noqa: PLC0415 - `deploytag name` need not load them
 
     checkout = Checkout.here()
     if dry_run:
@@ -48,7 +49,7 @@ def ci(
 
 def _decide(root: Path) -> Plan:
     from deploytag import repository  # noqa: PLC0415 - as above
-    from deploytag.delivery import ci_plan  # noqa: PLC0415
+    from deploytag.delivery.pipeline import plan as ci_plan  # noqa: PLC0415
     from deploytag.delivery.remote import Remote  # noqa: PLC0415
     from deploytag.ref import read_event  # noqa: PLC0415
     from deploytag.settings import Policy  # noqa: PLC0415
@@ -64,7 +65,7 @@ def _decide(root: Path) -> Plan:
 
 
 def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Commands:
-    from deploytag.delivery.ci_run import Commands  # noqa: PLC0415 - as above
+    from deploytag.delivery.pipeline.carry_out import Commands  # noqa: PLC0415 - as above
 
     def deploy(ref: str, commit: str) -> Report:
         from deploytag.delivery import deploy as delivery  # noqa: PLC0415
@@ -75,8 +76,8 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
         return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
 
     def destroy(plan: Destroy) -> Report:
-        from deploytag.delivery import removal  # noqa: PLC0415
-        from deploytag.delivery.collect import SkippedError  # noqa: PLC0415
+        from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
+        from deploytag.delivery.removal.collect import SkippedError  # noqa: PLC0415
         from deploytag.delivery.report import Report, Result  # noqa: PLC0415
         from deploytag.delivery.run import Action  # noqa: PLC0415
 

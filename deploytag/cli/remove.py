@@ -14,10 +14,10 @@ from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 from deploytag.errors import LeftoverError, ProtectedError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from deploytag.delivery.collect import Result
-    from deploytag.delivery.gc import GcPlan
-    from deploytag.delivery.image_gc import ImagePlan
-    from deploytag.delivery.things import Inventory
+    from deploytag.delivery.inventory.things import Inventory
+    from deploytag.delivery.removal.collect import Result
+    from deploytag.delivery.removal.gc import GcPlan
+    from deploytag.delivery.removal.image_gc import ImagePlan
 
 
 @app.command()
@@ -37,8 +37,9 @@ def destroy(
 
     Works without the branch, its program and its settings. Succeeds only when a new look finds nothing.
     """
-    from deploytag.delivery import destroy as destroying  # noqa: PLC0415 - `deploytag name` need not load them
-    from deploytag.delivery import inventory, removal  # noqa: PLC0415
+    from deploytag.delivery.inventory import look as inventory  # noqa: PLC0415
+    from deploytag.delivery.removal import destroy as destroying  # noqa: PLC0415 - `deploytag name` need not load them
+    from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
 
     checkout = Checkout.here()
     ref = checkout.ref(branch)
@@ -69,10 +70,11 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Collect what should not exist: environments whose branch is gone or idle for too long, leftovers, images."""
-    from deploytag.delivery import collect, gc_memory, removal  # noqa: PLC0415 - as above
-    from deploytag.delivery.gc import decide  # noqa: PLC0415
-    from deploytag.delivery.image_gc import ImagePlan  # noqa: PLC0415
-    from deploytag.delivery.registry import Registry  # noqa: PLC0415
+    from deploytag.delivery.removal import collect, gc_memory  # noqa: PLC0415 - as above
+    from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
+    from deploytag.delivery.removal.gc import decide  # noqa: PLC0415
+    from deploytag.delivery.removal.image_gc import ImagePlan  # noqa: PLC0415
+    from deploytag.delivery.removal.registry import Registry  # noqa: PLC0415
 
     world = Checkout.here().open(narrator(as_json=as_json, verbose=verbose))
     memory = gc_memory.load(world.cluster, world.project)
@@ -111,7 +113,7 @@ def _confirm(ref: str, confirmation: str | None) -> None:
 
 
 def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
-    from deploytag.delivery.inventory import left  # noqa: PLC0415 - as above
+    from deploytag.delivery.inventory.look import left  # noqa: PLC0415 - as above
 
     items = left(found)
     if as_json:
@@ -146,7 +148,7 @@ def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -
 
 
 def _end(plan: GcPlan, results: list[Result] | None) -> None:
-    from deploytag.delivery.collect import Outcome  # noqa: PLC0415 - as above
+    from deploytag.delivery.removal.collect import Outcome  # noqa: PLC0415 - as above
 
     if plan.refused is not None:
         raise UnreachableError(plan.refused) if plan.refs is None else ProtectedError(plan.refused)

@@ -1,10 +1,10 @@
 """`pulumi up` under a lease, ended by the first thing that cannot come right, and explained."""
 
-from deploytag.delivery.cause import Cause
+from deploytag.delivery.diagnosis.cause import Cause
+from deploytag.delivery.diagnosis.redaction import redactor_of
+from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
-from deploytag.delivery.redaction import redactor_of
-from deploytag.delivery.watch import Watcher, evidence
 from deploytag.errors import DeploymentError
 
 AFTERWARDS = 3.0

@@ -4,18 +4,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deploytag import tests_command
-from deploytag.delivery.cancellation import Cancellation
 from deploytag.delivery.converge import converge
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
+from deploytag.delivery.diagnosis.health import healthy
+from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.engine import EngineResult
 from deploytag.delivery.fingerprint import fingerprint, program_digest, secret_versions, secrets_manager
-from deploytag.delivery.health import healthy
 from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
-from deploytag.delivery.lease import GaveUpError
+from deploytag.delivery.lease.acquire import GaveUpError
+from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
-from deploytag.delivery.verify import answers
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, RefError
 from deploytag.identity import Identity
@@ -260,14 +261,6 @@ def _report(
         repaired=repaired,
         expires=expiry(record, subject.cls) if record and served else None,
     )
-
-
-def expiry(record: Record, cls: EnvironmentClass) -> datetime | None:
-    """When an environment is collected unless somebody pushes; None: never."""
-    if cls.ttl is None or cls.protected:
-        return None
-    idle = record.pushed + cls.ttl
-    return max(idle, record.keep_until) if record.keep_until else idle
 
 
 def _now() -> datetime:

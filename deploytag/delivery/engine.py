@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from deploytag.delivery.cancellation import Cancellation
-from deploytag.delivery.children import Children, Finished
 from deploytag.delivery.events import Diagnostic, Event, Step, parse
+from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.processes.children import Children, Finished
 from deploytag.errors import DeploymentError, UnreachableError
 
 OnEvent = Callable[[Event], None]

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from deploytag.delivery import inventory
-from deploytag.delivery.deploy import expiry
-from deploytag.delivery.health import complaints_everywhere
-from deploytag.delivery.inventory import Sources
-from deploytag.delivery.lease_state import LeaseState
+from deploytag.delivery.diagnosis.health import complaints_everywhere
+from deploytag.delivery.inventory import look as inventory
+from deploytag.delivery.inventory.look import Sources
+from deploytag.delivery.inventory.things import Inventory, Item, Kind
+from deploytag.delivery.lease.state import LeaseState
+from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.record import Attempt, Outcome, Record
-from deploytag.delivery.things import Inventory, Item, Kind
 from deploytag.delivery.world import World
 from deploytag.settings import Policy
 

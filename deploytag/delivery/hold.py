@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploytag.delivery import recovery
-from deploytag.delivery.cancellation import Cancellation, cancel_on_signals
-from deploytag.delivery.children import Children
 from deploytag.delivery.engine import Engine, write_project
-from deploytag.delivery.lease import Lease, LeaseState
-from deploytag.delivery.leftovers import end_leftovers
+from deploytag.delivery.lease.acquire import Lease, LeaseState
+from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals
+from deploytag.delivery.processes.children import Children
+from deploytag.delivery.processes.leftovers import end_leftovers
 from deploytag.delivery.record import Outcome, Record
 from deploytag.delivery.run import Run
 from deploytag.delivery.showing import show

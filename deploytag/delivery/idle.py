@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 from deploytag.delivery.converge import converge
-from deploytag.delivery.deploy import expiry
+from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.hold import PATIENCE, Held, hold
+from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
-from deploytag.delivery.verify import answers
 from deploytag.delivery.worktree import worktree
 from deploytag.delivery.world import World
 from deploytag.errors import UsageError

@@ -1,8 +1,7 @@
 """Where records and tombstones are kept: one ConfigMap each per environment, in the cluster's system namespace."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -20,9 +19,6 @@ from deploytag.ownership import KIND, PROJECT, REF, SYSTEM_NAMESPACE, annotation
 
 KEY = "record"
 """The only key of such a ConfigMap."""
-
-TOMBSTONE_AGE = timedelta(days=30)
-"""After so long no deployment can be late any more."""
 
 WRITES = 5
 """How often a write is tried while others write to the same entry."""
@@ -87,11 +83,6 @@ class Records:
     def clear(self, identity: Identity) -> None:
         """Say no longer that it was destroyed."""
         self._tombstones.delete(identity)
-
-
-def expired_tombstones(tombstones: Iterable[Tombstone], now: datetime) -> list[Tombstone]:
-    """Those that have done their work: no deployment started before them can still come. Pure."""
-    return [tombstone for tombstone in tombstones if now - tombstone.destroyed > TOMBSTONE_AGE]
 
 
 class _Entries(Generic[Entry]):

@@ -7,7 +7,7 @@ from typing import Self
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster, open_cluster
-from deploytag.delivery.lease import Leases
+from deploytag.delivery.lease.acquire import Leases
 from deploytag.delivery.progress import Progress
 from deploytag.delivery.records import Records
 from deploytag.delivery.remote import Remote

@@ -1,4 +1,4 @@
-"""What the tests of `deploytag.delivery.children` run: `python -m tests.unit.family daemon|patient FIFO`.
+"""What the tests of `deploytag.delivery.processes.children` run: `python -m tests.unit.family daemon|patient FIFO`.
 
 Each process that it makes keeps the pipe open, so the pipe's end says that all of them are gone.
 """
@@ -14,7 +14,7 @@ from typing import Self
 
 import psutil
 
-from deploytag.delivery.keeper import now
+from deploytag.delivery.processes.keeper import now
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60

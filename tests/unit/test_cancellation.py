@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploytag.delivery.cancellation import SIGNALS, Cancellation, cancel_on_signals
+from deploytag.delivery.processes.cancellation import SIGNALS, Cancellation, cancel_on_signals
 
 
 @pytest.fixture(autouse=True)

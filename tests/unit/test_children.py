@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploytag.delivery import keeper, leftovers
-from deploytag.delivery.cancellation import Cancellation
-from deploytag.delivery.children import CannotStartError, Children, Finished, Stop
-from deploytag.delivery.leftovers import Ended, end_all, end_leftovers
-from deploytag.delivery.lines import LINE_LIMIT, OUTPUT_LIMIT
+from deploytag.delivery.processes import keeper, leftovers
+from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.processes.children import CannotStartError, Children, Finished, Stop
+from deploytag.delivery.processes.leftovers import Ended, end_all, end_leftovers
+from deploytag.delivery.processes.lines import LINE_LIMIT, OUTPUT_LIMIT
 from deploytag.delivery.run import MARK, Action, Run
 from deploytag.errors import BusyError, InterruptedRunError, LeftoverError
 from tests.unit.family import PATIENCE, ROOT, Pipe, command, gone
@@ -389,7 +389,7 @@ def test_a_keeper_gives_up_on_what_it_cannot_end() -> None:
     """In a process of its own, which becomes a subreaper and may kill nothing."""
     program = """
 import os, subprocess
-from deploytag.delivery.keeper import Family
+from deploytag.delivery.processes.keeper import Family
 kill = os.kill
 def refuse(pid, number):
     raise PermissionError

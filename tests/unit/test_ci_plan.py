@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploytag.delivery.ci_plan import Deploy, Destroy, Gc, Plan, Skip, decide
+from deploytag.delivery.pipeline.plan import Deploy, Destroy, Gc, Plan, Skip, decide
 from deploytag.errors import RefError, UnreachableError
 from deploytag.repository import Head
 from deploytag.settings import Policy

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from deploytag.cli import app
-from deploytag.delivery.ci_plan import Deploy, Destroy, Gc, Plan, Skip
-from deploytag.delivery.ci_run import Commands, carry_out
+from deploytag.delivery.pipeline.carry_out import Commands, carry_out
+from deploytag.delivery.pipeline.plan import Deploy, Destroy, Gc, Plan, Skip
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError, LeftoverError, UnreachableError

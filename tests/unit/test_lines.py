@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery import lines
-from deploytag.delivery.lines import Lines
+from deploytag.delivery.processes import lines
+from deploytag.delivery.processes.lines import Lines
 
 
 @given(st.lists(st.binary()))

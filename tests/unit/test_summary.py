@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploytag.delivery.pipeline.summary import dotenv, github_output, headline, markdown, write
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
-from deploytag.delivery.summary import dotenv, github_output, headline, markdown, write
 
 URL = "http://172.30.0.200"
 DEPLOYED = Report(

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from deploytag.delivery.cancellation import Cancellation, cancel_on_signals
-from deploytag.delivery.children import Children
-from deploytag.delivery.keeper import HEAD_START, now
+from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals
+from deploytag.delivery.processes.children import Children
+from deploytag.delivery.processes.keeper import HEAD_START, now
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import DeployTagError
 from tests.unit.family import PATIENCE, ROOT

@@ -8,7 +8,7 @@ import httpx
 
 from deploytag.delivery.doctor.findings import Finding, ok, problem
 from deploytag.delivery.project import PulumiProject
-from deploytag.delivery.registry import Registry
+from deploytag.delivery.removal.registry import Registry
 from deploytag.errors import SettingsError
 
 

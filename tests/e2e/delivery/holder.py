@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.lease import Leases
+from deploytag.delivery.lease.acquire import Leases
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError
 from deploytag.identity import identify

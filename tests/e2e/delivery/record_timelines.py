@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.informer import Kind
-from deploytag.delivery.listing import ask, lines
-from deploytag.delivery.watch import KINDS
+from deploytag.delivery.diagnosis.informer import Kind
+from deploytag.delivery.diagnosis.listing import ask, lines
+from deploytag.delivery.diagnosis.watch import KINDS
 from deploytag.preflight.cluster import connect
 from deploytag.preflight.endpoints import kubeconfig_path
 from tests.e2e.delivery.charts import BROKEN, CRASH, HEALTHY, Namespace, deployment, namespace

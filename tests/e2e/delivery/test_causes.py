@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploytag.delivery import logs
-from deploytag.delivery.cause import Cause, CauseKind
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.watch import Watcher, evidence
+from deploytag.delivery.diagnosis import logs
+from deploytag.delivery.diagnosis.cause import Cause, CauseKind
+from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.charts import BROKEN, CRASH, HEALTHY, Namespace, deployment, hook, namespace
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from deploytag.delivery.leftovers import leftovers
+from deploytag.delivery.processes.leftovers import leftovers
 from tests.e2e.program.checkout import Checkout
 from tests.unit.family import PATIENCE, gone
 from tests.unit.wrapper import Wrapper

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deploytag.delivery import gc_memory
-from deploytag.delivery.gc import decide
-from deploytag.delivery.removal import facts
+from deploytag.delivery.removal import gc_memory
+from deploytag.delivery.removal.gc import decide
+from deploytag.delivery.removal.wiring import facts
 from deploytag.delivery.world import World
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of, repository

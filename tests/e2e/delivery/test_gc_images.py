@@ -12,8 +12,8 @@ import httpx
 import pytest
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.delivery import gc_memory
-from deploytag.delivery.gc_memory import GcMemory
+from deploytag.delivery.removal import gc_memory
+from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.world import World
 from deploytag.identity import identify
 from tests.e2e.delivery.seeding import Seeds, open_world, remote_of, repository

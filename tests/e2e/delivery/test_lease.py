@@ -20,9 +20,9 @@ from kubernetes.client.exceptions import ApiException
 
 from deploytag.delivery.asking import ConflictError
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.lease import Leases
-from deploytag.delivery.lease_objects import LeaseObjects
-from deploytag.delivery.lease_state import Timing, claimed, object_of
+from deploytag.delivery.lease.acquire import Leases
+from deploytag.delivery.lease.objects import LeaseObjects
+from deploytag.delivery.lease.state import Timing, claimed, object_of
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.health import complaints_everywhere, healthy
-from deploytag.delivery.verify import Answer, answers
+from deploytag.delivery.diagnosis.health import complaints_everywhere, healthy
+from deploytag.delivery.diagnosis.verify import Answer, answers
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity, identify
 from deploytag.settings import Verify

@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.lease import Leases
+from deploytag.delivery.lease.acquire import Leases
 from tests.unit.delivery.simulation import Process, World
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.objects import EndpointSlice, Event, Job, Pod, Release, Workload
+from deploytag.delivery.diagnosis.generations import Snapshot
+from deploytag.delivery.diagnosis.objects import EndpointSlice, Event, Job, Pod, Release, Workload
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 NAMESPACE = "shop-feature-test"

@@ -132,7 +132,7 @@ class World:
 
 @dataclass(eq=False)
 class Process:
-    """A process and its clock, which is that of no other; implements `deploytag.delivery.clock.Clock`."""
+    """A process and its clock, which is that of no other; implements `deploytag.delivery.lease.clock.Clock`."""
 
     world: World
     number: int

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery import causes
-from deploytag.delivery.cause import CauseKind
-from deploytag.delivery.generations import Snapshot, baseline
+from deploytag.delivery.diagnosis import causes
+from deploytag.delivery.diagnosis.cause import CauseKind
+from deploytag.delivery.diagnosis.generations import Snapshot, baseline
 from tests.unit.delivery import timelines
 from tests.unit.delivery.objects import (
     NOW,

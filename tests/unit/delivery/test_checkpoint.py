@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploytag.delivery import checkpoint
+from deploytag.delivery.inventory import checkpoint
 from deploytag.identity import identify
 from deploytag.ownership import annotations
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from deploytag.delivery.destroy import protection
-from deploytag.delivery.sweep import Leftover, hindrance
-from deploytag.delivery.things import Item, Kind, Owner
+from deploytag.delivery.inventory.things import Item, Kind, Owner
+from deploytag.delivery.removal.destroy import protection
+from deploytag.delivery.removal.sweep import Leftover, hindrance
 from deploytag.identity import identify
 from deploytag.settings import EnvironmentClass
 

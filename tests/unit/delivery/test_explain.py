@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deploytag.delivery.explain import Facts, NamespaceLook, State, pending_release, why
-from deploytag.delivery.generations import Snapshot
+from deploytag.delivery.diagnosis.explain import Facts, NamespaceLook, State, pending_release, why
+from deploytag.delivery.diagnosis.generations import Snapshot
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record, Tombstone
 from deploytag.delivery.run import Action
 from deploytag.identity import identify

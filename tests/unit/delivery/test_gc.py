@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.collect import Outcome, Result, report
-from deploytag.delivery.gc import Deed, Entry, Facts, GcPlan, changed, decide
+from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
-from deploytag.delivery.things import Inventory, Item, Kind, Owner
+from deploytag.delivery.removal.collect import Outcome, Result, report
+from deploytag.delivery.removal.gc import Deed, Entry, Facts, GcPlan, changed, decide
 from deploytag.identity import identify
 from deploytag.settings import Policy
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deploytag.delivery.image_gc import GRACE, ImagePlan, StoredImage, decide_images
+from deploytag.delivery.removal.image_gc import GRACE, ImagePlan, StoredImage, decide_images
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OLD = NOW - GRACE

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploytag.delivery import informer
-from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.informer import PODS, RELEASES, Informer, look
+from deploytag.delivery.diagnosis import informer
+from deploytag.delivery.diagnosis.generations import Snapshot
+from deploytag.delivery.diagnosis.informer import PODS, RELEASES, Informer, look
 from tests.unit.delivery.api_server import ApiServer, api_server, change, error, raw_pod
 
 PATIENCE = 20

@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from kubernetes.client import V1Lease, V1ObjectMeta
 
-from deploytag.delivery.lease import GaveUpError, Lease, LeaseState
-from deploytag.delivery.lease_state import claimed, object_of
+from deploytag.delivery.lease.acquire import GaveUpError, Lease, LeaseState
+from deploytag.delivery.lease.state import claimed, object_of
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError, DeployTagError, OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify

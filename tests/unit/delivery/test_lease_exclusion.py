@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from deploytag.delivery.holding import Lease
+from deploytag.delivery.lease.holding import Lease
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError, UnreachableError
 from deploytag.identity import identify
@@ -26,7 +26,7 @@ NEVER = threading.Event()
 
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, "deploytag.delivery.holding")
+    caplog.set_level(logging.CRITICAL, "deploytag.delivery.lease.holding")
 
 
 @dataclass

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client import ApiClient, V1Lease, V1LeaseSpec, V1ObjectMeta
 
-from deploytag.delivery.holding import ServerTime
-from deploytag.delivery.lease_state import (
+from deploytag.delivery.lease.holding import ServerTime
+from deploytag.delivery.lease.state import (
     ENGINES,
     LONGEST,
     PID,

@@ -1,12 +1,12 @@
 """Records and tombstones: kept apart, kept whole, and never somebody else's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from deploytag.delivery.asking import PAGE
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record, Tombstone
-from deploytag.delivery.records import Records, expired_tombstones
+from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action
 from deploytag.errors import BusyError, DeployTagError, OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify
@@ -199,9 +199,3 @@ def test_a_missing_system_namespace_is_a_sentence(records: Records, config_maps:
     config_maps.missing_namespace = True
     with pytest.raises(OwnershipError, match="kubectl create namespace deploytag-system"):
         records.put(IDENTITY, record())
-
-
-def test_a_tombstone_ends_after_a_month() -> None:
-    fresh, old = tombstone(), tombstone(destroyed=NOON - timedelta(days=30, seconds=1))
-    just = tombstone(destroyed=NOON - timedelta(days=30))
-    assert expired_tombstones([fresh, old, just], NOON) == [old]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.redaction import REDACTED, SHORTEST, redactor
+from deploytag.delivery.diagnosis.redaction import REDACTED, SHORTEST, redactor
 
 SECRETS = st.lists(st.text(min_size=SHORTEST), max_size=5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploytag.delivery.registry import Login, NoDeletionError, Registry, credentials
+from deploytag.delivery.removal.registry import Login, NoDeletionError, Registry, credentials
 from deploytag.errors import UnreachableError
 
 DIGEST = "sha256:" + "a" * 64

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from deploytag.delivery.generations import Snapshot
-from deploytag.delivery.verify import Answer, judge, misplaced
-from deploytag.delivery.workloads import ailing, complaints
+from deploytag.delivery.diagnosis.generations import Snapshot
+from deploytag.delivery.diagnosis.verify import Answer, judge, misplaced
+from deploytag.delivery.diagnosis.workloads import ailing, complaints
 from deploytag.settings import Verify
 from tests.unit.delivery.objects import NAMESPACE, endpoints, pod, workload
 

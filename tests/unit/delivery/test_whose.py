@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery import whose
-from deploytag.delivery.databases import Server
-from deploytag.delivery.things import Item, Kind, Owner
-from deploytag.delivery.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
+from deploytag.delivery.inventory import whose
+from deploytag.delivery.inventory.databases import Server
+from deploytag.delivery.inventory.things import Item, Kind, Owner
+from deploytag.delivery.inventory.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
 from deploytag.identity import identify
 from deploytag.ownership import annotations, ledger_entry
 

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deploytag.delivery import causes
-from deploytag.delivery.cause import Cause
-from deploytag.delivery.generations import Snapshot, baseline
-from deploytag.delivery.objects import KubernetesObject
-from deploytag.delivery.watch import KINDS
+from deploytag.delivery.diagnosis import causes
+from deploytag.delivery.diagnosis.cause import Cause
+from deploytag.delivery.diagnosis.generations import Snapshot, baseline
+from deploytag.delivery.diagnosis.objects import KubernetesObject
+from deploytag.delivery.diagnosis.watch import KINDS
 
 FOLDER = Path(__file__).parent / "timelines"
 MODELS = {kind.field: kind.model for kind in KINDS}

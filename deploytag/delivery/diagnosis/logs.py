@@ -1,0 +1,147 @@
+"""The logs of an environment's pods: what there is, or on and on as it is written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.diagnosis.generations import Snapshot
+from deploytag.delivery.diagnosis.informer import JOBS, PODS, Informer, look
+from deploytag.delivery.diagnosis.listing import ask, lines, said
+from deploytag.delivery.diagnosis.objects import ContainerStatus, Pod
+from deploytag.errors import UnreachableError
+from deploytag.identity import Identity
+
+KINDS = (PODS, JOBS)
+TICK = 1.0
+TIMEOUT = 10
+SILENCE = 3600
+"""Seconds that a program may print nothing while its log is followed."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Source:
+    """One container of one pod."""
+
+    pod: str
+    container: str
+    restarts: int = 0
+    """Each run of a container has a log of its own."""
+
+    @property
+    def prefix(self) -> str:
+        """What its lines begin with."""
+        return f"{self.pod}/{self.container}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, and whose it is."""
+
+    source: Source
+    text: str
+
+
+def sources(snapshot: Snapshot, *, migration: bool) -> list[Source]:
+    """The containers that have a log: of the hooks' Jobs for `migration`, else of everything else. Pure."""
+    hooks = {job.uid for job in snapshot.jobs if job.hook}
+    return sorted(
+        Source(pod.name, status.name, status.restart_count)
+        for pod in snapshot.pods
+        if _is_of(pod, hooks) == migration
+        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses)
+        if _has_log(status)
+    )
+
+
+def read(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) -> tuple[list[Line], list[str]]:
+    """The last `tail` lines of each container, and a sentence for each log that cannot be read.
+
+    Raises:
+        UnreachableError: the cluster does not say which pods there are.
+    """
+    snapshot, _, refused = look(cluster, identity.namespace, KINDS)
+    if refused:
+        raise UnreachableError(
+            f"The cluster does not show what is in {identity.namespace}: "
+            + "; ".join(f"{kind}: {reason}" for kind, reason in refused.items())
+        )
+    found, complaints = [], []
+    wanted = sources(snapshot, migration=migration)
+    with ThreadPoolExecutor(8) as threads:
+        logs = [(source, threads.submit(_log, cluster, identity, source, tail)) for source in wanted]
+        for source, log in logs:
+            try:
+                found += [Line(source, text) for text in log.result()]
+            except (ApiException, HTTPError) as error:
+                complaints.append(f"The log of {source.prefix} cannot be read: {said(error)}.")
+    return found, complaints
+
+
+def follow(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) -> Generator[Line, None, None]:
+    """Lines as they are written, also of pods that come later; until the caller stops."""
+    written: SimpleQueue[Line] = SimpleQueue()
+    with Informer(cluster, identity.namespace, KINDS) as informer:
+
+        def attend() -> None:
+            followed: set[Source] = set()
+            for snapshot in informer.snapshots(TICK):
+                for source in sources(snapshot, migration=migration):
+                    if source not in followed:
+                        followed.add(source)
+                        reading = (cluster, identity, source, tail, written.put)
+                        threading.Thread(target=_follow_one, args=reading, daemon=True).start()
+
+        threading.Thread(target=attend, daemon=True).start()
+        while True:
+            yield written.get()
+
+
+def _follow_one(cluster: Cluster, identity: Identity, source: Source, tail: int, say: Callable[[Line], None]) -> None:
+    try:
+        response = _request(cluster, identity, source, tail, follow=True)
+        try:
+            for line in lines(response):
+                say(Line(source, line.decode("utf-8", "replace")))
+        finally:
+            response.close()
+    except (ApiException, HTTPError) as error:
+        say(Line(source, f"(the log cannot be read any further: {said(error)})"))
+
+
+def _log(cluster: Cluster, identity: Identity, source: Source, tail: int) -> list[str]:
+    response = _request(cluster, identity, source, tail, follow=False)
+    try:
+        content: bytes = response.data
+    finally:
+        response.close()
+    return content.decode("utf-8", "replace").splitlines()
+
+
+def _request(cluster: Cluster, identity: Identity, source: Source, tail: int, *, follow: bool) -> Any:
+    return ask(
+        cluster.core.read_namespaced_pod_log,
+        source.pod,
+        identity.namespace,
+        timeout=(TIMEOUT, SILENCE if follow else TIMEOUT),
+        container=source.container,
+        tail_lines=tail,
+        follow=follow,
+    )
+
+
+def _is_of(pod: Pod, jobs: set[str]) -> bool:
+    owner = pod.metadata.controller
+    return owner is not None and owner.uid in jobs
+
+
+def _has_log(status: ContainerStatus) -> bool:
+    return bool(status.state.running or status.state.terminated or status.last_state.terminated)

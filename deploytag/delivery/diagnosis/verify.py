@@ -1,0 +1,146 @@
+"""Whether the address serves what was deployed: it shows the revision, and only the newest pods are behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.diagnosis.generations import Snapshot, generation, newest_generations
+from deploytag.delivery.diagnosis.informer import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    PODS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Informer,
+)
+from deploytag.delivery.diagnosis.objects import Target
+from deploytag.delivery.diagnosis.workloads import ailing
+from deploytag.errors import DeploymentError
+from deploytag.identity import Identity
+from deploytag.settings import Verify
+
+KINDS = (ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
+TICK = 0.25
+"""Seconds between two tries when nothing changes in the cluster: nodes learn of new endpoints a moment later."""
+TRY = 5.0
+"""Seconds one answer may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What answered at the address."""
+
+    status: int
+    revision: str | None
+    """The revision that it shows; None: nobody said where to look."""
+
+
+def answers(
+    cluster: Cluster,
+    identity: Identity,
+    url: str,
+    revision: str,
+    verify: Verify,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Answer:
+    """Wait until the environment's address answers with `revision`, and only pods of the newest revision are behind it.
+
+    `check` is called again and again meanwhile; what it raises ends the waiting.
+
+    Raises:
+        DeploymentError: it did not within the time that the settings give; the sentences say what was seen instead.
+    """
+    deadline = time.monotonic() + verify.timeout
+    complaint = "The cluster did not say which pods are behind the address."
+    with Informer(cluster, identity.namespace, KINDS) as informer:
+        for snapshot in informer.snapshots(TICK):
+            check()
+            seen = misplaced(snapshot, identity.release) or _ask(url, verify, revision)
+            if isinstance(seen, str):
+                complaint = seen
+            # What changed meanwhile may be an old pod that came back, and it may be the one that answered.
+            elif not informer.changed:
+                return seen
+            if time.monotonic() >= deadline:
+                break
+        refused = "".join(
+            f" The cluster does not show its {field}: {why}." for field, why in informer.complaints.items()
+        )
+    raise DeploymentError(
+        f"{identity.ref} is deployed, but {url} did not answer with {revision} within {verify.timeout} s. "
+        f"{complaint}{refused} The environment stays, to be looked at."
+    )
+
+
+def misplaced(snapshot: Snapshot, release: str) -> str | None:
+    """Why the endpoints of the release's Service are not exactly its newest pods; None when they are. Pure."""
+    endpoints = [
+        endpoint
+        for endpoint_slice in snapshot.endpoint_slices
+        if endpoint_slice.service == release
+        for endpoint in endpoint_slice.endpoints
+        if endpoint.conditions.ready
+    ]
+    if not endpoints:
+        return f"No pod is behind the Service {release}: none is ready, or its selector matches none."
+    newest = newest_generations(snapshot)
+    generations = {pod.uid: generation(pod) for pod in snapshot.pods}
+    targets = [endpoint.target_ref or Target(name="an address of no pod") for endpoint in endpoints]
+    # A pod that is not there any more is an old one; what makes no generations (a DaemonSet) is taken as it is.
+    old = sorted(it.name for it in targets if generations.get(it.uid, "gone") not in {*newest, None})
+    if old:
+        return f"What is behind the Service {release} is not only the newest pods, but also {', '.join(old)}."
+    # Until its controller has seen a change, the newest pods are still the old ones.
+    behind = next((it for it in snapshot.deployments if it.status.observed_generation < it.metadata.generation), None)
+    return ailing(behind, "Deployment") if behind else None
+
+
+def shown_revision(verify: Verify, headers: Mapping[str, str], document: Any) -> str | None:
+    """The revision where the settings say that it is shown; None: it is not there. Pure."""
+    if verify.header is not None:
+        return headers.get(verify.header)
+    for key in verify.json_path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document if isinstance(document, str) else None
+
+
+def _ask(url: str, verify: Verify, revision: str) -> Answer | str:
+    """The right answer, or what came instead."""
+    try:
+        # Not a client that is kept: its connection would go on leading to the pod that it was made to.
+        response = httpx.get(url + verify.path, timeout=TRY, headers={"Cache-Control": "no-cache"})
+    except httpx.ConnectError as error:
+        return f"Nothing listens there: {error}."
+    except httpx.TimeoutException:
+        return f"It has not answered within {TRY:.0f} s."
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"It cannot be asked: {error}."
+    return judge(verify, revision, response.status_code, response.headers, _json(response))
+
+
+def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str], document: Any = None) -> Answer | str:
+    """Whether an answer is the right one, or what is wrong with it. Pure."""
+    if status >= 500:
+        return f"It answered with status {status}."
+    if not verify.json_path and verify.header is None:
+        return Answer(status, None)
+    where = f"header {verify.header}" if verify.header else f"JSON key {'.'.join(verify.json_path)}"
+    shown = shown_revision(verify, headers, document)
+    if shown == revision:
+        return Answer(status, shown)
+    said = "no revision" if shown is None else f"the revision {shown[:60]!r}"
+    return f"It answered with status {status} and shows {said} ({where})."
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None

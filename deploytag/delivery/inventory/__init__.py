@@ -1,0 +1,1 @@
+"""What exists of an environment, and whose it is."""

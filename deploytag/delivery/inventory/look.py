@@ -1,0 +1,272 @@
+"""Everything that exists of one environment, or of all of a project.
+
+Few questions, asked at the same time: what it costs does not grow with the number of environments, but for stacks of
+which only the state itself can tell whose they are.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import psycopg
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from deploytag import ownership
+from deploytag.administrator import Administrator
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.inventory import checkpoint, databases, whose
+from deploytag.delivery.inventory.databases import Server
+from deploytag.delivery.inventory.things import OUTLIVING, Inventory, Item, Kind, Owner
+from deploytag.delivery.inventory.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
+from deploytag.delivery.record import Record, Tombstone
+from deploytag.errors import DeploymentError, UnreachableError
+from deploytag.identity import Identity, identify
+from deploytag.ownership import SYSTEM_NAMESPACE
+
+TIMEOUT = 15
+"""Seconds one question to the cluster may take."""
+
+LEDGER = f"app.kubernetes.io/managed-by=deploytag,!{ownership.KIND}"
+"""Selects the ledger's entries of all projects: a database that another project's entry names is no orphan."""
+
+
+class States(Protocol):
+    """The backend that keeps the stacks' states."""
+
+    def stacks(self, project: str) -> Iterable[str]:
+        """Names of the project's stacks."""
+        ...
+
+    def checkpoint(self, project: str, stack: str) -> checkpoint.Document | None:
+        """A stack's state; None: there is none. DeploymentError: it cannot be read."""
+        ...
+
+
+class Memory(Protocol):
+    """What DeployTag remembers in the cluster."""
+
+    def all(self, project: str) -> Iterable[Record]:
+        """The records of a project."""
+        ...
+
+    def get(self, identity: Identity) -> Record | None:
+        """One environment's record."""
+        ...
+
+    def tombstones(self, project: str) -> Iterable[Tombstone]:
+        """The tombstones of a project."""
+        ...
+
+    def tombstone(self, identity: Identity) -> Tombstone | None:
+        """One environment's tombstone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where things can exist."""
+
+    cluster: Cluster
+    states: States | None
+    """None: a backend that cannot be listed without its own command."""
+    administrator: Administrator | None
+    """None: no database server is named."""
+    records: Memory
+
+
+def of(identity: Identity, sources: Sources) -> Inventory:
+    """Everything that exists of one identity's names.
+
+    Raises:
+        UnreachableError: somebody who has to be asked does not answer.
+    """
+    core, name = sources.cluster.core, identity.namespace
+    # By name, as a list of one or none: the same few lines read both this and a whole project.
+    by_name = f"metadata.name={name}"
+    with ThreadPoolExecutor(max_workers=9) as pool:
+        namespaces = pool.submit(_namespaces, partial(core.list_namespace, field_selector=by_name))
+        ledger = pool.submit(
+            _ledger,
+            partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, field_selector=by_name, label_selector=LEDGER),
+        )
+        services = pool.submit(_addresses, partial(core.list_namespaced_service, name))
+        volumes = pool.submit(_volumes, core.list_persistent_volume)
+        leases = pool.submit(
+            _leases,
+            partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, field_selector=by_name),
+        )
+        server = pool.submit(_server, sources.administrator)
+        stack = pool.submit(_stack, identity, sources.states)
+        record = pool.submit(sources.records.get, identity)
+        tombstone = pool.submit(sources.records.tombstone, identity)
+    owner = Owner(identity.project, identity.ref)
+    spaces = [whose.namespace(it) for it in namespaces.result()]
+    ours = {space.name: owner for space in spaces if space.owner == owner}
+    entry = next(iter(ledger.result()), None)
+    items = [
+        *spaces,
+        *whose.addresses(services.result(), ours),
+        *(it for it in whose.volumes(volumes.result(), ours, frozenset({name})) if it.owner in (owner, None)),
+        *whose.databases_of(identity, entry, server.result()),
+        *stack.result(),
+        *(whose.lease(it) for it in leases.result()),
+    ]
+    return _inventory(items, [it for it in [record.result()] if it], [it for it in [tombstone.result()] if it])
+
+
+def all(project: str, sources: Sources) -> Inventory:
+    """Everything that exists of any environment of `project`, and what bears its names without a proof.
+
+    Raises:
+        UnreachableError: somebody who has to be asked does not answer.
+    """
+    core, selector = sources.cluster.core, ownership.selector(project)
+    with ThreadPoolExecutor(max_workers=9) as pool:
+        namespaces = pool.submit(_namespaces, partial(core.list_namespace, label_selector=selector))
+        ledger = pool.submit(_ledger, partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, label_selector=LEDGER))
+        services = pool.submit(
+            _addresses, partial(core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer")
+        )
+        volumes = pool.submit(_volumes, core.list_persistent_volume)
+        leases = pool.submit(
+            _leases,
+            partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, label_selector=selector),
+        )
+        server = pool.submit(_server, sources.administrator)
+        stacks = pool.submit(lambda: sorted(sources.states.stacks(project)) if sources.states else [])
+        records = pool.submit(lambda: list(sources.records.all(project)))
+        tombstones = pool.submit(lambda: list(sources.records.tombstones(project)))
+    spaces = [whose.namespace(it) for it in namespaces.result()]
+    ours = {space.name: space.owner for space in spaces if space.owner and space.owner.project == project}
+    items = [
+        *spaces,
+        *whose.addresses(services.result(), ours),
+        *whose.volumes(volumes.result(), ours, frozenset(ours)),
+        *whose.all_databases(project, ledger.result(), server.result()),
+        *(whose.lease(it) for it in leases.result()),
+    ]
+    # A label holds no more than a part of a project's name.
+    items = [item for item in items if item.owner is None or item.owner.project == project]
+    refs = {item.owner.ref for item in items if item.owner} | {record.ref for record in records.result()}
+    items += _stacks(project, stacks.result(), refs, sources.states)
+    return _inventory(items, records.result(), tombstones.result())
+
+
+def _inventory(items: list[Item], records: list[Record], tombstones: list[Tombstone]) -> Inventory:
+    items += (whose.remembered(Kind.RECORD, it) for it in records)
+    items += (whose.remembered(Kind.TOMBSTONE, it) for it in tombstones)
+    return Inventory(
+        tuple(sorted(items, key=lambda item: item.sort_key)),
+        {it.ref: it for it in records},
+        {it.ref: it for it in tombstones},
+    )
+
+
+def left(inventory: Inventory) -> list[Item]:
+    """What has to be gone before an environment is."""
+    return [item for item in inventory.items if item.kind not in OUTLIVING]
+
+
+# --- stacks -----------------------------------------------------------------------------------------------------------
+
+
+def _stack(identity: Identity, states: States | None) -> list[Item]:
+    if states is None or identity.stack not in states.stacks(identity.project):
+        return []
+    # The name belongs to this ref alone, and who asks names the ref: a state that says nothing is this ref's.
+    return [
+        whose.stack(identity.project, identity.stack, [_said(identity.project, identity.stack, states) or identity.ref])
+    ]
+
+
+def _stacks(project: str, names: list[str], refs: Iterable[str], states: States | None) -> list[Item]:
+    """Each stack's owner: known by its other things, else read from its state."""
+    known = {identify(project, ref).stack: ref for ref in refs}
+    unknown = [name for name in names if name not in known]
+
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        read = dict(zip(unknown, pool.map(lambda name: _said(project, name, states), unknown), strict=True))
+    return [whose.stack(project, name, [known.get(name), read.get(name)]) for name in names]
+
+
+def _said(project: str, stack: str, states: States | None) -> str | None:
+    """The ref that a state names; None when it names none, or cannot be read."""
+    try:
+        return checkpoint.ref_of((states.checkpoint(project, stack) if states else None) or {})
+    except DeploymentError:
+        return None
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def _namespaces(question: Callable[..., Any]) -> list[NamespaceFacts]:
+    return [
+        NamespaceFacts(it.metadata.name, it.metadata.annotations or {}, it.status.phase)
+        for it in _list("namespaces", question)
+    ]
+
+
+def _ledger(question: Callable[..., Any]) -> list[LedgerFacts]:
+    return [LedgerFacts(it.metadata.name, it.data or {}) for it in _list("the ledger of databases", question)]
+
+
+def _addresses(question: Callable[..., Any]) -> list[AddressFacts]:
+    return [
+        AddressFacts(
+            it.metadata.namespace,
+            it.metadata.name,
+            ", ".join(entry.hostname or entry.ip for entry in _ingress(it.status.load_balancer)),
+        )
+        for it in _list("Services", question)
+        if it.spec.type == "LoadBalancer"
+    ]
+
+
+def _ingress(load_balancer: Any) -> list[Any]:
+    return (load_balancer.ingress if load_balancer else None) or []
+
+
+def _volumes(question: Callable[..., Any]) -> list[VolumeFacts]:
+    return [
+        VolumeFacts(
+            it.metadata.name,
+            it.metadata.annotations or {},
+            it.spec.claim_ref.namespace if it.spec.claim_ref else None,
+            f"{it.status.phase}, {it.spec.persistent_volume_reclaim_policy}",
+        )
+        for it in _list("persistent volumes", question)
+    ]
+
+
+def _leases(question: Callable[..., Any]) -> list[LeaseFacts]:
+    return [
+        LeaseFacts(it.metadata.name, it.metadata.annotations or {}, it.spec.holder_identity or "")
+        for it in _list("Leases", question)
+    ]
+
+
+def _list(what: str, question: Callable[..., Any]) -> list[Any]:
+    try:
+        found: list[Any] = question(_request_timeout=TIMEOUT).items
+    except ApiException as error:
+        raise UnreachableError(
+            f"the cluster refuses to list {what}: {error.status} {error.reason}. `deploytag doctor` says which rights "
+            "the kubeconfig's user needs."
+        ) from None
+    except HTTPError as error:
+        raise UnreachableError(f"the cluster cannot be asked for {what}: {error}.") from None
+    return found
+
+
+def _server(administrator: Administrator | None) -> Server | None:
+    if administrator is None:
+        return None
+    with databases.connected(administrator) as connection:
+        try:
+            return connection.look()
+        except psycopg.Error as error:
+            raise UnreachableError(f"PostgreSQL cannot be asked which databases exist: {error}.") from None

@@ -1,0 +1,1 @@
+"""Destroys environments and collects what should not exist."""

@@ -1,0 +1,154 @@
+"""Carries out what `gc` decided, one thing after the other: what fails is said and keeps nothing else from its turn."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any, Protocol
+
+from deploytag.delivery.record import Record
+from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note, changed
+from deploytag.delivery.removal.image_gc import ImageEntry
+from deploytag.errors import DeployTagError, InterruptedRunError
+
+
+class SkippedError(Exception):
+    """It is not done, and need not be: a run holds the environment, or somebody pushed. The text says why."""
+
+
+class Outcome(StrEnum):
+    """What became of an entry."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one entry, and why when it was not done."""
+
+    outcome: Outcome
+    why: str = ""
+
+
+class Actor(Protocol):
+    """Who does it.
+
+    Each deed takes the environment's lease, then asks `still`, and raises SkippedError where that says why not, or
+    where a run that lives holds the lease.
+    """
+
+    def tip(self, ref: str) -> str | None:
+        """What the remote says of the ref now."""
+        ...
+
+    def record(self, ref: str) -> Record | None:
+        """What is remembered of its environment now."""
+        ...
+
+    def destroy(self, ref: str, still: Callable[[], str | None]) -> None:
+        """Remove everything of its environment."""
+        ...
+
+    def sleep(self, ref: str, still: Callable[[], str | None]) -> None:
+        """Stop its pods."""
+        ...
+
+    def free_lease(self, ref: str, still: Callable[[], str | None]) -> None:
+        """Take its lease over from a dead run and give it back."""
+        ...
+
+    def forget_tombstone(self, ref: str, still: Callable[[], str | None]) -> None:
+        """Delete its tombstone."""
+        ...
+
+    def delete_image(self, image: ImageEntry) -> None:
+        """Delete an image from the registry."""
+        ...
+
+
+def act(plan: GcPlan, images: Iterable[ImageEntry], actor: Actor, say: Callable[[str], None]) -> list[Result]:
+    """Do what the plan says, in its order: a result for each entry, then one for each image.
+
+    Raises:
+        InterruptedRunError: a signal came; what was not done yet is not done.
+    """
+    results = []
+    for entry in plan.entries:
+        say(f"{entry.deed} {entry.ref}: {entry.reason}")
+        results.append(_attempt(partial(_do, entry, actor), say))
+    for image in images:
+        say(f"delete {image}: {image.reason}")
+        results.append(_attempt(partial(actor.delete_image, image), say))
+    return results
+
+
+def _do(entry: Entry, actor: Actor) -> None:
+    def still() -> str | None:
+        return changed(entry, actor.tip(entry.ref), actor.record(entry.ref))
+
+    if why_not := still():
+        raise SkippedError(why_not)
+    deeds = {
+        Deed.DESTROY: actor.destroy,
+        Deed.SLEEP: actor.sleep,
+        Deed.FREE_LEASE: actor.free_lease,
+        Deed.FORGET_TOMBSTONE: actor.forget_tombstone,
+    }
+    deeds[entry.deed](entry.ref, still)
+
+
+def _attempt(deed: Callable[[], None], say: Callable[[str], None]) -> Result:
+    try:
+        deed()
+    except SkippedError as skipped:
+        say(f"skipped: {skipped}")
+        return Result(Outcome.SKIPPED, str(skipped))
+    except InterruptedRunError:
+        raise
+    except DeployTagError as error:
+        say(f"failed: {error}")
+        return Result(Outcome.FAILED, str(error))
+    # Whatever one environment makes of the code, the others have their turn.
+    except Exception as error:
+        say(f"failed: {type(error).__name__}: {error}")
+        return Result(Outcome.FAILED, f"{type(error).__name__}: {error}")
+    return Result(Outcome.DONE)
+
+
+def report(project: str, plan: GcPlan, images: Iterable[ImageEntry], results: list[Result] | None) -> dict[str, Any]:
+    """What `--json` prints. A dry run's differs from the real one's in its outcomes only, which are null."""
+    outcomes = iter(results or [])
+
+    def outcome() -> dict[str, str | None]:
+        result = next(outcomes, None)
+        return {"outcome": result.outcome.value if result else None, "why": result.why if result else None}
+
+    entries = [
+        {
+            "deed": entry.deed.value,
+            "ref": entry.ref,
+            "reason": entry.reason,
+            "items": [{"kind": it.kind.value, "name": it.name, "detail": it.detail} for it in entry.items],
+            **outcome(),
+        }
+        for entry in plan.entries
+    ]
+    deleted = [
+        {"repository": it.repository, "digest": it.digest, "tags": list(it.tags), "reason": it.reason, **outcome()}
+        for it in images
+    ]
+    return {
+        "project": project,
+        "refused": plan.refused,
+        "refs": plan.refs,
+        "entries": entries,
+        "images": deleted,
+        "warnings": _notes(plan.warnings),
+        "left_alone": _notes(plan.left_alone),
+    }
+
+
+def _notes(notes: Iterable[Note]) -> list[dict[str, str]]:
+    return [{"subject": note.subject, "text": note.text} for note in notes]

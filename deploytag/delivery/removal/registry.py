@@ -1,0 +1,261 @@
+"""The image registry's HTTP API (the OCI distribution specification): list tags, ask digests, delete, try a push.
+
+Credentials are Docker's own: `config.json` and the helpers it names. They are sent over TLS only.
+"""
+
+import base64
+import json
+import re
+import ssl
+import subprocess
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from deploytag.delivery.removal.image_gc import StoredImage
+from deploytag.errors import DeployTagError, UnreachableError
+
+SECONDS = 20.0
+"""How long one question may take."""
+AT_ONCE = 8
+"""So many questions are asked at the same time."""
+
+MANIFESTS = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class NoDeletionError(DeployTagError):
+    """The registry does not delete by this API: ECR and others have lifecycle rules for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in."""
+
+    user: str
+    password: str
+
+    @property
+    def header(self) -> dict[str, str]:
+        """As HTTP's basic authentication."""
+        return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()}
+
+
+class Registry:
+    """One registry, and below it the repositories of one team."""
+
+    def __init__(self, name: str, environ: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
+        """`name` is as in the stack's config: `registry.example.com:5000`, or `ghcr.io/team`."""
+        self._host, _, prefix = name.partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._environ = environ
+        self._client = httpx.Client(timeout=SECONDS, follow_redirects=True, transport=transport)
+        self._base = ""
+        self._login: Login | None = None
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def images(self, repository: str) -> list[StoredImage]:
+        """Everything that has a tag in a repository; nothing when there is no such repository.
+
+        Raises:
+            UnreachableError: the registry does not answer, or refuses.
+        """
+        self._connect()
+        full = self._prefix + repository
+        tags = list(self._tags(full))
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            digests = dict(zip(tags, pool.map(lambda tag: self._digest(full, tag), tags), strict=True))
+        by_digest: dict[str, list[str]] = {}
+        for tag, digest in sorted(digests.items()):
+            if digest is not None:
+                by_digest.setdefault(digest, []).append(tag)
+        return [StoredImage(repository, digest, tuple(found)) for digest, found in by_digest.items()]
+
+    def delete(self, repository: str, digest: str) -> None:
+        """Delete a manifest with all its tags; one that is gone is no error. The registry frees the space by itself.
+
+        Raises:
+            NoDeletionError: the registry does not let anybody delete.
+            UnreachableError: it does not answer.
+        """
+        self._connect()
+        full = self._prefix + repository
+        answer = self._ask("DELETE", f"/v2/{full}/manifests/{digest}", full, "pull,delete")
+        if answer.status_code in {400, 401, 403, 405}:
+            raise NoDeletionError(
+                f"the registry {self._host} does not let this user delete {repository} (HTTP {answer.status_code}). "
+                "Allow it, or give the repository a lifecycle rule of the registry's own."
+            )
+        if answer.status_code != 404:
+            self._expect(answer, f"to delete {repository}@{digest[:19]}")
+
+    def try_push(self, repository: str) -> int:
+        """Begin the upload of a layer, and take it back: the HTTP status of the beginning, 202 when it is allowed.
+
+        Raises:
+            UnreachableError: the registry does not answer.
+        """
+        self._connect()
+        full = self._prefix + repository
+        answer = self._ask("POST", f"/v2/{full}/blobs/uploads/", full, "pull,push")
+        if answer.status_code == 202 and (location := answer.headers.get("Location")):
+            upload = httpx.URL(f"{self._base}/v2/").join(location)
+            # Not every registry can take it back (405); it forgets an upload that stays empty. A store elsewhere is not
+            # asked: our token is the registry's.
+            if upload.netloc == httpx.URL(self._base).netloc:
+                self._ask("DELETE", upload.raw_path.decode(), full, "pull,push")
+        return answer.status_code
+
+    def _tags(self, repository: str) -> Iterator[str]:
+        path: str | None = f"/v2/{repository}/tags/list?n=500"
+        while path:
+            answer = self._ask("GET", path, repository)
+            if answer.status_code == 404:
+                return
+            self._expect(answer, f"for the tags of {repository}")
+            yield from answer.json().get("tags") or []
+            link = answer.links.get("next", {}).get("url")
+            path = httpx.URL(self._base).join(link).raw_path.decode() if link else None
+
+    def _digest(self, repository: str, tag: str) -> str | None:
+        answer = self._ask("HEAD", f"/v2/{repository}/manifests/{tag}", repository)
+        if answer.status_code == 404:  # deleted meanwhile
+            return None
+        self._expect(answer, f"for the digest of {repository}:{tag}")
+        digest: str | None = answer.headers.get("Docker-Content-Digest")
+        return digest
+
+    def _expect(self, answer: httpx.Response, asked: str) -> None:
+        if not answer.is_success:
+            raise UnreachableError(
+                f"the registry {self._host} was asked {asked} and answered HTTP {answer.status_code}. Credentials come "
+                "from Docker's config.json: `docker login`."
+            )
+
+    def _connect(self) -> None:
+        """Find out whether it speaks TLS. Where it does not, nobody logs in."""
+        if self._base:
+            return
+        for base in (f"https://{self._host}", f"http://{self._host}"):
+            try:
+                self._client.get(f"{base}/v2/")
+            except httpx.ConnectError as error:
+                if base.startswith("https") and _speaks_plainly(error):
+                    continue
+                raise self._silent(error) from None
+            except httpx.HTTPError as error:
+                raise self._silent(error) from None
+            self._base = base
+            self._login = credentials(self._host, self._environ) if base.startswith("https") else None
+            return
+
+    def _ask(self, method: str, path: str, repository: str, actions: str = "pull") -> httpx.Response:
+        try:
+            answer = self._client.request(method, self._base + path, headers=self._headers(repository, actions))
+            if answer.status_code == 401:
+                self._authenticate(answer, repository, actions)
+                answer = self._client.request(method, self._base + path, headers=self._headers(repository, actions))
+        except httpx.HTTPError as error:
+            raise self._silent(error) from None
+        return answer
+
+    def _headers(self, repository: str, actions: str) -> dict[str, str]:
+        token = self._tokens.get((repository, actions))
+        return {"Accept": MANIFESTS, **({"Authorization": token} if token else {})}
+
+    def _authenticate(self, refusal: httpx.Response, repository: str, actions: str) -> None:
+        """Take what the registry asks for: a token from where it says, or the login itself."""
+        challenge = refusal.headers.get("WWW-Authenticate", "")
+        login = self._login.header if self._login else {}
+        if not challenge.lower().startswith("bearer"):
+            self._tokens[repository, actions] = login.get("Authorization", "")
+            return
+        asked = dict(_CHALLENGE.findall(challenge))
+        if not asked.get("realm", "").startswith("https://"):
+            login = {}
+        query = {"scope": f"repository:{repository}:{actions}"}
+        if service := asked.get("service"):
+            query["service"] = service
+        answer = self._client.get(asked.get("realm", ""), params=query, headers=login)
+        self._expect(answer, f"for a token to {actions} {repository}")
+        document = answer.json()
+        self._tokens[repository, actions] = f"Bearer {document.get('token') or document.get('access_token') or ''}"
+
+    def _silent(self, error: httpx.HTTPError) -> UnreachableError:
+        return UnreachableError(f"the image registry {self._host} does not answer: {error}.")
+
+
+def _speaks_plainly(error: httpx.ConnectError) -> bool:
+    """Whether a TLS handshake failed because the other side answered in plain HTTP."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(cause, ssl.SSLError) and cause.reason in {
+        "WRONG_VERSION_NUMBER",
+        "RECORD_LAYER_FAILURE",
+        "HTTP_REQUEST",
+    }
+
+
+def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
+    """Docker's login for a registry; None where it has none.
+
+    Raises:
+        UnreachableError: the configuration cannot be read, or its helper fails.
+    """
+    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
+    path = folder / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text())
+        auth = (config.get("auths") or {}).get(host, {}).get("auth")
+        if auth:
+            user, _, password = base64.b64decode(auth).decode().partition(":")
+            return Login(user, password)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError):
+        # Not the content: it may hold a password.
+        raise UnreachableError(
+            f"Docker's configuration {path} cannot be read. `docker login` writes it anew."
+        ) from None
+    helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
+    return _from_helper(f"docker-credential-{helper}", host, environ) if helper else None
+
+
+def _from_helper(command: str, host: str, environ: Mapping[str, str]) -> Login | None:
+    try:
+        done = subprocess.run(
+            [command, "get"],
+            input=host,
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        if done.returncode:  # it has no login for this registry; some need none
+            return None
+        document = json.loads(done.stdout)
+        return Login(document["Username"], document["Secret"])
+    except (OSError, ValueError, KeyError, subprocess.TimeoutExpired):
+        raise UnreachableError(f"{command}, which Docker's configuration names for {host}, does not work.") from None

@@ -1,0 +1,277 @@
+"""Destroying and collecting for real: the lease, Pulumi, Helm, git and the registry behind `destroy` and `collect`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from deploytag.delivery import idle
+from deploytag.delivery.engine import Engine
+from deploytag.delivery.hold import PATIENCE, Held, hold
+from deploytag.delivery.inventory import look as inventory
+from deploytag.delivery.inventory.look import Sources
+from deploytag.delivery.inventory.references import references
+from deploytag.delivery.record import Record, Tombstone
+from deploytag.delivery.removal import gc_memory
+from deploytag.delivery.removal.collect import SkippedError
+from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
+from deploytag.delivery.removal.gc import Facts
+from deploytag.delivery.removal.gc_memory import GcMemory
+from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan, decide_images
+from deploytag.delivery.removal.registry import NoDeletionError, Registry
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action, Run
+from deploytag.delivery.world import World
+from deploytag.errors import BusyError, DeployTagError, LeftoverError, SettingsError, UnreachableError
+from deploytag.identity import Identity
+from deploytag.settings import EnvironmentClass
+
+Still = Callable[[], str | None]
+"""Why there is no point in it any more; None while there is."""
+
+HELM_SECONDS = 60
+"""How long a release may take to go before its namespace goes without it."""
+
+
+def sources(world: World) -> Sources:
+    """Where the things of this world can be."""
+    return Sources(world.cluster, world.store, world.administrator, world.records)
+
+
+def class_of(world: World, ref: str) -> EnvironmentClass | None:
+    """The ref's class; None where it belongs to none."""
+    try:
+        return world.policy.class_of(ref)
+    except SettingsError:
+        return None
+
+
+def remove(
+    world: World, ref: str, *, force: bool = False, patience: float = PATIENCE, still: Still = lambda: None
+) -> Report:
+    """Destroy a ref's environment under its lease.
+
+    Raises:
+        SkippedError: `still` said why not; nothing was touched.
+        DeployTagError: as `hold` and `destroy` say.
+    """
+    identity = world.identity(ref)
+    run = Run.start(Action.DESTROY, None)
+    with hold(world, identity, run, patience=patience) as held:
+        if why_not := still():
+            raise SkippedError(why_not)
+        tombstone = Tombstone(
+            project=world.project, ref=ref, tip=_tip(world, identity), destroyed=datetime.now(UTC), run=run.id
+        )
+        repaired: list[str] = []
+        try:
+            with world.progress.phase("destroy"):
+                done = destroy(
+                    identity,
+                    sources(world),
+                    world.records,
+                    means(held, repaired),
+                    tombstone,
+                    cls=class_of(world, ref),
+                    force=force,
+                )
+        except LeftoverError:
+            # Nothing was killed: the engines ended by themselves, and there is nothing of theirs to look after.
+            held.lease.engines_ended()
+            raise
+    return _report(world, identity, done, repaired)
+
+
+def _report(world: World, identity: Identity, done: Destroyed, repaired: list[str]) -> Report:
+    reason = None if done.removed else f"{identity.ref} was gone already"
+    world.progress.done(reason or f"{identity.ref} is gone: a new look finds nothing")
+    return Report(
+        action=Action.DESTROY,
+        ref=identity.ref,
+        stack=identity.stack,
+        outcome=Result.DESTROYED if done.removed else Result.UNCHANGED,
+        reason=reason,
+        seconds=dict(world.progress.seconds),
+        repaired=tuple(repaired),
+        removed=tuple(f"{item.kind} {item.name}" for item in done.removed),
+        warnings=done.notes,
+    )
+
+
+def _tip(world: World, identity: Identity) -> str | None:
+    """The commit that must not bring the environment back: the remote's, or where that is silent, the last deployed."""
+    try:
+        return world.remote.tip(identity.ref)
+    except (UnreachableError, SettingsError) as error:
+        world.progress.warn(f"{error} It is destroyed all the same; until the next push it stays so.")
+    record = world.records.get(identity)
+    if record and record.attempt:
+        return record.attempt.revision
+    return record.deployed.revision if record and record.deployed else None
+
+
+def means(held: Held, repaired: list[str]) -> Means:
+    """What a run can do while it holds the lease; `repaired` is told what had to be put right first."""
+    engine = held.engine_without_program()
+    return Means(
+        check=held.go_on,
+        repair=lambda: repaired.extend(held.repair(engine)),
+        destroy_stack=partial(_destroy_stack, held, engine),
+        unprotect=engine.unprotect,
+        remove_stack=partial(_remove_stack, held, engine),
+        uninstall=partial(_uninstall, held),
+        say=held.world.progress.warn,
+    )
+
+
+def _destroy_stack(held: Held, engine: Engine) -> str | None:
+    result = engine.destroy()
+    held.go_on()
+    return None if result.ok else f"Pulumi could not destroy everything: {result.complaint}"
+
+
+def _remove_stack(held: Held, engine: Engine) -> None:
+    engine.remove_stack()
+    if held.world.store is not None:
+        # Pulumi keeps a removed stack's history and backups for ever.
+        held.world.store.remove_stack(held.identity.project, held.identity.stack)
+
+
+def _uninstall(held: Held) -> None:
+    identity = held.identity
+    finished = held.children.run(
+        [
+            *("helm", "uninstall", identity.release, "--namespace", identity.namespace),
+            *("--ignore-not-found", "--timeout", f"{HELM_SECONDS}s"),
+        ],
+        cwd=held.scratch,
+        environ=held.world.environ,
+        timeout=2 * HELM_SECONDS,
+    )
+    if finished.code:
+        held.world.progress.warn(f"Helm could not remove its release: {finished.output.strip()}")
+
+
+# --- collecting -------------------------------------------------------------------------------------------------------
+
+
+def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Facts:
+    """What the collection of a project is decided by.
+
+    Raises:
+        UnreachableError: somebody who has to be asked does not answer. The remote is not among them: that it is silent
+            is a fact.
+    """
+    refs, remote_error = None, ""
+    try:
+        refs = world.remote.refs()
+    except (UnreachableError, SettingsError) as error:
+        remote_error = str(error)
+    live = frozenset(state.ref for state in world.leases.all(world.project).values() if state.live and state.ref)
+    return Facts(
+        refs=refs,
+        remote_error=remote_error,
+        refs_before=memory.refs,
+        inventory=inventory.all(world.project, sources(world)),
+        live=live,
+        policy=world.policy,
+        now=datetime.now(UTC),
+        allow_shrink=allow_shrink,
+    )
+
+
+def images(world: World, registry: Registry, memory: GcMemory) -> ImagePlan:
+    """Which images nothing refers to any more; none while somebody deploys, who may be about to refer to one."""
+    if live := [state.said for state in world.leases.all(world.project).values() if state.live]:
+        return ImagePlan(unreferenced=memory.unreferenced, withheld=f"while this runs: {', '.join(live)}")
+    try:
+        # In this order: what is pushed meanwhile is not in the list.
+        stored = [it for name in ("base", "app") for it in registry.images(f"{world.project}/{name}")]
+        used = references(world.project, world.cluster, world.store, world.records.all(world.project))
+    except DeployTagError as error:
+        return ImagePlan(unreferenced=memory.unreferenced, withheld=str(error))
+    return decide_images(stored, used, memory.unreferenced, datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Does what a collection's plan says."""
+
+    world: World
+    registry: Registry
+
+    def tip(self, ref: str) -> str | None:
+        """What the remote says of the ref now."""
+        return self.world.remote.tip(ref)
+
+    def record(self, ref: str) -> Record | None:
+        """What is remembered of its environment now."""
+        return self.world.records.get(self.world.identity(ref))
+
+    def destroy(self, ref: str, still: Still) -> None:
+        """Remove everything of its environment."""
+        patience = self._patience(ref)
+        self._unless_busy(ref, lambda begin: remove(self.world, ref, patience=patience, still=begin(still)))
+
+    def sleep(self, ref: str, still: Still) -> None:
+        """Stop its pods."""
+        if why_not := still():
+            raise SkippedError(why_not)
+        self._unless_busy(ref, lambda _: idle.sleep(self.world, ref, patience=self._patience(ref)))
+
+    def free_lease(self, ref: str, still: Still) -> None:
+        """Take its lease over from a dead run and give it back."""
+        identity = self.world.identity(ref)
+
+        def free(begin: Callable[[Still], Still]) -> None:
+            run = Run.start(Action.DESTROY, None)
+            with hold(self.world, identity, run, patience=self._patience(ref)):
+                if why_not := begin(still)():
+                    raise SkippedError(why_not)
+
+        self._unless_busy(ref, free)
+
+    def forget_tombstone(self, ref: str, still: Still) -> None:
+        """Delete its tombstone. It needs no lease: nothing of an environment is touched."""
+        if why_not := still():
+            raise SkippedError(why_not)
+        self.world.records.clear(self.world.identity(ref))
+
+    def delete_image(self, image: ImageEntry) -> None:
+        """Delete an image from the registry; one that deletes nothing is no failure."""
+        try:
+            self.registry.delete(image.repository, image.digest)
+        except NoDeletionError as refusal:
+            raise SkippedError(str(refusal)) from None
+
+    def _patience(self, ref: str) -> float:
+        """Seconds to wait for the lease: none for a run that lives.
+
+        A lease that a dead run left just now has to be watched for its whole duration before anybody may take it.
+        """
+        state = self.world.leases.read(self.world.identity(ref))
+        return 0 if state is None or state.live else 2 * state.duration
+
+    def _unless_busy(self, ref: str, deed: Callable[[Callable[[Still], Still]], object]) -> None:
+        """Skip what a live run holds; that this run loses its lease later on is a failure."""
+        begun = False
+
+        def begin(still: Still) -> Still:
+            def ask() -> str | None:
+                nonlocal begun
+                begun = True
+                return still()
+
+            return ask
+
+        try:
+            deed(begin)
+        except BusyError as error:
+            if begun:
+                raise
+            raise SkippedError(f"{ref} is worked on: {error}") from None
+
+
+def remember(world: World, refs: int, plan: ImagePlan) -> None:
+    """Leave for the next collection what this one saw."""
+    gc_memory.save(world.cluster, world.project, GcMemory(refs=refs, unreferenced=dict(plan.unreferenced)))
