@@ -50,10 +50,15 @@ requirements: venv ## export requirements.txt from the lock
 .PHONY: check
 check: lint ## the fast checks: no sandbox, no root
 	@$(RUN) deploytag test
-	@$(PYTEST) -m "not toolchain and not e2e" tests
+	@$(PYTEST) -m "not toolchain and not e2e and not soak" tests
 
 .PHONY: test
 test: check up ## every test
 	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" --ignore tests/e2e/sandbox tests
 	@# These stop and start the one sandbox of this machine, so nothing runs beside them.
 	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest tests/e2e/sandbox
+
+.PHONY: soak
+soak: up ## the long tests: every cell of the kill matrix, 200 rounds of the storm, 20 orphans of each kind (hours)
+	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(VENV)/python -m pytest -m "soak" tests/soak
+	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(VENV)/python -m pytest tests/e2e/delivery/test_gc.py

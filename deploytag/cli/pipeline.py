@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, app, print_json
-from deploytag.cli.opening import Checkout, narrator
+from deploytag.cli.opening import Checkout, Verbose, narrator
 
 if TYPE_CHECKING:
     from deploytag.delivery.ci_plan import Destroy, Plan
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @app.command()
 def ci(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy, destroy, collect or skip: what this CI run's own variables, the git remote and the policy call for.
@@ -35,7 +36,7 @@ def ci(
     if dry_run:
         _print_plan(_decide(checkout.root), as_json=as_json)
         return
-    commands = _commands(checkout, narrator(as_json=as_json), as_json=as_json)
+    commands = _commands(checkout, narrator(as_json=as_json, verbose=verbose), as_json=as_json)
     report = ci_run.carry_out(lambda: _decide(checkout.root), commands, checkout.project, os.environ, checkout.root)
     if report is None:
         return

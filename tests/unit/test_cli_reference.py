@@ -37,3 +37,11 @@ def test_editors_find_the_schema_and_the_file_fits_it(of: str) -> None:
 def test_every_exit_code_is_documented() -> None:
     table = re.findall(r"^\| (\d+) \| `(\w+)` \|", (REPOSITORY / "docs/reference/exit-codes.md").read_text(), re.M)
     assert {name: int(code) for code, name in table} == kinds()
+
+
+def test_every_command_is_documented() -> None:
+    page = (REPOSITORY / "docs/reference/commands.md").read_text()
+    rows = re.findall(r"^\| (`.+`) \|", page, re.M)
+    documented = {name for row in rows for name in re.findall(r"`([a-z]+)", row)}
+    commands = {it.name or str(it.callback and it.callback.__name__) for it in app.registered_commands}
+    assert commands <= documented, "documented nowhere"

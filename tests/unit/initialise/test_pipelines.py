@@ -58,8 +58,7 @@ def gitlab(registry: str = "registry.test", project: str = "shop") -> dict[str, 
 
 
 def vendor_schema(name: str) -> Any:
-    package = pytest.importorskip("check_jsonschema").__name__
-    return json.loads(files(package).joinpath("builtin_schemas", "vendor", f"{name}.json").read_text())
+    return json.loads(files("check_jsonschema").joinpath("builtin_schemas", "vendor", f"{name}.json").read_text())
 
 
 @pytest.mark.parametrize("project", ["shop", "a", "x-9_9.x"])

@@ -1,0 +1,93 @@
+"""One trial of the kill matrix: a run dies after its k-th engine event, and the same command, run again, converges."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from tests.e2e.delivery.killing import Victim, victim
+from tests.e2e.delivery.pushing import Pushing
+from tests.e2e.program.checkout import page
+from tests.e2e.program.inventory import kubectl, made
+
+
+class Scenario(StrEnum):
+    """What dies."""
+
+    FIRST = "first deployment"
+    UPDATE = "update"
+    DESTROY = "destroy"
+
+
+class Death(StrEnum):
+    """How it dies."""
+
+    ALL = "SIGKILL of everything"
+    WRAPPER = "SIGKILL of the wrapper"
+    STOPPED = "SIGSTOP past the lease, then SIGCONT"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one."""
+
+    scenario: Scenario
+    death: Death
+    event: int
+    said: str
+    """The event after which it died."""
+    repaired: tuple[str, ...]
+    """What the rerun found and put right."""
+
+    def append_to(self, path: Path) -> None:
+        with path.open("a") as lines:
+            lines.write(json.dumps(asdict(self)) + "\n")
+
+
+def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -> Trial | None:
+    """Run one; None when the run had ended before its event came. The environment is as after the scenario."""
+    identity = it.identity(ref)
+    commit = it.push(ref, f"{scenario}, {death}, event {event}")
+    if scenario is not Scenario.FIRST:
+        it.report("deploy", ref, "--recreate")
+    if scenario is Scenario.UPDATE:
+        # Another image, so that there is something to build, to push and to roll out.
+        path = it.path / "app" / "web.py"
+        path.write_text(path.read_text() + f"# {death} after event {event}\n")
+        commit = it.push(ref, "an edit")
+    command = ["destroy", ref] if scenario is Scenario.DESTROY else ["deploy", ref, "--recreate"]
+    with victim(["deploytag", *command, "--verbose"], it.path, it.checkout.environ) as run:
+        reached = run.after(event)
+        if reached:
+            kill(run, death)
+        else:
+            assert run.wait() == 0, "".join(run.output)
+        report = it.report(*command)
+        if reached and death is Death.STOPPED:
+            run.resume()
+            assert run.wait() != 0, "it went on, though another run had taken over"
+        assert run.gone(), "something of the dead run lives"
+        said = run.output[-1].strip() if run.output else ""
+    # Whoever runs it once more finds nothing to do: nothing is pending, nothing was made twice.
+    again = it.report(*command)
+    assert again["outcome"] == "unchanged", again
+    assert again["repaired"] == []
+    if scenario is Scenario.DESTROY:
+        assert made(identity) == []
+    else:
+        assert page(again["url"])["revision"] == commit
+        releases = kubectl("get", "secrets", "-n", identity.namespace, "-l", "owner=helm", "-o", "name").splitlines()
+        assert len(releases) <= 3, "Helm's history is bounded"
+    if not reached:
+        return None
+    return Trial(scenario, death, event, said, tuple(report["repaired"]))
+
+
+def kill(run: Victim, death: Death) -> None:
+    match death:
+        case Death.ALL:
+            run.kill_all()
+        case Death.WRAPPER:
+            run.kill_wrapper()
+        case Death.STOPPED:
+            run.stop()

@@ -1,0 +1,114 @@
+"""Pushes, deletions and re-creations of branches at once, with random kills; then the world is what git says."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.delivery.killing import victim
+from tests.e2e.delivery.pushing import Pushing
+from tests.e2e.program.checkout import Finished, page
+from tests.e2e.program.inventory import made
+
+DEATHS = 0.25
+"""How many of the runs are killed."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a pipeline starts for one event: the wrapper, in a clone of its own."""
+
+    ref: str
+    clone: Path
+    dies_after: int | None
+    """Engine events; None: it lives."""
+
+
+@dataclass
+class Storm:
+    """The branches of one remote, and what git says of them."""
+
+    it: Pushing
+    folder: Path
+    refs: list[str]
+    tips: dict[str, str] = field(default_factory=dict)
+    number: int = 0
+
+    def round(self, dice: random.Random, most: int) -> None:
+        """So many events at once at most; afterwards every branch is as its last event says."""
+        jobs = [self._event(dice.choice(self.refs), dice) for _ in range(dice.randint(2, most))]
+        with ThreadPoolExecutor(len(jobs)) as threads:
+            finished = list(threads.map(self._run, jobs))
+        last = {job.ref: (job, done) for job, done in zip(jobs, finished, strict=True)}
+        # A killed pipeline is run again by somebody, and nothing else is done about it.
+        for job, done in last.values():
+            if done is None:
+                done = self._wrapper(Job(job.ref, job.clone, None))
+            assert done is not None
+            assert done.ok, f"{job.ref}:\n{done.output}"
+        for job in jobs:
+            shutil.rmtree(job.clone)
+        self.check()
+
+    def _event(self, ref: str, dice: random.Random) -> Job:
+        """A push or a deletion, and the job that a CI starts for it."""
+        self.number += 1
+        if ref in self.tips and dice.random() < 0.3:
+            self.it.delete(ref)
+            commit = self.tips.pop(ref)
+        else:
+            path = self.it.path / "app" / "web.py"
+            path.write_text(path.read_text() + f"# event {self.number}\n")
+            commit = self.tips[ref] = self.it.push(ref, f"event {self.number}")
+        clone = self.folder / f"job-{self.number}"
+        subprocess.run(["git", "clone", "--quiet", "--shared", str(self.it.path), str(clone)], check=True)
+        subprocess.run(["git", "-C", str(clone), "checkout", "--quiet", "--detach", commit], check=True)
+        (clone / ".venv").symlink_to(Path(sys.prefix))
+        return Job(ref, clone, dice.randint(1, 40) if dice.random() < DEATHS else None)
+
+    def _run(self, job: Job) -> Finished | None:
+        """The job; None when it was killed."""
+        if job.dies_after is None:
+            return self._wrapper(job)
+        environ = {**self.it.checkout.environ, "DEPLOYTAG_BRANCH": job.ref}
+        with victim(["deploytag", "ci", "--verbose"], job.clone, environ) as run:
+            if run.after(job.dies_after):
+                run.kill_all()
+                return None
+            return Finished(run.wait(), "".join(run.output))
+
+    def _wrapper(self, job: Job) -> Finished | None:
+        environ = {**self.it.checkout.environ, "DEPLOYTAG_BRANCH": job.ref}
+        done = subprocess.run(
+            ["deploytag", "ci"],
+            cwd=job.clone,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        return Finished(done.returncode, done.stdout)
+
+    def check(self) -> None:
+        """No zombie, no orphan, no lost branch."""
+        rows = {row["ref"]: row for row in self._rows()}
+        for ref in self.refs:
+            if ref in self.tips:
+                assert ref in rows, f"{ref} was lost"
+                shown = page(rows[ref]["url"])
+                assert (shown["ref"], shown["revision"]) == (ref, self.tips[ref])
+            else:
+                assert ref not in rows, f"{ref} is a zombie: {rows[ref]}"
+                assert made(self.it.identity(ref)) == []
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.it.checkout.must("deploytag", "ls", "--json"))
+        return rows
