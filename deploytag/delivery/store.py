@@ -135,6 +135,24 @@ class StateStore:
         with self._asked(f"removing the lock {lock.path.name}"):
             _remove(lock.path)
 
+    def mend(self, project: str, stack: str) -> list[str]:
+        """Remove what writes that were killed left of the stack's files; the names of what was removed.
+
+        A folder has a file of attributes beside each file. Killed while it writes one, Pulumi leaves it empty, and then
+        refuses the file it belongs to ("failed to load checkpoint: EOF"); without one it reads it. Nobody may be
+        writing: the stack has to be held, and without a lock.
+        """
+        if not isinstance(self.root, Path):
+            return []  # an object is written whole or not at all
+        with self._asked(f"mending the files of {stack}"):
+            ours = _files_of(stack)
+            found = [path for path in _children(self.root / "stacks" / project) if ours.fullmatch(path.name)]
+            found.append(self.root / f"meta.yaml{_SIDECAR}")
+            broken = [path for path in found if _is_torn(path)]
+            for path in broken:
+                path.unlink(missing_ok=True)
+        return [path.name for path in broken]
+
     def remove_stack(self, project: str, stack: str) -> None:
         """Remove every file of the stack, whatever it still has deployed. The checkpoint goes last.
 
@@ -143,9 +161,7 @@ class StateStore:
         with self._asked(f"removing the stack {stack}"):
             for folder in ("history", "backups"):
                 _remove_folder(self.root / folder / project / stack)
-            # The stack's own files and what is left of a write that was killed; not those of a stack `NAME.json`.
-            name = re.escape(stack)
-            ours = re.compile(rf"{name}\.(json(\.gz|\.zst)?|pulumi-tags)(\.bak|\.[0-9a-f]+(\.tmp)?)?(\{_SIDECAR})?")
+            ours = _files_of(stack)
             found = [path for path in _children(self.root / "stacks" / project) if ours.fullmatch(path.name)]
             for path in sorted(found, key=lambda path: _CHECKPOINT.fullmatch(path.name) is not None):
                 _remove(path)
@@ -174,6 +190,26 @@ def limitation(environ: Mapping[str, str], directory: Path | None = None) -> str
         f"Locks in {backend.said} cannot be repaired automatically: DeployTag reads state in file:// and s3:// only. "
         "When a run died there, look whose lock it is and remove it with `pulumi cancel`."
     )
+
+
+def _files_of(stack: str) -> re.Pattern[str]:
+    """The stack's own files and what is left of a write that was killed; not those of a stack `NAME.json`."""
+    kinds = r"(json(\.gz|\.zst)?|pulumi-tags)(\.bak)?(\.[0-9a-f]+(\.tmp)?)?"
+    return re.compile(rf"{re.escape(stack)}\.{kinds}({re.escape(_SIDECAR)})?")
+
+
+def _is_torn(path: "StatePath") -> bool:
+    if path.name.endswith(".tmp"):
+        return True
+    if not path.name.endswith(_SIDECAR):
+        return False
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def _children(folder: "StatePath") -> list["StatePath"]:

@@ -44,7 +44,7 @@ def recover(tools: Tools, action: Action) -> list[str]:
 
 
 def unlock(tools: Tools) -> list[str]:
-    """Remove the locks that engines of ended runs left; what was removed, a sentence each.
+    """Remove the locks and half-written files that engines of ended runs left; what was removed, a sentence each.
 
     Raises:
         BusyError: there is a lock of somebody else.
@@ -59,4 +59,8 @@ def unlock(tools: Tools) -> list[str]:
         said.append(f"A run that died{holder} had left its lock on the stack {tools.identity.stack}; it was removed.")
     if tools.lease.engines:
         tools.lease.engines_ended()
+    if tools.store and tools.store.mend(tools.identity.project, tools.identity.stack):
+        said.append(
+            f"A run that died had left half-written files of the stack {tools.identity.stack}; they were removed."
+        )
     return said

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -17,25 +18,46 @@ TIMEOUT = 10
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def look(administrator: Administrator, identity: Identity) -> tuple[str | None, bool, bool]:
-    """The owner of the identity's database (None: there is none), whether its role exists, and whether the database
-    takes connections.
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the server has of an identity's names."""
+
+    owner: str | None
+    """Of the database; None: there is none."""
+    role_exists: bool
+    allows_connections: bool
+    is_administered: bool
+    """Whether the administrator may act for the database's owner."""
+
+
+def look(administrator: Administrator, identity: Identity) -> Catalog:
+    """What the server has of the identity's names.
 
     Raises:
         UnreachableError: the server refuses or does not answer.
     """
     with connect(administrator) as connection:
         found = connection.execute(
-            "SELECT pg_get_userbyid(datdba), datallowconn FROM pg_database WHERE datname = %s", [identity.database]
+            "SELECT pg_get_userbyid(datdba), datallowconn, pg_has_role(datdba, 'USAGE') FROM pg_database"
+            " WHERE datname = %s",
+            [identity.database],
         ).fetchone()
         role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [identity.role]).fetchone()
-    owner, allows = found or (None, True)
-    return owner, role is not None, allows
+    owner, allows, administered = found or (None, True, True)
+    return Catalog(owner, role is not None, allows, administered)
 
 
-def allow_connections(administrator: Administrator, database: str, owner: str) -> None:
-    """Let sessions into the database again."""
-    with connect(administrator) as connection, _acting_for(connection, owner):
+def administer(administrator: Administrator, role: str) -> None:
+    """Make the administrator a member of `role`, as the program declares it; it may, having made the role."""
+    with connect(administrator) as connection:
+        # Since PostgreSQL 16 a membership comes with the role's privileges only where it says so.
+        option = " WITH INHERIT TRUE, SET TRUE" if connection.info.server_version >= 160000 else ""
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER" + option).format(sql.Identifier(role)))
+
+
+def allow_connections(administrator: Administrator, database: str) -> None:
+    """Let sessions into the database again; only who administers its owner may."""
+    with connect(administrator) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))
 
 
@@ -75,22 +97,3 @@ def connect(administrator: Administrator) -> Iterator[Connection]:
             f"PostgreSQL at {administrator.host}:{administrator.port} refuses the administrator {administrator.user}: "
             f"{' '.join(str(error).split())}. PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE decide."
         ) from None
-
-
-@contextlib.contextmanager
-def _acting_for(connection: Connection, owner: str) -> Iterator[None]:
-    """Make the administrator a member of `owner` for the rest of the transaction, where it may not act for it.
-
-    PostgreSQL lets only an owner, or who has its privileges, alter a database. Being in one transaction, the membership
-    is gone again whatever happens.
-    """
-    row = connection.execute("SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s", [owner]).fetchone()
-    if row is None or row[0]:
-        yield
-        return
-    role = sql.Identifier(owner)
-    # Since PostgreSQL 16 a membership comes with the owner's privileges only when it says so.
-    option = " WITH INHERIT TRUE" if connection.info.server_version >= 160000 else ""
-    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER" + option).format(role))
-    yield
-    connection.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))

@@ -6,8 +6,9 @@ Repairs change what is true, so only the first stage that finds something is ret
 from collections.abc import Callable
 from enum import Enum, auto
 
-from deploytag.delivery.recovery.facts import Facts, ServerFacts, Status
+from deploytag.delivery.recovery.facts import Facts, Status
 from deploytag.delivery.recovery.repairs import (
+    Administer,
     Adopt,
     AllowConnections,
     AwaitNamespaceGone,
@@ -78,14 +79,14 @@ def _terminating(facts: Facts) -> tuple[Repair, ...]:
 
 
 def _connections(facts: Facts) -> tuple[Repair, ...]:
+    """A database that Pulumi could not enter, be it for a refresh or to drop it."""
     identity, server = facts.identity, facts.server
-    if server and _has_our_database(facts, server) and not server.allows_connections:
-        return (AllowConnections(identity.database, identity.role),)
-    return ()
-
-
-def _has_our_database(facts: Facts, server: ServerFacts) -> bool:
-    return server.database.owner is not None and foreign_database(facts.identity, server.database) is None
+    if server is None or server.database.owner is None or foreign_database(identity, server.database):
+        return ()
+    repairs: list[Repair] = [] if server.is_administered else [Administer(identity.role)]
+    if not server.allows_connections:
+        repairs.append(AllowConnections(identity.database))
+    return tuple(repairs)
 
 
 def _release(facts: Facts) -> tuple[Repair, ...]:

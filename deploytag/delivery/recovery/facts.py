@@ -51,6 +51,8 @@ class ServerFacts:
 
     database: DatabaseFacts
     allows_connections: bool = True
+    is_administered: bool = True
+    """Whether the administrator may act for the database's owner."""
 
 
 @dataclass(frozen=True, slots=True)

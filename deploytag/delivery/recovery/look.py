@@ -66,8 +66,9 @@ def look(tools: Tools) -> Facts:
             entry.result(),
         )
         if server:
-            owner, role_exists, allows = server.result()
-            found = found.but(server=ServerFacts(DatabaseFacts(owner, role_exists, found.ledger), allows))
+            it = server.result()
+            database = DatabaseFacts(it.owner, it.role_exists, found.ledger)
+            found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered))
         if found.namespace and _may_have_orphans(found):
             found = found.but(objects=(*found.objects, *_more_objects(cluster, pool, found)))
     return found
@@ -76,7 +77,7 @@ def look(tools: Tools) -> Facts:
 def _state(tools: Tools) -> State:
     identity = tools.identity
     if tools.store is None:
-        deployment = tools.engine.state()
+        deployment = (tools.engine.state() or {}).get("deployment")
     else:
         deployment = tools.store.checkpoint(identity.project, identity.stack)
     return State.of(deployment or {})

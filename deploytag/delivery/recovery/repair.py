@@ -5,6 +5,7 @@ from typing import Any
 
 from deploytag.delivery.recovery import databases, namespaces, objects, releases
 from deploytag.delivery.recovery.repairs import (
+    Administer,
     Adopt,
     AllowConnections,
     AwaitNamespaceGone,
@@ -39,8 +40,10 @@ def repair(tools: Tools, it: Repair) -> None:
             case AwaitNamespaceGone():
                 tools.say(f"waiting for the namespace {it.namespace} to be gone")
                 namespaces.await_gone(cluster, it.namespace)
+            case Administer() if tools.administrator:
+                databases.administer(tools.administrator, it.role)
             case AllowConnections() if tools.administrator:
-                databases.allow_connections(tools.administrator, it.database, it.owner)
+                databases.allow_connections(tools.administrator, it.database)
             case UninstallRelease():
                 tools.say(f"uninstalling the Helm release {it.release}, which {it.why}")
                 releases.uninstall(tools, it.namespace, it.release)

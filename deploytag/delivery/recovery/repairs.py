@@ -27,11 +27,22 @@ class AwaitNamespaceGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Administer:
+    """Without its membership in the owner, the administrator can neither alter nor drop nor even enter the database."""
+
+    role: str
+
+    @property
+    def said(self) -> str:
+        """The sentence."""
+        return f"The administrator was no member of the role {self.role} any more; it is again."
+
+
+@dataclass(frozen=True, slots=True)
 class AllowConnections:
     """A drop that failed half-way left the database refusing connections."""
 
     database: str
-    owner: str
 
     @property
     def said(self) -> str:
@@ -155,6 +166,7 @@ class Adopt:
 
 Repair = (
     AwaitNamespaceGone
+    | Administer
     | AllowConnections
     | UninstallRelease
     | RollBackRelease

@@ -44,7 +44,7 @@ class Engine(Protocol):
         """`pulumi import --yes --skip-preview --protect=false --generate-code=false --file FILE` with `resources`."""
 
     def state(self) -> dict[str, Any] | None:
-        """The deployment of `pulumi stack export`; asked only where a service has the state. None: no such stack."""
+        """What `pulumi stack export` prints; asked only where a service has the state. None: no such stack."""
 
 
 class Lease(Protocol):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deploytag.delivery.recovery.decide import decide
 from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
 from deploytag.delivery.recovery.repairs import (
+    Administer,
     Adopt,
     AllowConnections,
     AwaitNamespaceGone,
@@ -78,8 +79,9 @@ def server(
     role: bool = True,
     ledger: Mapping[str, str] | None = LEDGER,
     allows: bool = True,
+    administered: bool = True,
 ) -> ServerFacts:
-    return ServerFacts(DatabaseFacts(owner, role, ledger), allows)
+    return ServerFacts(DatabaseFacts(owner, role, ledger), allows, administered)
 
 
 def revisions(*statuses: Status) -> tuple[Revision, ...]:
@@ -206,8 +208,11 @@ FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
             but(revisions=()), [Refresh(f"the Helm release {IT.release} had been removed")], id="uninstalled by hand"
         ),
         # the database
+        pytest.param(but(server=server(allows=False)), [AllowConnections(IT.database)], id="it refuses connections"),
         pytest.param(
-            but(server=server(allows=False)), [AllowConnections(IT.database, IT.role)], id="it refuses connections"
+            but(server=server(allows=False, administered=False)),
+            [Administer(IT.role), AllowConnections(IT.database)],
+            id="nobody may let connections in",
         ),
         pytest.param(
             but(server=server(None), state=state("database")),
@@ -310,7 +315,7 @@ def test_what_is_repaired_before_a_deployment(facts: Facts, repairs: list[Repair
         pytest.param(but(state=State()), [], id="the state is lost: what is there is swept, not repaired"),
         pytest.param(but(revisions=revisions(Status.PENDING_INSTALL)), [], id="Helm uninstalls whatever it is"),
         pytest.param(but(namespace=NamespaceFacts("uid", annotations(IT), terminating=True)), [], id="it goes anyway"),
-        pytest.param(but(server=server(allows=False)), [AllowConnections(IT.database, IT.role)], id="connections"),
+        pytest.param(but(server=server(allows=False)), [AllowConnections(IT.database)], id="connections"),
         pytest.param(
             but(revisions=()), [Refresh(f"the Helm release {IT.release} had been removed")], id="uninstalled by hand"
         ),

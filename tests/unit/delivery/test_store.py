@@ -112,6 +112,7 @@ def test_a_stack_is_removed_with_everything_of_its_own_and_nothing_else(store: S
         "stacks/shop/x.json.bak",
         "stacks/shop/x.json.gz",
         "stacks/shop/x.json.17ab.tmp",
+        "stacks/shop/x.json.bak.17ab.tmp",
         "stacks/shop/x.json.1790000000000000000",
         "stacks/shop/x.pulumi-tags",
         "history/shop/x/x-1.history.json",
@@ -135,6 +136,26 @@ def test_a_stack_is_removed_with_everything_of_its_own_and_nothing_else(store: S
         write(tmp_path, other, "{}")
     store.remove_stack("shop", "x")
     assert names(tmp_path) == {*others, *(f"{other}.attrs" for other in others)}
+
+
+def test_what_a_killed_write_left_is_removed(store: StateStore, tmp_path: Path) -> None:
+    for name in ("x.json", "x.json.bak", "xx.json"):
+        write(tmp_path, f"stacks/shop/{name}", checkpoint({}))
+    torn = [
+        write(tmp_path, "stacks/shop/x.json.18eaa242948743a3.tmp", '{"version": 3, "che'),
+        tmp_path / ".pulumi/stacks/shop/x.json.attrs",
+        tmp_path / ".pulumi/meta.yaml.attrs",
+    ]
+    (tmp_path / ".pulumi/stacks/shop/x.json.18eaa242948743a3.tmp.attrs").unlink()
+    for path in torn[1:]:
+        path.write_text("")
+    another = tmp_path / ".pulumi/stacks/shop/xx.json.attrs"
+    another.write_text("")
+    before = names(tmp_path)
+    assert sorted(store.mend("shop", "x")) == sorted(path.name for path in torn)
+    assert before - names(tmp_path) == {str(path.relative_to(tmp_path / ".pulumi")) for path in torn}
+    assert store.mend("shop", "x") == []
+    assert store.checkpoint("shop", "x") == {}
 
 
 def test_what_may_not_be_read_is_a_sentence(store: StateStore, tmp_path: Path) -> None:
