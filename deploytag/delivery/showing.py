@@ -23,10 +23,10 @@ def show(progress: Progress) -> Callable[[Event], None]:
     def on_event(event: Event) -> None:
         match event:
             case Step(state="done", changes=True, operation=operation):
-                kept = operation == "delete" and event.kind == "Image"  # `retain_on_delete`
-                progress.say(
-                    f"{'left in the registry:' if kept else DONE.get(operation, operation)} {event.kind} {event.name}"
-                )
+                # Images are `retain_on_delete`: only the state forgets them.
+                kept = operation == "delete" and event.kind == "Image"
+                did = "left in the registry:" if kept else DONE.get(operation, operation)
+                progress.say(f"{did} {event.kind} {event.name}")
             case Step(state="begun" | "done", operation=operation):
                 progress.detail(f"{event.state} {operation} {event.kind} {event.name}")
             case Step(state="failed"):
