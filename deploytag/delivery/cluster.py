@@ -1,5 +1,8 @@
 """The cluster that a run acts on: opened once, after it proved to be the one the policy expects."""
 
+# The client loads the models of each API when one of them is named, which annotations need not do.
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 

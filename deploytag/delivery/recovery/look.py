@@ -1,5 +1,8 @@
 """Looks at an environment before a run: a handful of questions, all at once. Only reads."""
 
+# The client loads the models of each API when one of them is named, which annotations need not do.
+from __future__ import annotations
+
 import json
 import socket
 from collections.abc import Callable, Iterator
