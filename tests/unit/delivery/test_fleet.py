@@ -1,0 +1,102 @@
+"""The table of `deploytag ls`."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from deploytag.delivery.fleet import Row, State, rows
+from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
+from deploytag.delivery.lease.state import LeaseState
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
+from deploytag.delivery.run import Action, Run
+from deploytag.settings import Policy
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+REF, NAMESPACE = "feature/test", "shop-feature-test"
+OWNER = Owner("shop", REF)
+SPACE = Item(Kind.NAMESPACE, NAMESPACE, OWNER)
+DATABASE = Item(Kind.DATABASE, "shop_feature_test", OWNER)
+POLICY = Policy.model_validate(
+    {
+        "cluster": {"server": "https://cluster.test:6443"},
+        "classes": {
+            "feature": {
+                "pattern": "feature/*",
+                "secret": None,
+                "database": False,
+                "migrations": False,
+                "ttl": "14d",
+            }
+        },
+    }
+)
+
+
+def record(outcome: Outcome = Outcome.SUCCEEDED, *, cause: str | None = None, asleep: bool = False) -> Record:
+    return Record(
+        project="shop",
+        ref=REF,
+        stack="feature-test",
+        namespace=NAMESPACE,
+        environment_class="feature",
+        pushed=NOW,
+        deployed=Deployed(revision="a" * 40, fingerprint="f", url="http://203.0.113.7", images=(), verified=NOW),
+        attempt=Attempt(run="r", action=Action.DEPLOY, revision="a" * 40, started=NOW, outcome=outcome, cause=cause),
+        asleep=asleep,
+    )
+
+
+def lease(*, age: int) -> LeaseState:
+    run = Run("1234567890", Action.DEPLOY, "b" * 40, "runner-1", "m", 7)
+    return LeaseState(
+        name=NAMESPACE,
+        project="shop",
+        ref=REF,
+        holder=run.id,
+        run=run,
+        engines=(),
+        duration=30,
+        acquired=NOW,
+        renewed=NOW - timedelta(seconds=age),
+        transitions=0,
+        seen=NOW,
+    )
+
+
+def row(
+    *items: Item, kept: Record | None = None, leases: tuple[LeaseState, ...] = (), ailing: tuple[str, ...] = ()
+) -> Row:
+    found = Inventory(items, records={REF: kept} if kept else {})
+    [it] = rows(found, leases, {NAMESPACE: ailing}, POLICY)
+    return it
+
+
+@pytest.mark.parametrize(
+    ("it", "state", "note"),
+    [
+        (row(SPACE, DATABASE, kept=record()), State.SERVING, None),
+        (row(SPACE, kept=record(), ailing=("web has 0 of 1 pods",)), State.UNHEALTHY, "web has 0 of 1 pods"),
+        (row(SPACE, kept=record(asleep=True)), State.ASLEEP, None),
+        (row(SPACE, kept=record(Outcome.FAILED, cause="the migration failed")), State.FAILED, "the migration failed"),
+        (row(SPACE, kept=record(Outcome.INTERRUPTED, cause="SIGTERM")), State.FAILED, "SIGTERM"),
+        (row(SPACE, kept=record(Outcome.RUNNING)), State.DIED, "repairs"),
+        (row(SPACE, kept=record(Outcome.RUNNING), leases=(lease(age=5),)), State.WORKING, "runner-1"),
+        (row(SPACE, kept=record(Outcome.RUNNING), leases=(lease(age=60),)), State.DIED, "repairs"),
+        (row(SPACE), State.UNMANAGED, None),
+        (row(DATABASE, kept=record()), State.LEFTOVER, "gc"),
+    ],
+)
+def test_the_state_of_an_environment(it: Row, state: State, note: str | None) -> None:
+    assert it.state is state
+    assert it.note is None if note is None else note in str(it.note)
+
+
+def test_what_is_known_of_it() -> None:
+    it = row(SPACE, kept=record())
+    assert (it.url, it.revision, it.environment_class) == ("http://203.0.113.7", "a" * 40, "feature")
+    assert it.expires == NOW + timedelta(days=14)
+
+
+def test_what_outlives_an_environment_is_none() -> None:
+    stone = Item(Kind.TOMBSTONE, NAMESPACE, OWNER)
+    assert rows(Inventory((stone,)), (), {}, POLICY) == []
