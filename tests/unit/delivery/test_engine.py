@@ -74,7 +74,8 @@ def error(message: str) -> str:
 def test_an_operation_that_works() -> None:
     outputs = {"url": "http://203.0.113.7"}
     metadata = {"op": "same", "urn": STACK, "type": "pulumi:pulumi:Stack", "new": {"outputs": outputs}}
-    children, seen, lease = FakeChildren([json.dumps({"resOutputsEvent": {"metadata": metadata}})]), [], FakeLease()
+    children, lease = FakeChildren([json.dumps({"resOutputsEvent": {"metadata": metadata}})]), FakeLease()
+    seen: list[Event] = []
     result = engine(children, seen, lease).up()
     assert result.ok
     assert result.outputs == outputs
