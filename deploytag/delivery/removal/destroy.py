@@ -91,7 +91,7 @@ def destroy(
     means.check()
     memory.bury(identity, tombstone)
     notes = []
-    if _has_stack(identity, sources, before) and (reason := _by_state(before, means, force=force)):
+    if _has_stack(sources, before) and (reason := _by_state(identity, sources, before, means, force=force)):
         means.say(f"{reason}\nWhat is left is removed without Pulumi.")
         notes.append(reason)
     leftovers = _sweep(identity, sources, memory, means, namespace_seconds)
@@ -136,19 +136,22 @@ def protection(identity: Identity, cls: EnvironmentClass | None, document: check
     return None
 
 
-def _has_stack(identity: Identity, sources: Sources, found: Inventory) -> bool:
-    """Whether there is anything for Pulumi to destroy."""
-    if sources.states is None:  # it cannot be listed, so Pulumi has to look
-        return True
-    if not found.of_kind(Kind.STACK):
+def _has_stack(sources: Sources, found: Inventory) -> bool:
+    # A backend that cannot be listed is Pulumi's to ask.
+    return sources.states is None or bool(found.of_kind(Kind.STACK))
+
+
+def _is_empty(identity: Identity, sources: Sources) -> bool:
+    """Whether there is nothing for Pulumi to destroy, as far as can be told without it."""
+    if sources.states is None:
         return False
     try:
-        return not checkpoint.is_empty(sources.states.checkpoint(identity.project, identity.stack) or {})
+        return checkpoint.is_empty(sources.states.checkpoint(identity.project, identity.stack) or {})
     except DeploymentError:
-        return True
+        return False
 
 
-def _by_state(found: Inventory, means: Means, *, force: bool) -> str | None:
+def _by_state(identity: Identity, sources: Sources, found: Inventory, means: Means, *, force: bool) -> str | None:
     """Why Pulumi could not destroy everything that its state knows."""
     if found.unproven:
         # The state knows things by name only, and would take what now bears the name.
@@ -157,6 +160,9 @@ def _by_state(found: Inventory, means: Means, *, force: bool) -> str | None:
         means.repair()
     except (DeploymentError, OwnershipError) as error:
         return f"Pulumi was not asked, because what an earlier run left could not be repaired: {error}"
+    # Looked at only now: a dead run may have left its lock on a stack that never held anything.
+    if _is_empty(identity, sources):
+        return None
     if force:
         means.check()
         means.unprotect()

@@ -13,7 +13,7 @@ import yaml
 from deploytag.identity import Identity, identify
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished, checkout
 
-LEASE = 5
+LEASE = 15
 """Seconds after which a dead run is taken over in these tests."""
 
 
