@@ -11,6 +11,20 @@ AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
 
 
+TRIES = 3
+"""How often an image is pushed that others push at the same time."""
+
+
+def lost_a_push(complaint: str) -> bool:
+    """Whether a registry refused an image for what another push of the same layers did to it. Pure.
+
+    Seen with docker-registry 2.8 when a run that pushed the same layers was killed; the same push goes through later.
+    """
+    return "failed to push" in complaint and any(
+        said in complaint for said in ("blob unknown to registry", "digest did not match", "blob upload unknown")
+    )
+
+
 def converge(held: Held, engine: Engine) -> EngineResult:
     """Make the environment what the engine's program declares.
 
@@ -26,6 +40,11 @@ def converge(held: Held, engine: Engine) -> EngineResult:
 
     with Watcher(world.cluster, identity, end_because) as watcher:
         result = engine.up()
+        for _ in range(TRIES - 1):
+            if not lost_a_push(result.complaint) or cancellation.requested:
+                break
+            world.progress.warn("the registry lost an image while several runs pushed it: once more")
+            result = engine.up()
         # Helm sees a failed hook as soon as the watcher does.
         fatal = watcher.cause if result.ok else watcher.cause_within(AFTERWARDS)
     if result.ok:

@@ -40,10 +40,12 @@ def _runs_here(lock: Lock) -> bool:
     if lock.holder is None or lock.holder.hostname != socket.gethostname():
         return False
     try:
-        started = psutil.Process(lock.holder.pid).create_time()
+        process = psutil.Process(lock.holder.pid)
+        # One that was killed may wait for its parent to notice.
+        dead, started = process.status() == psutil.STATUS_ZOMBIE, process.create_time()
     except psutil.Error:
         return False
-    return started <= (lock.holder.timestamp + SKEW).timestamp()
+    return not dead and started <= (lock.holder.timestamp + SKEW).timestamp()
 
 
 def look(tools: Tools) -> Facts:

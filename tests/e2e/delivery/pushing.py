@@ -38,14 +38,16 @@ class Pushing:
         path.write_text(yaml.safe_dump(settings))
         self.checkout.policy(**policy)
 
+    def switch(self, ref: str) -> None:
+        """Check the branch out; a new one begins where the checkout is."""
+        if self.git("rev-parse", "--abbrev-ref", "HEAD") != ref:
+            known = self.git("rev-parse", "--verify", "--quiet", f"refs/heads/{ref}", check=False)
+            self.git("switch", "--quiet", *([] if known else ["--create"]), ref)
+
     def push(self, ref: str, message: str = "a push") -> str:
         """Commit whatever was edited on the branch `ref`, push it, and return the commit. It stays checked out."""
         git = self.git
-        if git("rev-parse", "--verify", "--quiet", f"refs/heads/{ref}", check=False):
-            if git("rev-parse", "--abbrev-ref", "HEAD") != ref:
-                git("switch", "--quiet", ref)
-        else:
-            git("switch", "--quiet", "--create", ref)
+        self.switch(ref)
         git("add", "--all")
         git("commit", "--quiet", "--allow-empty", "-m", message)
         git("push", "--quiet", "--force", str(self.remote), f"{ref}:refs/heads/{ref}")

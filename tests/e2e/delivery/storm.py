@@ -62,6 +62,7 @@ class Storm:
             self.it.delete(ref)
             commit = self.tips.pop(ref)
         else:
+            self.it.switch(ref)
             path = self.it.path / "app" / "web.py"
             path.write_text(path.read_text() + f"# event {self.number}\n")
             commit = self.tips[ref] = self.it.push(ref, f"event {self.number}")

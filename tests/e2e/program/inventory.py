@@ -21,12 +21,12 @@ def databases_like(identity: Identity) -> list[tuple[str]]:
 
 
 def made(identity: Identity) -> list[str]:
-    """What exists of the identity's names."""
+    """What exists of the identity's names, but for the note that it was destroyed."""
     found = [name for (name,) in databases_like(identity)]
     found += [line for line in kubectl("get", "namespaces", "-o", "name").splitlines() if identity.namespace in line]
     found += [
         line
         for line in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name").splitlines()
-        if identity.namespace in line
+        if identity.namespace in line and not line.endswith(".tombstone")
     ]
     return found
