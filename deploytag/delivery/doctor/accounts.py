@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploytag.administrator import Administrator
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.errors import SecretError
+from deploytag.preflight.database import connect, refused
 from deploytag.settings import Settings
 
 TIMEOUT = 5
@@ -89,16 +90,7 @@ def database(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     administrator = Administrator.from_environ(environ)
     where = f"{administrator.user} at {administrator.host}:{administrator.port}"
     try:
-        # libpq reads password, certificates and service files from the environment itself.
-        with psycopg.connect(
-            host=administrator.host,
-            port=administrator.port,
-            user=administrator.user,
-            dbname=administrator.database,
-            connect_timeout=TIMEOUT,
-            application_name="deploytag doctor",
-        ) as connection:
-            connection.execute(f"SET statement_timeout = '{TIMEOUT}s'")
+        with connect(administrator) as connection:
             row = connection.execute(
                 "SELECT rolcreatedb OR rolsuper, rolcreaterole OR rolsuper, pg_is_in_recovery(), "
                 "current_setting('server_version_num')::int, "
@@ -107,11 +99,7 @@ def database(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
                 "FROM pg_roles WHERE rolname = current_user"
             ).fetchone()
     except psycopg.Error as error:
-        yield problem(
-            f"PostgreSQL refuses {where}: {str(error).strip()}",
-            "PGHOST, PGPORT, PGUSER, PGPASSWORD and PGSSLMODE decide.",
-        )
-        return
+        raise refused(administrator, error) from None
     if row is not None:
         yield from rights(where, Rights(*row))
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from deploytag.administrator import Administrator
-from deploytag.errors import UnreachableError
+from deploytag.preflight.database import connect
 
 TIMEOUT = 30
 """Seconds one statement may take: dropping a database ends its sessions and deletes its files."""
@@ -75,22 +75,5 @@ def connected(administrator: Administrator) -> Iterator[Databases]:
     Raises:
         UnreachableError: the server refuses the connection, or does not answer.
     """
-    try:
-        connection = psycopg.connect(
-            host=administrator.host,
-            port=administrator.port,
-            user=administrator.user,
-            dbname=administrator.database,
-            connect_timeout=10,
-            application_name="deploytag",
-            autocommit=True,
-        )
-    except psycopg.Error as error:
-        raise UnreachableError(
-            f"PostgreSQL refuses the administrator {administrator.user} (database {administrator.database} at "
-            f"{administrator.host}:{administrator.port}): {str(error).strip()}. PGHOST, PGPORT, PGUSER, PGPASSWORD and "
-            "PGDATABASE decide."
-        ) from None
-    with connection:
-        connection.execute(f"SET statement_timeout = '{TIMEOUT}s'")
+    with connect(administrator, TIMEOUT, autocommit=True) as connection:
         yield Databases(connection)

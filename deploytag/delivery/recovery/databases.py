@@ -9,8 +9,9 @@ import psycopg
 from psycopg import errors, sql
 
 from deploytag.administrator import Administrator
-from deploytag.errors import DeploymentError, UnreachableError
+from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
+from deploytag.preflight import database
 
 TIMEOUT = 10
 """Seconds one connection and each of its statements may take."""
@@ -36,7 +37,7 @@ def look(administrator: Administrator, identity: Identity) -> Catalog:
     Raises:
         UnreachableError: the server refuses or does not answer.
     """
-    with connect(administrator) as connection:
+    with transaction(administrator) as connection:
         found = connection.execute(
             "SELECT pg_get_userbyid(datdba), datallowconn, pg_has_role(datdba, 'USAGE') FROM pg_database"
             " WHERE datname = %s",
@@ -49,7 +50,7 @@ def look(administrator: Administrator, identity: Identity) -> Catalog:
 
 def administer(administrator: Administrator, role: str) -> None:
     """Make the administrator a member of `role`, as the program declares it; it may, having made the role."""
-    with connect(administrator) as connection:
+    with transaction(administrator) as connection:
         # Since PostgreSQL 16 a membership comes with the role's privileges only where it says so.
         option = " WITH INHERIT TRUE, SET TRUE" if connection.info.server_version >= 160000 else ""
         connection.execute(sql.SQL("GRANT {} TO CURRENT_USER" + option).format(sql.Identifier(role)))
@@ -57,7 +58,7 @@ def administer(administrator: Administrator, role: str) -> None:
 
 def allow_connections(administrator: Administrator, database: str) -> None:
     """Let sessions into the database again; only who administers its owner may."""
-    with connect(administrator) as connection:
+    with transaction(administrator) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))
 
 
@@ -67,7 +68,7 @@ def drop_role(administrator: Administrator, role: str) -> None:
     Raises:
         DeploymentError: it does own something; the sentence has PostgreSQL's own words on what.
     """
-    with connect(administrator) as connection:
+    with transaction(administrator) as connection:
         try:
             connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
         except errors.DependentObjectsStillExist as error:
@@ -79,21 +80,10 @@ def drop_role(administrator: Administrator, role: str) -> None:
 
 
 @contextlib.contextmanager
-def connect(administrator: Administrator) -> Iterator[Connection]:
-    """A transaction as the administrator; committed unless something is raised. libpq reads the password itself."""
+def transaction(administrator: Administrator) -> Iterator[Connection]:
+    """A transaction as the administrator; committed unless something is raised."""
     try:
-        with psycopg.connect(
-            host=administrator.host,
-            port=administrator.port,
-            user=administrator.user,
-            dbname=administrator.database,
-            connect_timeout=TIMEOUT,
-            application_name="deploytag recovery",
-        ) as connection:
-            connection.execute(f"SET LOCAL statement_timeout = '{TIMEOUT}s'")
+        with database.connect(administrator, TIMEOUT) as connection:
             yield connection
     except psycopg.Error as error:
-        raise UnreachableError(
-            f"PostgreSQL at {administrator.host}:{administrator.port} refuses the administrator {administrator.user}: "
-            f"{' '.join(str(error).split())}. PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE decide."
-        ) from None
+        raise database.refused(administrator, error) from None
