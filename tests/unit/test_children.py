@@ -136,7 +136,8 @@ def test_a_command_begins_clean() -> None:
         signal.signal(signal.SIGUSR1, before[0])
         signal.pthread_sigmask(signal.SIG_SETMASK, before[1])
     assert finished.output == f"{run.id} True ['0', '1', '2', '3'] {0:016x}"  # 3 is the folder being listed
-    assert ignored == f"{0:016x}"
+    # Signals 32 and 33 are the C library's own: nobody can change them, and some starters ignore them.
+    assert int(ignored, 16) & ~(0b11 << 31) == 0
 
 
 def test_a_command_that_signals_its_group_does_not_reach_the_keeper() -> None:
