@@ -59,6 +59,6 @@ test: check up ## every test
 	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest tests/e2e/sandbox
 
 .PHONY: soak
-soak: up ## the long tests: every cell of the kill matrix, 200 rounds of the storm, 20 orphans of each kind (hours)
-	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(VENV)/python -m pytest -m "soak" tests/soak
-	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(VENV)/python -m pytest tests/e2e/delivery/test_gc.py
+soak: up ## the long tests: all that `make test` samples, the kill matrix, 200 rounds of the storm (hours)
+	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(PYTEST) --all -m sampled tests/e2e
+	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest -m soak tests/soak

@@ -1,6 +1,10 @@
 """For every test."""
 
+import random
 import signal
+from collections import defaultdict
+
+import pytest
 
 
 def _hang_up(*_: object) -> None:
@@ -16,3 +20,29 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, _hang_up)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all` runs also what is otherwise only sampled."""
+    parser.addoption("--all", action="store_true", help="run every long test, not a sample of each kind")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests marked `sampled(n)`, run n of each module: the run's seed says which, so in time all are met."""
+    if config.getoption("--all"):
+        return
+    groups: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for item in items:
+        if marker := item.get_closest_marker("sampled"):
+            groups[item.location[0], marker.args[0]].append(item.nodeid)
+    dice = random.Random(config.getoption("randomly_seed", 0))
+    # Sorted: every worker has to choose the same.
+    kept = {
+        name
+        for (_, number), names in sorted(groups.items())
+        for name in dice.sample(sorted(names), min(number, len(names)))
+    }
+    left_out = [item for item in items if item.get_closest_marker("sampled") and item.nodeid not in kept]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

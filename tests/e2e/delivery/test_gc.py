@@ -19,7 +19,7 @@ from deploytag.identity import Identity, identify
 from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of, repository
 from tests.e2e.program.checkout import sandbox_environ
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "3"))
 """Orphans of each kind; the soak has 20."""
