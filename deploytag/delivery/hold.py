@@ -1,6 +1,7 @@
 """What every run that changes an environment does around its work: hold the lease, end what a dead run left, let go."""
 
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -163,7 +164,7 @@ def hold(
 
     with (
         stoppable() if cancellation is None else nullcontext(cancellation) as stop,
-        tempfile.TemporaryDirectory(prefix="deploytag-") as scratch,
+        _scratch(run) as scratch,
         world.leases.acquire(
             identity, run, patience=patience, give_up=no_point, waiting=_tell(world.progress.say)
         ) as lease,
@@ -173,9 +174,26 @@ def hold(
         dead = lease.previous.run if lease.previous else None
         if ended := end_leftovers(dead, LEFTOVER_SECONDS) if dead else []:
             world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
-        yield Held(world, identity, run, lease, children, stop, Path(scratch))
+        if dead and dead.machine == run.machine and dead.id.isalnum():
+            shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
+        yield Held(world, identity, run, lease, children, stop, scratch)
         # Nothing was killed: each engine ended by itself, and gave its lock back.
         lease.engines_ended()
+
+
+def _scratch_folder(run: Run) -> Path:
+    """Where a run keeps what nobody needs afterwards. It bears the run's id, so that it is found should the run die."""
+    return Path(tempfile.gettempdir()) / f"deploytag-{run.id}"
+
+
+@contextmanager
+def _scratch(run: Run) -> Iterator[Path]:
+    folder = _scratch_folder(run)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
