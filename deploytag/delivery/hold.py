@@ -164,10 +164,10 @@ def hold(
 
     with (
         stoppable() if cancellation is None else nullcontext(cancellation) as stop,
-        _scratch(run) as scratch,
         world.leases.acquire(
             identity, run, patience=patience, give_up=no_point, waiting=_tell(world.progress.say)
         ) as lease,
+        _scratch(run) as scratch,
     ):
         # Before anything else: by it this process is found, should it be the next one that dies.
         children = Children(run, world.environ, lease, grace=GRACE)
