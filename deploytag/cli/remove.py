@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,7 +44,7 @@ def destroy(
     checkout = Checkout.here()
     ref = checkout.ref(branch)
     world = checkout.open(narrator(as_json=as_json, verbose=verbose))
-    identity, sources = world.identity(ref), removal.sources(world)
+    identity, sources = world.identity(ref), world.sources
     found = inventory.of(identity, sources)
     destroying.refuse_protected(identity, sources, found, removal.class_of(world, ref), force=force)
     if dry_run:
@@ -95,12 +95,10 @@ def gc(
 
 
 def _registry(repository: Path) -> str:
-    import yaml  # noqa: PLC0415 - as above
+    from deploytag.delivery.project import PulumiProject  # noqa: PLC0415 - as above
 
-    document: Any = yaml.safe_load((repository / "Pulumi.yaml").read_bytes())
-    match document:
-        case {"config": {"registry": str(found) | {"default": str(found)} | {"value": str(found)}}}:
-            return found
+    if found := PulumiProject.load(repository).default("registry"):
+        return found
     raise UsageError("Pulumi.yaml names no registry (`config: registry:`). Give it with --registry.")
 
 

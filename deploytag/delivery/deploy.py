@@ -95,17 +95,18 @@ def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation
             cancellation=cancellation,
         ) as held:
             # Remote, record and tombstone may have changed while this run tested and waited.
-            decided = decide(_facts(world, subject))
-            return _apply(held, subject) if isinstance(decided, Go) else decided
+            facts = _facts(world, subject)
+            decided = decide(facts)
+            return _apply(held, subject, facts.record) if isinstance(decided, Go) else decided
     except GaveUpError as gave_up:
         return Skip(str(gave_up))
 
 
-def _apply(held: Held, subject: Subject) -> Report:
+def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
     """Under the lease: repair, converge, verify, remember."""
     world, identity, run, request = held.world, held.identity, held.run, subject.request
     attempt = Attempt(run=run.id, action=run.action, revision=request.revision, started=_now())
-    record = _begun(world.records.get(identity), subject, attempt)
+    record = _begun(before, subject, attempt)
     with held.remembering(record):
         world.records.clear(identity)
         engine = held.program(world.repository, request.revision)
@@ -221,12 +222,12 @@ def _deployed(subject: Subject, result: EngineResult) -> Deployed:
 
 
 def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
-    request, record = subject.request, world.records.get(subject.identity)
+    request = subject.request
     match decided:
         case AlreadyServed(serving=serving, url=url):
             same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
             reason = f"nothing to do: {url} serves {serving[:12]}{same}"
-            if record is not None:
+            if (record := world.records.get(subject.identity)) is not None:
                 # A push came all the same: idleness is counted from it.
                 record = record.model_copy(update={"pushed": _now()})
                 world.records.put(subject.identity, record)
@@ -234,7 +235,7 @@ def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
             return _report(world, subject, Result.UNCHANGED, record, reason=reason)
         case Skip(why=why):
             world.progress.say(f"skipped: {why}")
-            return _report(world, subject, Result.SKIPPED, record, reason=why)
+            return _report(world, subject, Result.SKIPPED, None, reason=why)
     raise AssertionError(decided)  # `Go` is something to do
 
 
@@ -248,18 +249,17 @@ def _report(
     repaired: tuple[str, ...] = (),
 ) -> Report:
     deployed = record.deployed if record else None
-    served = deployed is not None and outcome is not Result.SKIPPED
     return Report(
         action=Action.DEPLOY,
         ref=subject.identity.ref,
         stack=subject.identity.stack,
         outcome=outcome,
-        revision=deployed.revision if deployed and served else subject.request.revision,
-        url=deployed.url if deployed and served else None,
+        revision=deployed.revision if deployed else subject.request.revision,
+        url=deployed.url if deployed else None,
         reason=reason,
         seconds=dict(world.progress.seconds),
         repaired=repaired,
-        expires=expiry(record, subject.cls) if record and served else None,
+        expires=expiry(record, subject.cls) if record and deployed else None,
     )
 
 

@@ -12,6 +12,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 import deploytag
+from deploytag.delivery.project import PULUMI_FILE, PulumiProject
 from deploytag.identity import Identity
 from deploytag.repository import tracked_files
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Images
@@ -84,12 +85,12 @@ def program_digest(repository: Path, stack: str, images: Images) -> str:
 
 def _stack_config(repository: Path, stack: str) -> object:
     """What the stack's file configures. The first `up` writes a salt beside it, which decides nothing."""
-    path = repository / "stacks" / f"Pulumi.{stack}.yaml"
+    path = repository / PulumiProject.load(repository).stackConfigDir / f"Pulumi.{stack}.yaml"
     content = yaml.safe_load(path.read_bytes()) if path.is_file() else None
     return content.get("config") if isinstance(content, dict) else None
 
 
-_PROJECT = frozenset({"Pulumi.yaml", "uv.lock", "requirements.txt", "pyproject.toml"})
+_PROJECT = frozenset({PULUMI_FILE, "uv.lock", "requirements.txt", "pyproject.toml"})
 
 
 def secret_versions(client: DescribesSecrets, cls: EnvironmentClass) -> dict[str, str] | None:

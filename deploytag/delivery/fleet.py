@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from deploytag.delivery.diagnosis.health import complaints_everywhere
 from deploytag.delivery.inventory import look as inventory
-from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Inventory, Item, Kind
 from deploytag.delivery.lease.state import LeaseState
 from deploytag.delivery.lifetime import expiry
@@ -60,9 +59,8 @@ def look(world: World) -> list[Row]:
     Raises:
         UnreachableError: somebody who has to be asked does not answer.
     """
-    sources = Sources(world.cluster, world.store, world.administrator, world.records)
     with ThreadPoolExecutor(3) as threads:
-        found = threads.submit(inventory.all, world.project, sources)
+        found = threads.submit(inventory.all, world.project, world.sources)
         leases = threads.submit(world.leases.all, world.project)
         ailing = threads.submit(complaints_everywhere, world.cluster)
         return rows(found.result(), leases.result().values(), ailing.result(), world.policy)

@@ -39,6 +39,18 @@ class PulumiProject(_Model):
     config: dict[str, Any] = {}
     stackConfigDir: str = "."  # noqa: N815 - as Pulumi spells it
 
+    @classmethod
+    def load(cls, root: Path) -> Self:
+        """The file in `root`.
+
+        Raises:
+            SettingsError: it is not there, or cannot be used.
+        """
+        project = read_model(root / PULUMI_FILE, cls)
+        if isinstance(project, Complaints):
+            raise SettingsError("; ".join(project))
+        return project
+
     @property
     def options(self) -> _Options:
         """How the program's Python is found."""
@@ -89,8 +101,10 @@ def _or_raise(value: Wanted | SettingsError, what: str) -> Wanted:
 
 
 def _pulumi(root: Path) -> PulumiProject | SettingsError:
-    project = read_model(root / PULUMI_FILE, PulumiProject)
-    return SettingsError("; ".join(project)) if isinstance(project, Complaints) else project
+    try:
+        return PulumiProject.load(root)
+    except SettingsError as error:
+        return error
 
 
 def _settings(root: Path) -> Settings | SettingsError:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from deploytag import repository
+from deploytag.delivery.project import PulumiProject
 from deploytag.delivery.remote import Remote
 
 
@@ -26,7 +25,6 @@ def worktree(checkout: Path, remote: Remote, commit: str, folder: Path) -> Itera
 
 
 def _link_virtualenv(checkout: Path, project: Path) -> None:
-    options = (yaml.safe_load((project / "Pulumi.yaml").read_bytes()) or {}).get("runtime", {})
-    name = options.get("options", {}).get("virtualenv") if isinstance(options, dict) else None
+    name = PulumiProject.load(project).options.virtualenv
     if name and (checkout / name).is_dir() and not (project / name).exists():
         (project / name).symlink_to(checkout / name)

@@ -7,6 +7,7 @@ from typing import Self
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster, open_cluster
+from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.lease.acquire import Leases
 from deploytag.delivery.progress import Progress
 from deploytag.delivery.records import Records
@@ -59,6 +60,11 @@ class World:
             administrator=Administrator.from_environ(environ) if environ.get("PGHOST") else None,
             progress=progress,
         )
+
+    @property
+    def sources(self) -> Sources:
+        """Where the things of its environments can be."""
+        return Sources(self.cluster, self.store, self.administrator, self.records)
 
     def identity(self, ref: str) -> Identity:
         """The names of a ref of this project."""

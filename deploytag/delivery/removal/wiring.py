@@ -9,7 +9,6 @@ from deploytag.delivery import idle
 from deploytag.delivery.engine import Engine
 from deploytag.delivery.hold import PATIENCE, Held, hold
 from deploytag.delivery.inventory import look as inventory
-from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.references import references
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.removal import gc_memory
@@ -31,11 +30,6 @@ Still = Callable[[], str | None]
 
 HELM_SECONDS = 60
 """How long a release may take to go before its namespace goes without it."""
-
-
-def sources(world: World) -> Sources:
-    """Where the things of this world can be."""
-    return Sources(world.cluster, world.store, world.administrator, world.records)
 
 
 def class_of(world: World, ref: str) -> EnvironmentClass | None:
@@ -68,7 +62,7 @@ def remove(
             with world.progress.phase("destroy"):
                 done = destroy(
                     identity,
-                    sources(world),
+                    world.sources,
                     world.records,
                     means(held, repaired),
                     tombstone,
@@ -172,7 +166,7 @@ def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Fact
         refs=refs,
         remote_error=remote_error,
         refs_before=memory.refs,
-        inventory=inventory.all(world.project, sources(world)),
+        inventory=inventory.all(world.project, world.sources),
         live=live,
         policy=world.policy,
         now=datetime.now(UTC),
