@@ -1,5 +1,6 @@
 """Reads a YAML file into a pydantic model and says everything that is wrong with it, in sentences."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from deploytag.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -35,6 +38,11 @@ def read_model(path: Path, model: type[M]) -> M | Complaints:
         return model.model_validate({} if content is None else content)
     except ValidationError as error:
         return Complaints(f"{path.name}: {_sentence(model, detail)}" for detail in error.errors(include_url=False))
+
+
+def unusable(complaints: Iterable[str]) -> SettingsError:
+    """What is raised for them."""
+    return SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))
 
 
 def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:

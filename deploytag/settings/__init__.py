@@ -1,0 +1,36 @@
+"""Typed settings: `deploytag.yaml` (the branch's own) and `deploytag.policy.yaml` (who may have what).
+
+Everything in a file is checked before anything is touched, and everything wrong is said at once, each with its key and
+what is allowed there. The JSON schemas that editors use come from these models (`deploytag schema`).
+"""
+
+from deploytag.settings.application import (
+    CONTRACT_VALUES,
+    SETTINGS_FILE,
+    ApplicationSettings,
+    Images,
+    Tests,
+    Variables,
+    Verify,
+)
+from deploytag.settings.loading import Settings
+from deploytag.settings.policy import POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
+from deploytag.settings.types import VARIABLE_NAME, parse_duration
+
+__all__ = [
+    "CONTRACT_VALUES",
+    "POLICY_FILE",
+    "SETTINGS_FILE",
+    "VARIABLE_NAME",
+    "ApplicationSettings",
+    "Cluster",
+    "EnvironmentClass",
+    "Images",
+    "Limits",
+    "Policy",
+    "Settings",
+    "Tests",
+    "Variables",
+    "Verify",
+    "parse_duration",
+]
