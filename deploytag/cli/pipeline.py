@@ -77,9 +77,8 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
     def destroy(plan: Destroy) -> Report:
         from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-        from deploytag.delivery.removal.collect import SkippedError  # noqa: PLC0415
         from deploytag.delivery.report import Report, Result  # noqa: PLC0415
-        from deploytag.delivery.run import Action  # noqa: PLC0415
+        from deploytag.delivery.run import Action, SkippedError  # noqa: PLC0415
 
         world = checkout.open(progress)
 

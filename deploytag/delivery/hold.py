@@ -17,7 +17,7 @@ from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_si
 from deploytag.delivery.processes.children import Children
 from deploytag.delivery.processes.leftovers import end_leftovers
 from deploytag.delivery.record import Outcome, Record
-from deploytag.delivery.run import Run
+from deploytag.delivery.run import Run, SkippedError, Still
 from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
@@ -143,7 +143,8 @@ def hold(
     run: Run,
     *,
     patience: float = PATIENCE,
-    give_up: Callable[[], str | None] = lambda: None,
+    give_up: Still = lambda: None,
+    still: Still = lambda: None,
     cancellation: Cancellation | None = None,
 ) -> Iterator[Held]:
     """The environment's lease, with nothing left of whoever held it before.
@@ -151,7 +152,10 @@ def hold(
     The first signal to this process asks whatever runs to end; the lease is let go when it has. A `cancellation` that
     is given is one of `stoppable`, for a run that does something before.
 
+    `give_up` is asked while it waits, `still` once it need not any more.
+
     Raises:
+        SkippedError: `still` said why there is no point in it any more.
         GaveUpError: `give_up` said why there is no point in waiting any longer.
         BusyError: another run holds it for longer than `patience` seconds.
         InterruptedRunError: a signal came while it waited.
@@ -176,6 +180,8 @@ def hold(
             world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
         if dead and dead.machine == run.machine and dead.id.isalnum():
             shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
+        if why_not := still():
+            raise SkippedError(why_not)
         yield Held(world, identity, run, lease, children, stop, scratch)
         # Nothing was killed: each engine ended by itself, and gave its lock back.
         lease.engines_ended()
