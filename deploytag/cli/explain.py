@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Branch, Checkout, narrator
 from deploytag.errors import UsageError
 from deploytag.identity import identify
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.LOOK)
 def why(branch: Branch = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
     from deploytag.delivery.diagnosis import (  # noqa: PLC0415 - `deploytag name` need not load a client
@@ -51,7 +51,7 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
         typer.echo(explanation.what_now)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.LOOK)
 def logs(
     branch: Branch = None,
     migration: Annotated[bool, typer.Option("--migration", help="Of the migration (the chart's hooks) only.")] = False,
