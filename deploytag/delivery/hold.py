@@ -6,17 +6,20 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deploytag.delivery import recovery
+from deploytag.delivery.build_log import BuildOutput
+from deploytag.delivery.diagnosis.redaction import redactor_of
 from deploytag.delivery.engine import Engine, write_project
+from deploytag.delivery.events import Event
 from deploytag.delivery.lease.acquire import Lease, LeaseState
 from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals
 from deploytag.delivery.processes.children import Children
 from deploytag.delivery.processes.leftovers import end_leftovers
-from deploytag.delivery.record import Outcome, Record
+from deploytag.delivery.record import BuildLog, Outcome, Record
 from deploytag.delivery.run import Run, SkippedError, Still
 from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
@@ -45,6 +48,8 @@ class Held:
     cancellation: Cancellation
     scratch: Path
     """A folder of this run alone."""
+    builds: BuildOutput = field(default_factory=BuildOutput)
+    """What its builds print."""
 
     def program(self, folder: Path, revision: str, *, asleep: bool = False) -> Engine:
         """Pulumi with the program in `folder`, to declare the environment of `revision`; its stack exists."""
@@ -60,6 +65,12 @@ class Held:
 
     def _engine(self, folder: Path, told: Mapping[str, str]) -> Engine:
         world = self.world
+        tell = show(world.progress)
+
+        def on_event(event: Event) -> None:
+            tell(event)
+            self.builds.listen(event)
+
         return Engine(
             stack=self.identity.stack,
             folder=folder,
@@ -67,7 +78,7 @@ class Held:
             environ={**world.environ, **told},
             held=self.lease,
             cancellation=self.cancellation,
-            on_event=show(world.progress),
+            on_event=on_event,
         )
 
     def engine_without_program(self) -> Engine:
@@ -119,6 +130,21 @@ class Held:
         self.world.records.put(
             self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})
         )
+
+    def keep_build_log(self) -> None:
+        """Let `deploytag logs --build` show what this run's builds printed, wherever it is called."""
+        if not self.builds.text:
+            return
+        world, identity = self.world, self.identity
+        text = redactor_of(world.cluster, identity)(self.builds.text)
+        log = BuildLog(
+            project=identity.project, ref=identity.ref, revision=self.run.commit, written=datetime.now(UTC), text=text
+        )
+        try:
+            self.lease.check()
+            world.records.keep_build_log(identity, log)
+        except DeployTagError as error:
+            world.progress.warn(f"the build's output was not kept: {error}")
 
     @contextmanager
     def remembering(self, record: Record) -> Iterator[None]:
