@@ -14,6 +14,8 @@ SYSTEM_NAMESPACE = "deploytag-system"
 PROJECT = "deploytag.dev/project"
 REF = "deploytag.dev/ref"
 STACK = "deploytag.dev/stack"
+ALLOWS = "deploytag.dev/allows"
+"""Annotation of a network policy: what it lets through, for people."""
 KIND = "deploytag.dev/kind"
 """Label of what the wrapper keeps in the system namespace: `record` or `tombstone`."""
 

@@ -71,6 +71,7 @@ class Config(BaseModel):
             10250: "the kubelet",
             10256: "kube-proxy",
             10257: "the controller manager",
+            10258: "the network policies",
             10259: "the scheduler",
         }
         for name in ("api_port", "registry_port", "database_port", "aws_port"):

@@ -53,6 +53,7 @@ def subjects(config: Config) -> tuple[Subject, ...]:
         Subject("kube-proxy", "system:kube-proxy", kubeconfig=True),
         Subject("kubelet", f"system:node:{NODE}", "system:nodes", kubeconfig=True),
         Subject("coredns", "sandbox:coredns", kubeconfig=True),
+        Subject("network-policies", "sandbox:network-policies", kubeconfig=True),
         Subject("loadbalancer", "sandbox:loadbalancer", kubeconfig=True),
     )
 

@@ -41,6 +41,7 @@ class Probes:
             "containerd": self._containerd,
             "kubelet": self._node,
             "kube-proxy": lambda: self._healthy(f"http://{self._config.node}:10256/healthz"),
+            "network-policies": lambda: self._healthy(f"http://{self._config.node}:10258/"),
             "coredns": self._name_resolves,
             "registry": lambda: self._healthy(f"http://{self._config.registry}/v2/"),
             "buildkit": self._buildkit,

@@ -75,7 +75,10 @@ def _sources(folder: Path) -> list[Path]:
 
 def programs() -> tuple[Program, ...]:
     """All of them, the slowest first: a build that is going to fail should fail early."""
-    return (_kubernetes(), _pulumi(), _docker_build(), _coredns(), _buildkit(), _helm(), _python_host(), _pause())
+    return (
+        *(_kubernetes(), _pulumi(), _docker_build(), _coredns(), _buildkit(), _helm()),
+        *(_network_policies(), _python_host(), _pause()),
+    )
 
 
 def _kubernetes() -> Program:
@@ -162,6 +165,10 @@ def _helm() -> Program:
         | {f"{name}Major": parts[0] for name, parts in defaults.items()}
         | {f"{name}Minor": parts[1] for name, parts in defaults.items()},
     )
+
+
+def _network_policies() -> Program:
+    return Program(module="network-policies", usual="30 s", packages=(".",), built=("network-policies",))
 
 
 def _pause() -> Program:

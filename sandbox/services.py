@@ -138,7 +138,8 @@ def _node(config: Config, layout: Layout, toolchain: Path, python: str) -> tuple
                 *(f"--cert-dir={layout.root / 'kubelet' / 'pki'}", f"--hostname-override={NODE}"),
                 f"--node-ip={config.node}",
             ),
-            needs=("apiserver", "containerd"),
+            # No pod runs before what it may reach is enforced.
+            needs=("apiserver", "containerd", "network-policies"),
             address=f"https://{config.node}:10250",
             version=version,
         ),
@@ -148,6 +149,19 @@ def _node(config: Config, layout: Layout, toolchain: Path, python: str) -> tuple
             needs=("apiserver",),
             address=f"http://{config.node}:10256",
             version=version,
+        ),
+        Part(
+            "network-policies",
+            (
+                *(str(toolchain / "network-policies"), f"-kubeconfig={layout.kubeconfigs / 'network-policies.yaml'}"),
+                *(f"-node={NODE}", f"-pods={config.pod_subnet}", f"-name-server={config.node}"),
+                f"-health={config.node}:10258",
+            ),
+            needs=("apiserver",),
+            address=f"http://{config.node}:10258",
+            version=module_version("network-policies", "sigs.k8s.io/kube-network-policies"),
+            # It takes its rules with it.
+            stop_signal="TERM",
         ),
         Part(
             "coredns",

@@ -38,23 +38,26 @@ def ls(as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=Panel.LOOK)
 def status(branch: Branch = None, as_json: AsJson = False) -> None:
     """Show one environment in detail: everything that belongs to it, and how it is."""
-    from deploytag.delivery import fleet  # noqa: PLC0415 - as above
+    from deploytag.delivery import fleet, isolation  # noqa: PLC0415 - as above
 
     checkout = Checkout.here()
     ref = checkout.ref(branch)
-    found = {row.ref: row for row in fleet.look(checkout.open(narrator(as_json=as_json)))}
+    world = checkout.open(narrator(as_json=as_json))
+    found = {row.ref: row for row in fleet.look(world)}
     if ref not in found:
         raise UsageError(f"{ref} has no environment. `deploytag ls` shows which branches have one.")
     row = found[ref]
+    apart = isolation.look(world.cluster, row.namespace) if row.namespace else None
     if as_json:
-        print_json(
-            _document(row) | {"items": [{"kind": it.kind, "name": it.name, "detail": it.detail} for it in row.items]}
-        )
+        items = [{"kind": it.kind, "name": it.name, "detail": it.detail} for it in row.items]
+        print_json(_document(row) | {"isolation": asdict(apart) if apart else None, "items": items})
         return
     for name, value in _lines(row).items():
         typer.echo(f"{name:<10}{value}")
     for item in row.items:
         typer.echo(f"          {item}")
+    for number, line in enumerate(isolation.lines(apart) if apart else ()):
+        typer.echo(f"{'' if number else 'isolation':<10}{line}")
 
 
 @app.command(rich_help_panel=Panel.IDLE)

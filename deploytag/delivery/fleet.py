@@ -52,6 +52,11 @@ class Row:
     """The most useful thing to know: who works on it, why it failed, what ails."""
     items: tuple[Item, ...]
 
+    @property
+    def namespace(self) -> str | None:
+        """The namespace it is in; None: there is none."""
+        return next((item.name for item in self.items if item.kind is Kind.NAMESPACE), None)
+
 
 def look(world: World) -> list[Row]:
     """Every environment of the project, by ref. A handful of requests, however many there are.

@@ -11,11 +11,12 @@ from deploytag.identity import Identity
 from deploytag.program.database import Database, DatabaseArgs
 from deploytag.program.images import Images, ImagesArgs
 from deploytag.program.namespace import Namespace, NamespaceArgs
+from deploytag.program.network import DatabaseServer
 from deploytag.program.release import Release, ReleaseArgs
 from deploytag.program.secret import SecretVersion
 from deploytag.program.variables import Variables, VariablesArgs
 from deploytag.secrets import DatabaseAddress
-from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Network
 from deploytag.trees import Trees
 
 
@@ -37,6 +38,8 @@ class EnvironmentArgs:
     """The database server's administrator; None where the class has no database."""
     address: DatabaseAddress | None
     """None where the class has no database."""
+    database_networks: tuple[Network, ...] = ()
+    """What the address may resolve to; none where nothing restricts what pods reach."""
     base_from: str | None = None
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
     asleep: bool = False
@@ -47,6 +50,8 @@ class EnvironmentArgs:
         if len({part is None for part in parts}) > 1:
             # Half of it would make an environment without its database: on one that exists, drop the data.
             raise ValueError("a database needs all of its address, its administrator and the key of its password")
+        if self.address is not None and self.cls.isolation.network and not self.database_networks:
+            raise ValueError("network policies need the networks of the database's address")
 
 
 class Environment(pulumi.ComponentResource):
@@ -97,9 +102,11 @@ class Environment(pulumi.ComponentResource):
 
     def make_namespace(self) -> Namespace:
         """The namespace with its guardrails; not before the image is built, so that a failed build leaves nothing."""
+        args, cls = self.args, self.args.cls
+        server = DatabaseServer(args.database_networks, args.address.port) if args.address else None
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(self.args.identity, self.args.cls.limits, self.args.cls.protected),
+            NamespaceArgs(args.identity, cls.limits, cls.isolation, server, cls.protected),
             self._child(needs=[self.images.app_image]),
         )
 

@@ -12,14 +12,14 @@ from deploytag.administrator import Administrator
 from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, contract_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
-from deploytag.preflight import Target, check
+from deploytag.preflight import Target, check, networks_of_database
 from deploytag.program import secret
 from deploytag.program.environment import Environment, EnvironmentArgs
 from deploytag.program.images import digest_of_tag
 from deploytag.program.secret import SecretVersion
 from deploytag.ref import find_ref, find_revision
 from deploytag.secrets import DatabaseAddress, database_key, environment_variables
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Settings
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Network, Settings
 from deploytag.trees import stage
 
 TARGETS = {
@@ -74,6 +74,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
         ),
         os.environ,
     )
+    address = database_address(identity, administrator, config) if administrator else None
     return environment(
         pulumi.get_project(),
         EnvironmentArgs(
@@ -87,7 +88,8 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             secret=read_variables(settings.application, cls),
             database_key=secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
-            address=database_address(identity, administrator, config) if administrator else None,
+            address=address,
+            database_networks=await database_networks(cls.isolation, address),
             asleep=asleep(os.environ),
             base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),
@@ -150,6 +152,17 @@ def trial_values(
         migrations=cls.migrations,
         names=settings.variables,
     )
+
+
+async def database_networks(isolation: Isolation, address: DatabaseAddress | None) -> tuple[Network, ...]:
+    """Where the database may be reached: what the policy names, else what its name resolves to at this moment.
+
+    Raises:
+        UnreachableError: it does not resolve here.
+    """
+    if address is None or not isolation.network:
+        return ()
+    return isolation.database_cidrs or await networks_of_database(address.host)
 
 
 def database_address(identity: Identity, administrator: Administrator, config: pulumi.Config) -> DatabaseAddress:

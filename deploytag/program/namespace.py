@@ -4,24 +4,24 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
-from pulumi_kubernetes.networking import v1 as networking
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from deploytag.contract import SERVICE_ACCOUNT
 from deploytag.identity import Identity
-from deploytag.ownership import annotations, labels
-from deploytag.settings import Limits
-
-PUBLIC_LABEL = "deploytag.dev/public"
-"""Pods with this label set to `true` may be reached from outside their namespace."""
+from deploytag.ownership import ALLOWS, annotations, labels
+from deploytag.program.network import DatabaseServer, policies
+from deploytag.settings import Isolation, Limits
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceArgs:
-    """Whose namespace, the most it may take, and whether it is never to be deleted."""
+    """Whose namespace, the most it may take, what its pods may reach, and whether it is never to be deleted."""
 
     identity: Identity
     limits: Limits
+    isolation: Isolation
+    database: DatabaseServer | None
     protected: bool = False
 
 
@@ -43,7 +43,7 @@ class Namespace(pulumi.ComponentResource):
             name,
             metadata=ObjectMetaArgs(
                 name=identity.namespace,
-                labels={**labels(identity), **_pod_security("restricted")},
+                labels={**labels(identity), **_pod_security(args.isolation.pod_security)},
                 annotations=annotations(identity),
             ),
             opts=pulumi.ResourceOptions(
@@ -54,7 +54,7 @@ class Namespace(pulumi.ComponentResource):
             self._service_account(name),
             self._quota(name, args.limits),
             self._container_defaults(name),
-            *self._network_policies(name),
+            *self._network_policies(name, args),
         ]
         self.name = self.namespace.metadata.name
         self.register_outputs({"name": self.name})
@@ -62,9 +62,9 @@ class Namespace(pulumi.ComponentResource):
     def _inside(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
 
-    def _metadata(self, name: str) -> ObjectMetaArgs:
+    def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgs:
         identity = self._identity
-        return ObjectMetaArgs(name=name, namespace=identity.namespace, labels=labels(identity))
+        return ObjectMetaArgs(name=name, namespace=identity.namespace, labels=labels(identity), annotations=annotations)
 
     def _service_account(self, name: str) -> pulumi.Resource:
         return core.ServiceAccount(
@@ -106,21 +106,15 @@ class Namespace(pulumi.ComponentResource):
             opts=self._inside(),
         )
 
-    def _network_policies(self, name: str) -> list[pulumi.Resource]:
-        """Pods are reached from their own namespace only, but for those with the public label."""
-        everything, anywhere = LabelSelectorArgs(), networking.NetworkPolicyIngressRuleArgs()
-        same_namespace = networking.NetworkPolicyIngressRuleArgs(
-            from_=[networking.NetworkPolicyPeerArgs(pod_selector=everything)]
-        )
-        public = LabelSelectorArgs(match_labels={PUBLIC_LABEL: "true"})
+    def _network_policies(self, name: str, args: NamespaceArgs) -> list[pulumi.Resource]:
         return [
-            networking.NetworkPolicy(
-                f"{name}-{policy}",
-                metadata=self._metadata(policy),
-                spec=networking.NetworkPolicySpecArgs(pod_selector=pods, policy_types=["Ingress"], ingress=[source]),
+            NetworkPolicy(
+                f"{name}-{policy.name}",
+                metadata=self._metadata(policy.name, {ALLOWS: policy.allows}),
+                spec=policy.spec,
                 opts=self._inside(),
             )
-            for policy, pods, source in (("inside", everything, same_namespace), ("public", public, anywhere))
+            for policy in policies(args.isolation, args.database)
         ]
 
 

@@ -13,6 +13,7 @@ from deploytag.settings.application import (
     Variables,
     Verify,
 )
+from deploytag.settings.isolation import Destination, Isolation, Network
 from deploytag.settings.loading import Settings
 from deploytag.settings.policy import POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
 from deploytag.settings.types import VARIABLE_NAME, parse_duration
@@ -24,9 +25,12 @@ __all__ = [
     "VARIABLE_NAME",
     "ApplicationSettings",
     "Cluster",
+    "Destination",
     "EnvironmentClass",
     "Images",
+    "Isolation",
     "Limits",
+    "Network",
     "Policy",
     "Settings",
     "Tests",

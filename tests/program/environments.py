@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -62,6 +63,7 @@ def declare(
             database_key=read(cls.database_key, database_key) if cls.database and cls.database_key else None,
             administrator="administrator" if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
+            database_networks=(IPv4Network("192.0.2.7/32"),) if cls.database else (),
         )
         return environment(PROJECT, replace(args, **changed)).outputs
 

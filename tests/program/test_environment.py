@@ -25,7 +25,11 @@ deploytag:index:Environment shop
     kubernetes:core/v1:Namespace shop-namespace
     kubernetes:core/v1:ResourceQuota shop-namespace-quota
     kubernetes:core/v1:ServiceAccount shop-namespace-service-account
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-database
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-default-deny
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-dns
     kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-inside
+    kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-internet
     kubernetes:networking.k8s.io/v1:NetworkPolicy shop-namespace-public
   deploytag:index:Database shop-database
     kubernetes:core/v1:ConfigMap shop-database-ledger

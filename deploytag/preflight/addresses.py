@@ -1,0 +1,32 @@
+"""Which addresses a host has: network policies know no names."""
+
+import socket
+from functools import partial
+from ipaddress import ip_network
+
+from deploytag.errors import UnreachableError
+from deploytag.preflight.patience import ask
+from deploytag.settings import POLICY_FILE, Network
+
+TIMEOUT = 5
+"""Seconds the name server may take."""
+
+
+async def networks_of_database(host: str) -> tuple[Network, ...]:
+    """Every address of the database server, each as a network of its own, in an order that stays.
+
+    Raises:
+        UnreachableError: the name cannot be resolved here.
+    """
+    try:
+        found = await ask(TIMEOUT, partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        why = f"no answer within {TIMEOUT} s" if isinstance(error, TimeoutError) else error
+        raise UnreachableError(
+            f"the address of the database server {host}, which the environment's network policies name, cannot be "
+            f"looked up: {why}. Nothing was touched. Where pods reach it by a name that is only known to them, say "
+            f"which addresses it may have: `isolation.database_cidrs` of the class in {POLICY_FILE}."
+        ) from None
+    # A link-local address comes with the interface it is on.
+    addresses = {str(address[0]).partition("%")[0] for *_, address in found}
+    return tuple(sorted(map(ip_network, addresses), key=lambda it: (it.version, it)))
