@@ -14,6 +14,7 @@ from deploytag.program.namespace import Namespace, NamespaceArgs
 from deploytag.program.release import Release, ReleaseArgs
 from deploytag.program.secret import SecretVersion
 from deploytag.program.variables import Variables, VariablesArgs
+from deploytag.rights import Subject
 from deploytag.secrets import DatabaseAddress
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import Trees
@@ -41,6 +42,8 @@ class EnvironmentArgs:
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
     asleep: bool = False
     """Whether nothing is to run."""
+    deployers: Sequence[Subject] | None = None
+    """Whom the cluster's administrator named for the project; None: nobody, and rights come from elsewhere."""
 
     def __post_init__(self) -> None:
         parts = (self.address, self.database_key, self.administrator)
@@ -99,7 +102,7 @@ class Environment(pulumi.ComponentResource):
         """The namespace with its guardrails; not before the image is built, so that a failed build leaves nothing."""
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(self.args.identity, self.args.cls.limits, self.args.cls.protected),
+            NamespaceArgs(self.args.identity, self.args.cls.limits, self.args.cls.protected, self.args.deployers),
             self._child(needs=[self.images.app_image]),
         )
 
@@ -129,7 +132,7 @@ class Environment(pulumi.ComponentResource):
             f"{self.name}-variables",
             VariablesArgs(
                 identity=args.identity,
-                namespace=self.namespace.namespace,
+                namespace=self.namespace.usable,
                 secret=args.secret,
                 database=self.database,
                 address=args.address,

@@ -61,7 +61,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
     administrator = Administrator.from_environ(os.environ) if cls.database else None
     revision = find_revision(os.environ, repository)
     more_values = environment.more_values(settings.application, cls)
-    await check(
+    seen = await check(
         Target(
             identity=identity,
             cluster=settings.policy.cluster,
@@ -89,6 +89,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             administrator=administrator.user if administrator else None,
             address=database_address(identity, administrator, config) if administrator else None,
             asleep=asleep(os.environ),
+            deployers=seen.deployers,
             base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),
     )
