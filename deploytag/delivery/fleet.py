@@ -54,7 +54,9 @@ class Row:
 
 
 def look(world: World) -> list[Row]:
-    """Every environment of the project, by ref. A handful of requests, however many there are, with the rights of an overview.
+    """Every environment of the project, by ref.
+
+    A handful of requests, however many there are, where this user may see the whole cluster.
 
     Raises:
         UnreachableError: somebody who has to be asked does not answer.
