@@ -16,12 +16,19 @@ from deploytag.ownership import SYSTEM_NAMESPACE
 TIMEOUT = 5.0
 """Seconds the API server may take to answer."""
 
+FORBIDDEN = 403
+"""The status of a request that the user has no right to."""
+
 PAGE = 250
 """Objects in one answer of a listing."""
 
 
 class NoAnswerError(UnreachableError):
     """The API server did not answer, or answered that it cannot now. Whether a write took place is not known."""
+
+
+class RefusedError(UnreachableError):
+    """The kubeconfig's user may not ask this."""
 
 
 class ConflictError(Exception):

@@ -59,7 +59,9 @@ class Row:
 
 
 def look(world: World) -> list[Row]:
-    """Every environment of the project, by ref. A handful of requests, however many there are.
+    """Every environment of the project, by ref.
+
+    A handful of requests, however many there are, where this user may see the whole cluster.
 
     Raises:
         UnreachableError: somebody who has to be asked does not answer.
@@ -67,7 +69,11 @@ def look(world: World) -> list[Row]:
     with ThreadPoolExecutor(3) as threads:
         found = threads.submit(inventory.all, world.project, world.sources)
         leases = threads.submit(world.leases.all, world.project)
-        ailing = threads.submit(complaints_everywhere, world.cluster)
+
+        def namespaces() -> list[str]:
+            return [item.name for item in found.result().items if item.kind is Kind.NAMESPACE and item.owner]
+
+        ailing = threads.submit(complaints_everywhere, world.cluster, namespaces)
         return rows(found.result(), leases.result().values(), ailing.result(), world.policy)
 
 

@@ -13,7 +13,7 @@ from deploytag.administrator import Administrator
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, owns
-from deploytag.preflight import chart, cluster, database
+from deploytag.preflight import chart, cluster, database, rights
 from deploytag.preflight.endpoints import (
     Endpoint,
     aws_endpoint,
@@ -24,6 +24,7 @@ from deploytag.preflight.endpoints import (
 )
 from deploytag.preflight.patience import ask
 from deploytag.preflight.reach import unreachable
+from deploytag.rights import Subject
 from deploytag.settings import Cluster
 
 
@@ -43,7 +44,15 @@ class Target:
     needs_secrets: bool
 
 
-async def check(target: Target, environ: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the program has to know of what was looked at."""
+
+    deployers: tuple[Subject, ...] | None
+    """Whom to give rights in the namespace; None: they come from elsewhere."""
+
+
+async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     """Look at everything a deployment of `target` needs. Reads only.
 
     Each step has its limit, and those that wait for a service wait at the same time: whichever service is silent, a run
@@ -60,13 +69,17 @@ async def check(target: Target, environ: Mapping[str, str]) -> None:
     endpoints = [cluster.endpoint(current, kubeconfig), *_endpoints(target, administrator, environ)]
     if complaints := await unreachable(endpoints):
         raise UnreachableError("\n  ".join(["nothing was touched:", *complaints]))
-    # Waits for three other programs: at the same time, and the first that complains ends the run.
-    _, facts, (owner, role_exists) = await asyncio.gather(
-        _render(target), cluster.look(api, target.identity), _owner_and_role(administrator, target.identity)
+    # Waits for other programs: at the same time, and the first that complains ends the run.
+    _, facts, deployers, (owner, role_exists) = await asyncio.gather(
+        _render(target),
+        cluster.look(api, target.identity),
+        rights.deployers(api, target.identity.project),
+        _owner_and_role(administrator, target.identity),
     )
     databases = DatabaseFacts(owner, role_exists, facts.ledger)
     if complaint := foreign(target.identity, facts, databases, needs_database=administrator is not None):
         raise OwnershipError(complaint)
+    return Seen(deployers)
 
 
 async def _connect(kubeconfig: str) -> tuple[ApiClient, cluster.Current]:

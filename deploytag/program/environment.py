@@ -15,6 +15,7 @@ from deploytag.program.network import DatabaseServer
 from deploytag.program.release import Release, ReleaseArgs
 from deploytag.program.secret import SecretVersion
 from deploytag.program.variables import Variables, VariablesArgs
+from deploytag.rights import Subject
 from deploytag.secrets import DatabaseAddress
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Network
 from deploytag.trees import Trees
@@ -44,6 +45,8 @@ class EnvironmentArgs:
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
     asleep: bool = False
     """Whether nothing is to run."""
+    deployers: Sequence[Subject] | None = None
+    """Whom the cluster's administrator named for the project; None: nobody, and rights come from elsewhere."""
 
     def __post_init__(self) -> None:
         parts = (self.address, self.database_key, self.administrator)
@@ -106,7 +109,7 @@ class Environment(pulumi.ComponentResource):
         server = DatabaseServer(args.database_networks, args.address.port) if args.address else None
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(args.identity, cls.limits, cls.isolation, server, cls.protected),
+            NamespaceArgs(args.identity, cls.limits, cls.isolation, server, cls.protected, args.deployers),
             self._child(needs=[self.images.app_image]),
         )
 
@@ -136,7 +139,7 @@ class Environment(pulumi.ComponentResource):
             f"{self.name}-variables",
             VariablesArgs(
                 identity=args.identity,
-                namespace=self.namespace.namespace,
+                namespace=self.namespace.usable,
                 secret=args.secret,
                 database=self.database,
                 address=args.address,

@@ -61,7 +61,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
     administrator = Administrator.from_environ(os.environ) if cls.database else None
     revision = find_revision(os.environ, repository)
     more_values = environment.more_values(settings.application, cls)
-    await check(
+    seen = await check(
         Target(
             identity=identity,
             cluster=settings.policy.cluster,
@@ -91,6 +91,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             address=address,
             database_networks=await database_networks(cls.isolation, address),
             asleep=asleep(os.environ),
+            deployers=seen.deployers,
             base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),
     )

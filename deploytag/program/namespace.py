@@ -1,16 +1,21 @@
 """The branch's own namespace, with its guardrails."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
+from pulumi_kubernetes.rbac import v1 as rbac
 
 from deploytag.contract import SERVICE_ACCOUNT
 from deploytag.identity import Identity
 from deploytag.ownership import ALLOWS, annotations, labels
+from deploytag.preflight.rights import await_effective
 from deploytag.program.network import DatabaseServer, policies
+from deploytag.rights import Subject, role_binding
 from deploytag.settings import Isolation, Limits
 
 
@@ -23,6 +28,8 @@ class NamespaceArgs:
     isolation: Isolation
     database: DatabaseServer | None
     protected: bool = False
+    deployers: Sequence[Subject] | None = None
+    """Whom to give the rights for what is done in it; None: they have them anyway."""
 
 
 class Namespace(pulumi.ComponentResource):
@@ -34,6 +41,8 @@ class Namespace(pulumi.ComponentResource):
     namespace: core.Namespace
     name: pulumi.Output[str]
     guardrails: list[pulumi.Resource]
+    usable: pulumi.Input[list[pulumi.Input[pulumi.Resource]]]
+    """What everything in the namespace depends on."""
 
     def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("deploytag:index:Namespace", name, None, opts)
@@ -50,6 +59,7 @@ class Namespace(pulumi.ComponentResource):
                 parent=self, protect=args.protected, custom_timeouts=pulumi.CustomTimeouts(delete="5m")
             ),
         )
+        self.usable = self._rights(name, args.deployers)
         self.guardrails = [
             self._service_account(name),
             self._quota(name, args.limits),
@@ -60,11 +70,35 @@ class Namespace(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
     def _inside(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
+        return pulumi.ResourceOptions(parent=self, depends_on=self.usable)
 
     def _metadata(self, name: str, annotations: dict[str, str] | None = None) -> ObjectMetaArgs:
         identity = self._identity
         return ObjectMetaArgs(name=name, namespace=identity.namespace, labels=labels(identity), annotations=annotations)
+
+    def _rights(
+        self, name: str, deployers: Sequence[Subject] | None
+    ) -> pulumi.Input[list[pulumi.Input[pulumi.Resource]]]:
+        """Before anything else, the right to make it: where the cluster's administrator gave no more than that."""
+        if deployers is None:
+            return [self.namespace]
+        manifest = role_binding(self._identity, deployers)
+        binding = rbac.RoleBinding(
+            f"{name}-rights",
+            metadata=manifest["metadata"],
+            role_ref=manifest["roleRef"],
+            subjects=manifest["subjects"],
+            # It goes with the namespace: until then everything in it can still be seen and removed.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.namespace], deleted_with=self.namespace),
+        )
+
+        async def effective(_: str) -> list[pulumi.Input[pulumi.Resource]]:
+            if not pulumi.runtime.is_dry_run():
+                await await_effective(self._identity.namespace, os.environ)
+            return [self.namespace, binding]
+
+        # By the URN, which is known in a preview, too.
+        return binding.urn.apply(effective)
 
     def _service_account(self, name: str) -> pulumi.Resource:
         return core.ServiceAccount(

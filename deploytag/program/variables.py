@@ -18,7 +18,8 @@ class VariablesArgs:
     """Where the variables come from: the class's secret, and the database's URL under its configured name."""
 
     identity: Identity
-    namespace: pulumi.Resource
+    namespace: pulumi.Input[list[pulumi.Input[pulumi.Resource]]]
+    """What has to stand before anything can be made in it."""
     secret: SecretVersion[dict[str, str]] | None
     database: Database | None
     address: DatabaseAddress | None
@@ -56,7 +57,7 @@ class Variables(pulumi.ComponentResource):
             ),
             immutable=True,
             string_data=_content(args),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.namespace]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.namespace),
         )
         self.register_outputs({"name": self.name})
 

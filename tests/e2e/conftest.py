@@ -10,6 +10,11 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from tests.e2e.program.checkout import Checkout, checkout
 
+# What is tested gets the wrapper's own rights (`sandbox_environ`); the tests look, and break things, as administrators.
+# A worker of pytest-xdist inherits both variables.
+os.environ.setdefault("WRAPPER_KUBECONFIG", os.environ.get("KUBECONFIG", ""))
+os.environ["KUBECONFIG"] = os.environ.get("SANDBOX_ADMIN_KUBECONFIG", os.environ["WRAPPER_KUBECONFIG"])
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _sandbox_is_here() -> None:

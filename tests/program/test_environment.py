@@ -6,6 +6,7 @@ import pytest
 
 from deploytag.contract import ContractValues
 from deploytag.program import Environment
+from deploytag.rights import Subject
 from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass
 from tests.program.environments import COMBINATIONS, declare
 from tests.program.world import CANARY, SECRET_ID, Registration, World, leaves, values
@@ -46,6 +47,10 @@ deploytag:index:Environment shop
 with its data, for one. So this list changes only together with aliases, or by adding to it."""
 
 
+RIGHTS = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
+DEPLOYERS = (Subject("Group", "shop-pipeline"), Subject.service_account("runners", "shop"))
+
+
 def golden_urns() -> set[str]:
     urns: set[str] = set()
     path: list[str] = []
@@ -72,6 +77,35 @@ def test_every_class_declares_what_it_has_and_nothing_else(cls: EnvironmentClass
     assert release["values.database.enabled"] is cls.database
     assert release["values.migrations.enabled"] is cls.migrations
     assert bool(release["values.envSecret"]) == (cls.database or cls.secret is not None)
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_whom_the_administrator_named_is_bound_before_anything_else_is_made(
+    monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    waited: list[str] = []
+
+    async def wait(namespace: str, _: object) -> None:
+        waited.append(namespace)
+
+    monkeypatch.setattr("deploytag.program.namespace.await_effective", wait)
+    world = declare(deployers=DEPLOYERS, preview=preview)
+    (binding,) = world.all(RIGHTS)
+    bound = values(binding)
+    assert (bound["roleRef.kind"], bound["roleRef.name"]) == ("ClusterRole", "deploytag:environment")
+    assert (bound["subjects[0].name"], bound["subjects[1].namespace"]) == ("shop-pipeline", "runners")
+    assert bound["metadata.namespace"] == "shop-feature-test"
+    namespace = world.one("kubernetes:core/v1:Namespace")
+    assert set(binding.request.dependencies) == {namespace.urn}
+    assert binding.request.deletedWith == namespace.urn, "until the namespace goes, everything in it can be removed"
+    inside = [it for it in world.registrations if values(it).get("metadata.namespace") == "shop-feature-test"]
+    assert len(inside) > 5
+    assert all(binding.urn in it.request.dependencies for it in inside if it is not binding)
+    assert waited == ([] if preview else ["shop-feature-test"])
+
+
+def test_without_anybody_named_nobody_is_bound() -> None:
+    assert declare().all(RIGHTS) == []
 
 
 @pytest.mark.parametrize("cls", COMBINATIONS.values(), ids=COMBINATIONS.keys())

@@ -1,7 +1,10 @@
 """Whether what is deployed runs, asked of the cluster."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from deploytag.delivery.asking import RefusedError
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
 from deploytag.delivery.diagnosis.objects import Workload
@@ -19,11 +22,17 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
     with ThreadPoolExecutor(2) as threads:
         deployments = threads.submit(listed, Workload, apps.list_namespaced_deployment, namespace)
         stateful_sets = threads.submit(listed, Workload, apps.list_namespaced_stateful_set, namespace)
-        return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
+        try:
+            return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
+        except RefusedError:
+            # Its namespace is gone, or bare: the rights to look are in it.
+            return False
 
 
-def complaints_everywhere(cluster: Cluster) -> dict[str, tuple[str, ...]]:
-    """What ails in each namespace in which something is deployed, in two requests for all; empty: it is healthy.
+def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """What ails in each namespace in which something is deployed; empty: it is healthy.
+
+    Two requests for all; where this user may not ask that, two for each of `namespaces`.
 
     Raises:
         UnreachableError: the cluster does not say.
@@ -32,4 +41,18 @@ def complaints_everywhere(cluster: Cluster) -> dict[str, tuple[str, ...]]:
     with ThreadPoolExecutor(2) as threads:
         deployments = threads.submit(listed, Workload, apps.list_deployment_for_all_namespaces)
         stateful_sets = threads.submit(listed, Workload, apps.list_stateful_set_for_all_namespaces)
-        return complaints(deployments.result(), stateful_sets.result())
+        try:
+            return complaints(deployments.result(), stateful_sets.result())
+        except RefusedError:
+            pass
+    with ThreadPoolExecutor(8) as threads:
+        found = threads.map(partial(_complaints_in, cluster), namespaces())
+        return {namespace: said for each in found for namespace, said in each.items()}
+
+
+def _complaints_in(cluster: Cluster, namespace: str) -> dict[str, tuple[str, ...]]:
+    try:
+        deployments = listed(Workload, cluster.apps.list_namespaced_deployment, namespace)
+        return complaints(deployments, listed(Workload, cluster.apps.list_namespaced_stateful_set, namespace))
+    except RefusedError:
+        return {}  # nothing can be in it: the first thing that is made there is the right to look

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from deploytag.delivery.asking import FORBIDDEN, RefusedError
 from deploytag.delivery.diagnosis.objects import KubernetesObject
 from deploytag.errors import UnreachableError
 
@@ -58,12 +59,14 @@ def listed(model: type[Model], call: Callable[..., Any], *arguments: str, **opti
     """The objects that one of the client's list calls finds.
 
     Raises:
+        RefusedError: this user may not list them.
         UnreachableError: the server refuses, or there is none.
     """
     try:
         items = document(ask(call, *arguments, **options)).get("items") or ()
     except ApiException as error:
-        raise UnreachableError(
+        kind = RefusedError if error.status == FORBIDDEN else UnreachableError
+        raise kind(
             f"The cluster refuses to list {model.__name__} objects: {error.status} {error.reason}. The kubeconfig's "
             "user needs to read them."
         ) from None

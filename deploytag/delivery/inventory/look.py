@@ -5,7 +5,7 @@ which only the state itself can tell whose they are.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from deploytag import ownership
 from deploytag.administrator import Administrator
+from deploytag.delivery.asking import FORBIDDEN, RefusedError
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint, databases, whose
 from deploytag.delivery.inventory.databases import Server
@@ -92,7 +93,7 @@ def of(identity: Identity, sources: Sources) -> Inventory:
             _ledger,
             partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, field_selector=by_name, label_selector=LEDGER),
         )
-        services = pool.submit(_addresses, partial(core.list_namespaced_service, name))
+        services = pool.submit(_addresses_in, core, name)
         volumes = pool.submit(_volumes, core.list_persistent_volume)
         leases = pool.submit(
             _leases,
@@ -127,9 +128,7 @@ def all(project: str, sources: Sources) -> Inventory:
     with ThreadPoolExecutor(max_workers=9) as pool:
         namespaces = pool.submit(_namespaces, partial(core.list_namespace, label_selector=selector))
         ledger = pool.submit(_ledger, partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, label_selector=LEDGER))
-        services = pool.submit(
-            _addresses, partial(core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer")
-        )
+        services = pool.submit(_all_addresses, core, namespaces)
         volumes = pool.submit(_volumes, core.list_persistent_volume)
         leases = pool.submit(
             _leases,
@@ -214,6 +213,24 @@ def _ledger(question: Callable[..., Any]) -> list[LedgerFacts]:
     return [LedgerFacts(it.metadata.name, it.data or {}) for it in _list("the ledger of databases", question)]
 
 
+def _all_addresses(core: Any, namespaces: Future[list[NamespaceFacts]]) -> list[AddressFacts]:
+    """Of the whole cluster at once; where this user may not ask that, of each namespace."""
+    try:
+        return _addresses(partial(core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer"))
+    except RefusedError:
+        names = [space.name for space in namespaces.result()]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return [address for found in pool.map(partial(_addresses_in, core), names) for address in found]
+
+
+def _addresses_in(core: Any, namespace: str) -> list[AddressFacts]:
+    """Of one namespace; none where this user may not look: it is none of ours, or holds nothing yet."""
+    try:
+        return _addresses(partial(core.list_namespaced_service, namespace))
+    except RefusedError:
+        return []
+
+
 def _addresses(question: Callable[..., Any]) -> list[AddressFacts]:
     return [
         AddressFacts(
@@ -253,7 +270,8 @@ def _list(what: str, question: Callable[..., Any]) -> list[Any]:
     try:
         found: list[Any] = question(_request_timeout=TIMEOUT).items
     except ApiException as error:
-        raise UnreachableError(
+        kind = RefusedError if error.status == FORBIDDEN else UnreachableError
+        raise kind(
             f"the cluster refuses to list {what}: {error.status} {error.reason}. `deploytag doctor` says which rights "
             "the kubeconfig's user needs."
         ) from None

@@ -16,6 +16,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteNamespace,
     DeleteObjects,
     DropRole,
+    GiveRights,
     Ours,
     Refresh,
     Repair,
@@ -28,9 +29,11 @@ from deploytag.delivery.recovery.state import (
     NAMESPACE,
     RELEASE,
     ROLE,
+    ROLE_BINDING,
     PendingOperation,
     ledger_id,
     release_id,
+    rights_id,
 )
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
@@ -75,6 +78,20 @@ def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
 def _terminating(facts: Facts) -> tuple[Repair, ...]:
     if facts.namespace and facts.namespace.terminating:
         return (AwaitNamespaceGone(facts.identity.namespace),)
+    return ()
+
+
+def _rights(facts: Facts) -> tuple[Repair, ...]:
+    """A namespace in which nothing may be done any more. One that never had its RoleBinding gets it from Pulumi."""
+    identity, namespace = facts.identity, facts.namespace
+    if (
+        facts.locked_out
+        and namespace
+        and not namespace.terminating
+        and owns(identity, namespace.annotations)
+        and facts.state.find(ROLE_BINDING, rights_id(identity))
+    ):
+        return (GiveRights(identity.namespace),)
     return ()
 
 
@@ -180,7 +197,12 @@ def _gone(facts: Facts) -> list[str]:
     identity, state, server = facts.identity, facts.state, facts.server
     seen = [
         (NAMESPACE, identity.namespace, facts.namespace is not None, f"the namespace {identity.namespace}"),
-        (RELEASE, release_id(identity), bool(facts.revisions), f"the Helm release {identity.release}"),
+        (
+            RELEASE,
+            release_id(identity),
+            bool(facts.revisions) or facts.locked_out,
+            f"the Helm release {identity.release}",
+        ),
         (CONFIG_MAP, ledger_id(identity), facts.ledger is not None, f"the ledger's entry {identity.namespace}"),
     ]
     if server:
@@ -211,6 +233,6 @@ def _adopt(facts: Facts) -> tuple[Repair, ...]:
 
 
 Stage = Callable[[Facts], tuple[Repair, ...]]
-_BEFORE_DEPLOY: tuple[Stage, ...] = (_terminating, _connections, _release, _orphans, _refresh, _adopt)
+_BEFORE_DEPLOY: tuple[Stage, ...] = (_terminating, _rights, _connections, _release, _orphans, _refresh, _adopt)
 # Destroying takes away what the others would repair; but a state that says what is not so would make it fail.
-_BEFORE_DESTROY: tuple[Stage, ...] = (_connections, _refresh)
+_BEFORE_DESTROY: tuple[Stage, ...] = (_rights, _connections, _refresh)

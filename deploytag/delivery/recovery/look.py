@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import psutil
-from kubernetes.client import NetworkingV1Api
+from kubernetes.client import NetworkingV1Api, RbacAuthorizationV1Api
 from kubernetes.client.exceptions import ApiException
 
+from deploytag.delivery.asking import FORBIDDEN
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import databases, objects
 from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
@@ -22,6 +23,7 @@ from deploytag.delivery.recovery.tools import Tools
 from deploytag.delivery.store import Lock
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
+from deploytag.rights import API_GROUP, BINDING
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -62,19 +64,21 @@ def look(tools: Tools) -> Facts:
         entry = pool.submit(_ledger, cluster, identity)
         secrets = pool.submit(_secrets, cluster, identity)
         server = pool.submit(databases.look, tools.administrator, identity) if tools.administrator else None
+        seen = _unless_locked_out(cluster, identity, secrets)
         found = Facts(
             identity,
             state.result(),
             namespace.result(),
-            tuple(_revisions(secrets.result(), identity)),
-            tuple(_labelled(secrets.result(), identity)),
+            tuple(_revisions(seen or [], identity)),
+            tuple(_labelled(seen or [], identity)),
+            seen is None and namespace.result() is not None,
             entry.result(),
         )
         if server:
             it = server.result()
             database = DatabaseFacts(it.owner, it.role_exists, found.ledger)
             found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered))
-        if found.namespace and _may_have_orphans(found):
+        if found.namespace and not found.locked_out and _may_have_orphans(found):
             found = found.but(objects=(*found.objects, *_more_objects(cluster, pool, found)))
     return found
 
@@ -119,6 +123,25 @@ def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:
     return [item["metadata"] for item in json.loads(content).get("items") or ()]
 
 
+def _unless_locked_out(
+    cluster: Cluster, identity: Identity, secrets: Future[list[dict[str, Any]]]
+) -> list[dict[str, Any]] | None:
+    """What was found; None where nothing may be seen for want of the namespace's RoleBinding."""
+    try:
+        return secrets.result()
+    except ApiException as error:
+        if error.status != FORBIDDEN or _role_binding(cluster, identity) is not None:
+            raise
+        return None
+
+
+def _role_binding(cluster: Cluster, identity: Identity) -> object | None:
+    rbac = RbacAuthorizationV1Api(cluster.api)
+    return objects.or_none(
+        lambda: rbac.read_namespaced_role_binding(BINDING, identity.namespace, _request_timeout=objects.TIMEOUT)
+    )
+
+
 def _revisions(secrets: list[dict[str, Any]], identity: Identity) -> list[Revision]:
     found = []
     for metadata in secrets:
@@ -158,6 +181,9 @@ def _more_objects(cluster: Cluster, pool: ThreadPoolExecutor, found: Facts) -> l
         for version, kind, answer in answers
         for item in answer.result().items
     ]
+    # By its name, as this user may see no other.
+    if _role_binding(cluster, identity) is not None:
+        more.append(ObjectName(f"{API_GROUP}/v1", "RoleBinding", identity.namespace, BINDING))
     # A program of one's own makes other kinds, too; what was being made says its name.
     begun = {it.object for it in found.state.pending if it.operation == "creating" and it.object}
     begun = {it for it in begun if it.namespace == identity.namespace} - {*more, *found.objects}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deploytag.delivery.recovery import databases, namespaces, objects, releases
+from deploytag.delivery.recovery import databases, namespaces, objects, releases, rights
 from deploytag.delivery.recovery.repairs import (
     Administer,
     Adopt,
@@ -13,6 +13,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteNamespace,
     DeleteObjects,
     DropRole,
+    GiveRights,
     Ours,
     Refresh,
     Repair,
@@ -27,7 +28,7 @@ from deploytag.identity import Identity
 _COMPONENT = "deploytag:index:Database"
 
 
-def repair(tools: Tools, it: Repair) -> None:
+def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for each repair
     """Carry out one repair.
 
     Raises:
@@ -40,6 +41,8 @@ def repair(tools: Tools, it: Repair) -> None:
             case AwaitNamespaceGone():
                 tools.say(f"waiting for the namespace {it.namespace} to be gone")
                 namespaces.await_gone(cluster, it.namespace)
+            case GiveRights():
+                rights.give(cluster, tools.identity)
             case Administer() if tools.administrator:
                 databases.administer(tools.administrator, it.role)
             case AllowConnections() if tools.administrator:
@@ -55,7 +58,8 @@ def repair(tools: Tools, it: Repair) -> None:
                 tools.say(f"waiting for the namespace {it.namespace} to be gone")
                 namespaces.await_gone(cluster, it.namespace)
             case DeleteObjects():
-                for each in it.objects:
+                # Last of all what allows to delete the others.
+                for each in sorted(it.objects, key=lambda each: each.kind == "RoleBinding"):
                     objects.delete(cluster, each)
             case DropRole() if tools.administrator:
                 databases.drop_role(tools.administrator, it.role)

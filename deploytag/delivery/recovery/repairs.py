@@ -27,6 +27,18 @@ class AwaitNamespaceGone:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveRights:
+    """The RoleBinding that lets the wrapper work in the namespace was removed: nothing in it can be seen or changed."""
+
+    namespace: str
+
+    @property
+    def said(self) -> str:
+        """The sentence."""
+        return f"The RoleBinding that allows work in the namespace {self.namespace} had been removed; it was made anew."
+
+
+@dataclass(frozen=True, slots=True)
 class Administer:
     """Without its membership in the owner, the administrator can neither alter nor drop nor even enter the database."""
 
@@ -166,6 +178,7 @@ class Adopt:
 
 Repair = (
     AwaitNamespaceGone
+    | GiveRights
     | Administer
     | AllowConnections
     | UninstallRelease

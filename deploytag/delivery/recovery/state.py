@@ -6,9 +6,11 @@ from typing import Any, Self
 
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.rights import BINDING
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+ROLE_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 DATABASE = "postgresql:index/database:Database"
 ROLE = "postgresql:index/role:Role"
@@ -17,6 +19,11 @@ ROLE = "postgresql:index/role:Role"
 def ledger_id(identity: Identity) -> str:
     """The id of the ledger's entry, as the Kubernetes provider makes it."""
     return f"{SYSTEM_NAMESPACE}/{identity.namespace}"
+
+
+def rights_id(identity: Identity) -> str:
+    """The id of the RoleBinding that lets the wrapper work in the namespace."""
+    return f"{identity.namespace}/{BINDING}"
 
 
 def release_id(identity: Identity) -> str:

@@ -1,6 +1,7 @@
 """Worlds for destroying and collecting: a checkout with a remote of its own, environments seeded without a program."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ import yaml
 from kubernetes.client.exceptions import ApiException
 from psycopg import sql
 
+from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.progress import Progress
 from deploytag.delivery.world import World
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
+from deploytag.preflight.cluster import connect
 from deploytag.settings import Policy
 from tests.e2e.program.checkout import sandbox_environ
 
@@ -58,19 +61,24 @@ class Seeds:
 
     world: World
 
+    @property
+    def cluster(self) -> Cluster:
+        """The sandbox's, as its administrator: what is seeded has no need of the wrapper's rights."""
+        return Cluster(connect(os.environ["KUBECONFIG"])[0])
+
     def namespace(self, identity: Identity, *, finalizer: str | None = None) -> None:
         """A namespace without pods; with a finalizer on something in it, it never ends."""
         metadata = {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)}
         body: Any = {"metadata": metadata}
-        self.world.cluster.core.create_namespace(body)
+        self.cluster.core.create_namespace(body)
         if finalizer:
             held: Any = {"metadata": {"name": "held", "finalizers": [finalizer]}}
-            self.world.cluster.core.create_namespaced_config_map(identity.namespace, held)
+            self.cluster.core.create_namespaced_config_map(identity.namespace, held)
 
     def release_held(self, identity: Identity) -> None:
         """Take the finalizer off."""
         with suppress(ApiException):
-            self.world.cluster.core.patch_namespaced_config_map(
+            self.cluster.core.patch_namespaced_config_map(
                 "held", identity.namespace, {"metadata": {"finalizers": None}}
             )
 
@@ -80,7 +88,7 @@ class Seeds:
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "data": ledger_entry(identity),
         }
-        self.world.cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body)
+        self.cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body)
 
     def role(self, identity: Identity) -> None:
         """The role, as the administrator makes it."""
@@ -102,7 +110,7 @@ class Seeds:
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 30, "acquireTime": ago, "renewTime": ago},
         }
-        self.world.cluster.coordination.create_namespaced_lease(SYSTEM_NAMESPACE, body)
+        self.cluster.coordination.create_namespaced_lease(SYSTEM_NAMESPACE, body)
 
     def state(self, identity: Identity) -> None:
         """A stack whose state names its branch and holds nothing."""
@@ -124,7 +132,7 @@ class Seeds:
 
     def clear(self, identity: Identity) -> None:
         """Whatever is there of the identity's names, gone: also what the product could or should not remove."""
-        core, name = self.world.cluster.core, identity.namespace
+        core, name = self.cluster.core, identity.namespace
         self.release_held(identity)
         with suppress(ApiException):
             core.delete_namespace(name)
@@ -132,7 +140,7 @@ class Seeds:
             with suppress(ApiException):
                 core.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
         with suppress(ApiException):
-            self.world.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE)
+            self.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE)
         with suppress(psycopg.Error):
             self._sql("GRANT {} TO CURRENT_USER", identity.role)
         self._sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", identity.database)

@@ -18,6 +18,7 @@ from deploytag.delivery.world import World
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of, repository
 from tests.e2e.program.checkout import sandbox_environ
+from tests.e2e.rights import deployed_by_the_wrapper
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
@@ -37,13 +38,14 @@ def project(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path, project: str) -> World:
+def world(tmp_path: Path, project: str) -> Iterator[World]:
     checkout = repository(tmp_path, POLICY)
     (checkout / "Pulumi.yaml").write_text(
         json.dumps({"name": project, "runtime": "python", "config": {"registry": "172.30.0.1:5000"}})
     )
     remote_of(checkout, tmp_path / "remote.git", KEPT)
-    return open_world(project, checkout)
+    with deployed_by_the_wrapper(project):
+        yield open_world(project, checkout)
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_orphans_go_and_the_one_that_cannot_is_named(world: World, orphans: list
     assert {entry["ref"] for entry in acted["entries"]} == {identity.ref for identity in orphans}
     failed = [entry for entry in acted["entries"] if entry["outcome"] != "done"]
     assert [(entry["ref"], entry["outcome"]) for entry in failed] == [("feature/ns0", "failed")], real.stderr
-    assert "ConfigMap held (example.com/held)" in failed[0]["why"]
+    assert "example.com/held" in failed[0]["why"]
     for document in (planned, acted):
         for entry in document["entries"]:
             del entry["outcome"], entry["why"]

@@ -137,7 +137,8 @@ CI_VARIABLES = re.compile(r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.
 
 def sandbox_environ() -> dict[str, str]:
     """The environment of `make env`, without variables by which a CI would name another branch."""
-    return {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
+    environ = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
+    return environ | {"KUBECONFIG": environ["WRAPPER_KUBECONFIG"]}
 
 
 def changed_resources(events: str) -> set[str]:

@@ -1,0 +1,36 @@
+"""Gives the wrapper back its rights in an environment's namespace."""
+
+from typing import Any
+
+from kubernetes.client import RbacAuthorizationV1Api
+from kubernetes.client.exceptions import ApiException
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.recovery import objects
+from deploytag.errors import UnreachableError
+from deploytag.identity import Identity
+from deploytag.preflight.rights import named, until_effective
+from deploytag.rights import role_binding
+
+
+def give(cluster: Cluster, identity: Identity) -> None:
+    """Make the namespace's RoleBinding as the program declares it, and wait until it holds.
+
+    Raises:
+        UnreachableError: the administrator named nobody for the project, or it does not hold after a while.
+    """
+    subjects = named(cluster.api, identity.project)
+    if subjects is None:
+        raise UnreachableError(
+            f"the kubeconfig's user may not work in the namespace {identity.namespace}, and the cluster's "
+            f"administrator named nobody who may deploy {identity.project}. `deploytag rights` prints what to apply."
+        )
+    body: Any = role_binding(identity, subjects)
+    try:
+        RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
+            identity.namespace, body, _request_timeout=objects.TIMEOUT
+        )
+    except ApiException as error:
+        if error.status != 409:  # somebody made it meanwhile
+            raise
+    until_effective(cluster.api, identity.namespace)

@@ -1,0 +1,105 @@
+"""Who may deploy the project, as the cluster's administrator said; and when a new namespace's rights hold."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential_jitter
+from urllib3.exceptions import HTTPError
+
+from deploytag.errors import UnreachableError
+from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.preflight.cluster import ONE_REQUEST, TIMEOUT, connect
+from deploytag.preflight.endpoints import kubeconfig_path
+from deploytag.preflight.patience import ask
+from deploytag.rights import ENVIRONMENT_ROLE, Subject, project_rights
+
+PATIENCE = 20.0
+"""Seconds until a new RoleBinding must have reached the API server's authorizer: usually some milliseconds."""
+
+
+async def deployers(api: client.ApiClient, project: str) -> tuple[Subject, ...] | None:
+    """Whom the administrator named for the project.
+
+    None: nobody, or this user may not see it. Then its rights come from elsewhere, and no RoleBinding is needed.
+
+    Raises:
+        UnreachableError: the API server does not say.
+    """
+    try:
+        return await ask(TIMEOUT, partial(named, api, project))
+    except (TimeoutError, ApiException, HTTPError) as error:
+        raise UnreachableError(
+            f"the Kubernetes API server at {api.configuration.host} does not say who may deploy {project}: "
+            f"{getattr(error, 'reason', None) or error or 'no answer'}. Nothing was touched."
+        ) from None
+
+
+def named(api: client.ApiClient, project: str) -> tuple[Subject, ...] | None:
+    """The same, for callers that wait by themselves.
+
+    Raises:
+        ApiException, urllib3.exceptions.HTTPError: the API server does not say.
+    """
+    rbac = client.RbacAuthorizationV1Api(api)
+    try:
+        found = rbac.read_namespaced_role_binding(
+            project_rights(project), SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST
+        )
+    except ApiException as error:
+        if error.status in (403, 404):
+            return None
+        raise
+    return tuple(_subjects(found.subjects or ()))
+
+
+def _subjects(found: Iterable[Any]) -> Iterable[Subject]:
+    for it in found:
+        yield Subject(it.kind, it.name, it.namespace)
+
+
+async def await_effective(namespace: str, environ: Mapping[str, str]) -> None:
+    """Wait until this user may work in `namespace`, whose RoleBinding has just been made.
+
+    The API server's authorizer learns of it a moment later, and the provider does not try again what is forbidden.
+
+    Raises:
+        UnreachableError: it still may not after a while.
+    """
+    api, _ = await ask(TIMEOUT, partial(connect, kubeconfig_path(environ)))
+    await ask(PATIENCE + ONE_REQUEST, partial(until_effective, api, namespace))
+
+
+def until_effective(api: client.ApiClient, namespace: str) -> None:
+    """The same, for callers that have a connection and wait by themselves.
+
+    Raises:
+        UnreachableError: as `await_effective`.
+        ApiException: the API server does not say.
+    """
+    tries = Retrying(
+        retry=retry_if_result(lambda allowed: not allowed),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_exponential_jitter(initial=0.01, max=1, jitter=0.05),
+    )
+    try:
+        tries(may_work_in, api, namespace)
+    except RetryError:
+        raise UnreachableError(
+            f"the kubeconfig's user may not work in the namespace {namespace}, though the ClusterRole "
+            f"{ENVIRONMENT_ROLE} is bound there. `deploytag doctor` says what is wrong with its rights."
+        ) from None
+
+
+def may_work_in(api: client.ApiClient, namespace: str) -> bool:
+    """Whether this user may do there what is done in an environment.
+
+    Raises:
+        ApiException: the API server does not say.
+    """
+    attributes = client.V1ResourceAttributes(verb="create", resource="secrets", namespace=namespace)
+    review = client.V1SelfSubjectAccessReview(spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes))
+    answer = client.AuthorizationV1Api(api).create_self_subject_access_review(review, _request_timeout=ONE_REQUEST)
+    return bool(answer.status and answer.status.allowed)
