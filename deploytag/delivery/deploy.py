@@ -1,5 +1,6 @@
 """The flow of a push: class, tests, lease, recovery, `pulumi up`, verified URL, record. Read `deploy` top to bottom."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,6 +23,9 @@ from deploytag.errors import DeploymentError, RefError
 from deploytag.identity import Identity
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import STAGE, stage
+
+Tip = Callable[[str], str | None]
+"""The commit that a ref is at; None: there is no such ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Subject:
 
 def plan(world: World, settings: ApplicationSettings, request: Request) -> Plan:
     """What `deploy` would do. Touches nothing."""
-    return decide(_facts(world, _subject(world, settings, request)))
+    return decide(_facts(world, _subject(world, settings, request), world.trusted.tip))
 
 
 def deploy(world: World, settings: ApplicationSettings, request: Request) -> Report:
@@ -63,9 +67,12 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
         DeployTagError: a sentence; what became of the environment is in its record.
     """
     progress = world.progress
+    if difference := world.trusted.differs(world.repository):
+        progress.say(difference)
     with progress.phase("look"):
         subject = _subject(world, settings, request)
-        decided = decide(_facts(world, subject))
+        # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
+        decided = decide(_facts(world, subject, world.trusted.tip))
     if not isinstance(decided, Go):
         return _nothing_done(world, subject, decided)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
@@ -151,13 +158,13 @@ def _subject(world: World, settings: ApplicationSettings, request: Request) -> S
     return Subject(identity, class_name, cls, settings, request, digest)
 
 
-def _order(world: World, subject: Subject) -> Facts:
+def _order(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
     """What decides whether this run is still the one to go on."""
     request = subject.request
     return Facts(
         ref=request.ref,
         wanted=request.revision,
-        tip=world.remote.tip(request.ref),
+        tip=(tip or world.remote.tip)(request.ref),
         pinned=request.pinned,
         tombstone=world.records.tombstone(subject.identity),
         recreate=request.recreate,
@@ -165,8 +172,8 @@ def _order(world: World, subject: Subject) -> Facts:
     )
 
 
-def _facts(world: World, subject: Subject) -> Facts:
-    order = _order(world, subject)
+def _facts(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
+    order = _order(world, subject, tip)
     record = world.records.get(subject.identity)
     serves = False
     if record and record.deployed and record.deployed.fingerprint == subject.fingerprint and not record.asleep:
