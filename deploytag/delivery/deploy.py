@@ -15,6 +15,7 @@ from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
 from deploytag.delivery.lease.acquire import GaveUpError
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
@@ -119,6 +120,9 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
         engine = held.program(world.repository, request.revision)
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
+        if subject.cls.protected:
+            with world.progress.phase("preview"):
+                refuse_ending(identity.ref, engine)
         with world.progress.phase("apply"):
             result = converge(held, engine)
         deployed = _deployed(subject, result)

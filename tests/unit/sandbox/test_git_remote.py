@@ -347,6 +347,7 @@ def test_its_default_branch_is_the_clones_commit_and_then_follows_its_main(remot
         return remote.checkout.git("ls-remote", "sandbox", "refs/heads/main").partition("\t")[0]
 
     source = remote.checkout
+    (tmp_path / "no clone").mkdir()
     git_remote.ensure_default_branch(remote.layout, tmp_path / "no clone")
     assert main() == ""
     source.git("switch", "-q", "--detach")
