@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deploytag import tests_command
+from deploytag.delivery.admission import admit, refuse_beyond
 from deploytag.delivery.converge import converge
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
@@ -76,6 +77,9 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
         decided = decide(_facts(world, subject, world.trusted.tip))
     if not isinstance(decided, Go):
         return _nothing_done(world, subject, decided)
+    if world.records.get(subject.identity) is None:
+        # Asked again under the lease, where it counts; who is refused then has waited for the tests in vain.
+        refuse_beyond(world, subject.identity, subject.class_name)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
     run = Run.start(Action.DEPLOY, request.revision)
     with stoppable() as cancellation:
@@ -115,6 +119,8 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
     world, identity, run, request = held.world, held.identity, held.run, subject.request
     attempt = Attempt(run=run.id, action=run.action, revision=request.revision, started=_now())
     record = _begun(before, subject, attempt)
+    if before is None:
+        admit(world, identity, subject.class_name, record)
     with held.remembering(record):
         world.records.clear(identity)
         engine = held.program(world.repository, request.revision)

@@ -101,13 +101,21 @@ class Project:
         """
         return _or_raise(self.application, SETTINGS_FILE)
 
+    def need_trusted(self) -> InForce:
+        """The policy in force.
+
+        Raises:
+            SettingsError: there is none that can be used.
+        """
+        return _or_raise(self.trusted, "the policy")
+
     def need_settings(self) -> Settings:
         """Settings and policy.
 
         Raises:
             SettingsError: they cannot be used.
         """
-        return Settings(self.need_application(), _or_raise(self.trusted, "the policy").policy)
+        return Settings(self.need_application(), self.need_trusted().policy)
 
 
 def _or_error(read: Callable[[], Wanted]) -> Wanted | DeployTagError:

@@ -2,7 +2,7 @@
 
 Pulumi's `protect` alone would not do. The engine keeps to what the state says, so a program that lifts the protection
 and replaces at once is refused; but it finds that out while it works, with other resources changed already, and a
-program may lift the protection in one push and replace in the next. So the plan is looked at before anything is touched.
+program may lift it in one push and replace in the next. So the plan is looked at before anything is touched.
 """
 
 import re

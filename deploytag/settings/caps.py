@@ -1,6 +1,6 @@
 """How much there may be of everything at once."""
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from deploytag.settings.types import SettingsModel
 
@@ -9,7 +9,7 @@ class Caps(SettingsModel):
     """The most there may be at once. A first push that would go beyond is refused before anything is made."""
 
     environments: int | None = Field(default=None, gt=0, description="environments of this project; null: any number")
-    classes: dict[str, int] = Field(
+    classes: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="environments by class, such as `{feature: 30}`; a class that is missing: any"
     )
     load_balancers: int | None = Field(

@@ -1,6 +1,7 @@
 """What a branch cannot give itself: with real pushes, the policy on the default branch of a real remote."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.delivery.pushing import Pushing, pushing
-from tests.e2e.program.checkout import page
+from tests.e2e.program.checkout import Checkout, Finished, page
 from tests.e2e.program.inventory import kubectl
 
 pytestmark = pytest.mark.e2e
@@ -28,6 +29,8 @@ def trusting(tmp_path: Path) -> Iterator[Pushing]:
         finally:
             # Whatever the test left there, what it deployed is destroyed.
             it.checkout.environ["DEPLOYTAG_POLICY"] = str(it.checkout.policy_file)
+            for ref in it.git("for-each-ref", "--format=%(refname:strip=2)", "refs/heads/feature").split():
+                it.deploytag("destroy", ref, "--force", "--confirm", ref)
 
 
 def write(it: Pushing, **policy: object) -> None:
@@ -110,20 +113,67 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
     assert forced.ok, forced.output
 
 
+def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None:
+    refs = ("feature/trust-cap-a", "feature/trust-cap-b")
+    # A class of the test alone, since the project's environments are everybody's.
+    names = [
+        row["ref"]
+        for row in json.loads(trusting.checkout.must("deploytag", "ls", "--json"))
+        if row["environment_class"] == "trustcap"
+    ]
+    assert names == []
+    content = yaml.safe_load((trusting.path / FILE).read_text())
+    capped = {**content["classes"]["feature"], **NOTHING, "pattern": "feature/trust-cap-*"}
+    content |= {"classes": {"trustcap": capped, **content["classes"]}, "caps": {"classes": {"trustcap": 1}}}
+    (trusting.path / FILE).write_text(yaml.safe_dump(content, sort_keys=False))
+    trusting.push("main")
+    for ref in refs:
+        trusting.push(ref)
+    with ThreadPoolExecutor(2) as threads:
+        done = list(threads.map(lambda ref: deploy_elsewhere(trusting, ref), refs))
+    assert sorted(it.code for it in done) == [0, 15], "\n".join(it.output for it in done)
+    served = refs[[it.code for it in done].index(0)]
+    refused = refs[[it.code for it in done].index(15)]
+    output = next(it.output for it in done if it.code == 15)
+    assert "2 of 1 environments of the class trustcap" in output
+    assert f"\n  {served}, pushed" in output
+    namespace = trusting.identity(refused).namespace
+    assert namespace not in kubectl("get", "namespaces", "-o", "name")
+    assert namespace not in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name")
+    assert "1 of 1 environments of the class trustcap" in trusting.deploytag("doctor").output
+    # What is there may be pushed to as ever, and what goes makes room.
+    trusting.push(served)
+    again = trusting.deploytag("deploy", served)
+    assert again.ok, again.output
+    assert trusting.deploytag("destroy", served).ok
+    admitted = deploy_elsewhere(trusting, refused)
+    assert admitted.ok, admitted.output
+
+
+def deploy_elsewhere(it: Pushing, ref: str) -> Finished:
+    """Deploy from a checkout of its own, as each job of a pipeline has one."""
+    folder = it.path.with_name(ref.replace("/", "-"))
+    if not folder.exists():
+        it.git("clone", "--quiet", "--branch", ref, str(it.remote), str(folder))
+        (folder / ".venv").symlink_to(it.path / ".venv")
+    return Checkout(folder, it.checkout.environ).run("deploytag", "deploy", ref)
+
+
 REPLACING = '''
 import pulumi
 import pulumi_postgresql as postgresql
 from deploytag.program import Environment, main
 
 
-def replace(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """Another name is another database; the protection is lifted in the same push."""
-    if args.type_ != "postgresql:index/database:Database":
-        return None
-    opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=False))
-    return pulumi.ResourceTransformResult({{**args.props, "name": args.props["name"] + "{suffix}"}}, opts)
+def replace(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
+    """Another name is another database; the protection of everything is lifted in the same push."""
+    props = dict(args.props)
+    if args.type_ == "postgresql:index/database:Database":
+        props["name"] += "{suffix}"
+    return pulumi.ResourceTransformResult(props, pulumi.ResourceOptions.merge(args.opts, LIFTED))
 
 
+LIFTED = pulumi.ResourceOptions(protect=False)
 pulumi.runtime.register_resource_transform(replace)
 pulumi.run(main)
 '''
