@@ -93,9 +93,25 @@ class Policy(SettingsModel):
     classes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], EnvironmentClass] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _names_known_classes(self) -> Self:
+        if self.forks is not None and self.forks not in self.classes:
+            raise ValueError(f"forks names the class {self.forks}, which is none of {', '.join(self.classes)}")
+        if self.forks is not None and self.classes[self.forks].protected:
+            raise ValueError(f"forks names {self.forks}, which is protected: foreign code gets no such class")
+        if unknown := sorted(self.caps.classes.keys() - self.classes.keys()):
+            raise ValueError(f"caps.classes names {', '.join(unknown)}, and the classes are {', '.join(self.classes)}")
+        return self
+
+    @model_validator(mode="after")
     def _every_class_is_reachable(self) -> Self:
         earlier: list[EnvironmentClass] = []
         for name, cls in self.classes.items():
+            if name == self.forks:  # which has the branches below `fork/`, whatever its pattern
+                continue
+            if cls.pattern.startswith(FORKS):
+                raise ValueError(
+                    f"no branch ever belongs to the class {name}: those below {FORKS} have the class that `forks` names"
+                )
             # A character that no pattern spells out stands for the stars: only a star of the earlier pattern takes it.
             anything = cls.pattern.replace("*", "\0")
             if shadow := next((other for other in earlier if matches(other.pattern, anything)), None):
@@ -104,16 +120,6 @@ class Policy(SettingsModel):
                     f"that {cls.pattern} means; put {name} first"
                 )
             earlier.append(cls)
-        return self
-
-    @model_validator(mode="after")
-    def _names_known_classes(self) -> Self:
-        if self.forks is not None and self.forks not in self.classes:
-            raise ValueError(f"forks names the class {self.forks}, which is none of {', '.join(self.classes)}")
-        if self.forks is not None and self.classes[self.forks].protected:
-            raise ValueError(f"forks names {self.forks}, which is protected: foreign code gets no such class")
-        if unknown := sorted(self.caps.classes.keys() - self.classes.keys()):
-            raise ValueError(f"caps.classes names {', '.join(unknown)}, and the classes are {', '.join(self.classes)}")
         return self
 
     def class_of(self, ref: str) -> EnvironmentClass:
