@@ -239,7 +239,7 @@ def _fork(branch: str, fork: str) -> ForkError:
     return ForkError(
         f"The branch {branch} comes from a fork ({fork}), so it gets no environment: its code would run with this "
         "project's credentials, and its name could be that of a branch of ours. To deploy it after reading it, push it "
-        "to this repository."
+        "to this repository as fork/OWNER/BRANCH, where the policy names a class for `forks`."
     )
 
 

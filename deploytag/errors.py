@@ -94,6 +94,12 @@ class ProtectedError(DeployTagError):
     exit_code: ClassVar[int] = 14
 
 
+class CapError(DeployTagError):
+    """There may be no more environments, load balancers or database connections. Exit code 15; nothing was made."""
+
+    exit_code: ClassVar[int] = 15
+
+
 class InterruptedRunError(DeployTagError):
     """A signal ended the run, after its children had ended. Exit code 130, as shells have it for Ctrl-C."""
 

@@ -24,20 +24,26 @@ class Complaints(tuple[str, ...]):
 def read_model(path: Path, model: type[M]) -> M | Complaints:
     """The model in the YAML file at `path`, or all complaints about it. Duplicate keys are refused."""
     try:
-        content = YAML(typ="safe", pure=True).load(path)
+        return parse_model(path.name, path.read_bytes(), model)
     except FileNotFoundError:
         return Complaints([f"{path.name}: missing; `deploytag schema` shows what it may hold"])
     except OSError as error:
         return Complaints([f"{path.name}: cannot be read: {error.strerror}"])
+
+
+def parse_model(name: str, text: bytes, model: type[M]) -> M | Complaints:
+    """The model in the YAML `text` of a file called `name`, or all complaints about it."""
+    try:
+        content = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        return Complaints([f"{path.name}{line}: not YAML: {error.problem}"])
+        return Complaints([f"{name}{line}: not YAML: {error.problem}"])
     except (YAMLError, ValueError) as error:
-        return Complaints([f"{path.name}: not YAML: {error}"])
+        return Complaints([f"{name}: not YAML: {error}"])
     try:
         return model.model_validate({} if content is None else content)
     except ValidationError as error:
-        return Complaints(f"{path.name}: {_sentence(model, detail)}" for detail in error.errors(include_url=False))
+        return Complaints(f"{name}: {_sentence(model, detail)}" for detail in error.errors(include_url=False))
 
 
 def unusable(complaints: Iterable[str]) -> SettingsError:

@@ -25,6 +25,8 @@ def variables(
         {
             "PATH": ":".join([*first, *(entry for entry in rest if entry not in first)]),
             "DEPLOYTAG_SANDBOX": str(layout.root),
+            # Whatever a checkout calls it: the truth about branches, and whose default branch has the policy.
+            "DEPLOYTAG_REMOTE": str(layout.repository),
             "KUBECONFIG": str(layout.kubeconfig),
             "PULUMI_HOME": str(layout.pulumi_home),
             "PULUMI_BACKEND_URL": f"file://{layout.state}",

@@ -4,9 +4,11 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox import config, paths
+from sandbox.errors import SandboxError
 from sandbox.files import staged
 from sandbox.git import git
 from sandbox.layout import Layout
@@ -39,6 +41,26 @@ def ensure(layout: Layout, program: Sequence[str | Path] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for name in HOOKS:
         _write(layout.repository / "hooks" / name, hook(layout, name, program))
+
+
+def ensure_default_branch(layout: Layout, source: Path = SOURCE) -> None:
+    """Give it a default branch with a policy, without which nothing is deployed: the commit of the clone at `source`.
+
+    Once it is there, only the clone's own `main` moves it on, never backwards: pushes to it stay. No hook runs.
+    """
+    wanted = "refs/heads/main" if _has(layout.repository, "refs/heads/main") else "HEAD"
+    if not _has(source, wanted):
+        return
+    refspec = f"{wanted}:refs/heads/main"
+    # A clone that went another way is no reason not to start.
+    with suppress(SandboxError):
+        git("fetch", "--quiet", "--update-shallow", "--", str(source), refspec, cwd=layout.repository)
+
+
+def _has(repository: Path, revision: str) -> bool:
+    with suppress(SandboxError):
+        return bool(git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", cwd=repository))
+    return False
 
 
 def hook(layout: Layout, name: str, program: Sequence[str | Path] | None = None) -> str:

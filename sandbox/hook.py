@@ -23,9 +23,9 @@ from sandbox.push import Delivery, Push, slug
 SOURCE = Path(__file__).parent.parent
 LOGS_KEPT = 200
 _PREFIXES = ("refs/heads/", "refs/tags/")
-# What must not reach the run: the push's own git variables, what would name another branch, another code.
+# What must not reach the run: the push's own git variables, what would name another branch, policy or code.
 _FOREIGN = re.compile(
-    r"GIT_.*|CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|DEPLOYTAG_(BRANCH|REVISION|RUN)|PYTHON.*|VIRTUAL_ENV"
+    r"GIT_.*|CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|DEPLOYTAG_(BRANCH|POLICY|REVISION|RUN)|PYTHON.*|VIRTUAL_ENV"
 )
 
 

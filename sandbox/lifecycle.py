@@ -85,6 +85,7 @@ def up(sandbox: Sandbox, plugin_choice: str | None = None) -> list[PluginStatus]
                 starting.outcome = "all answer (last: " + ", ".join(f"{name} {duration(at)}" for name, at in slow) + ")"
         _fill(sandbox, filled=filled)
         git_remote.ensure(sandbox.layout)
+        git_remote.ensure_default_branch(sandbox.layout)
         # Debian's images are served here as docker.io's, and a `FROM` tag is to be looked up where builds take it from.
         mirror = {"DEPLOYTAG_DOCKER_MIRROR": f"http://{sandbox.config.registry}"}
         return install(plugin_choice, sandbox.layout.pulumi_home, programs, environment=mirror)

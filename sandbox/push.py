@@ -78,7 +78,8 @@ def deliver(push: Push, delivery: Delivery) -> int:
                 done = subprocess.run(
                     ["deploytag", "ci"],
                     cwd=folder,
-                    env=environment | {"DEPLOYTAG_BRANCH": delivery.ref, "PYTHONUNBUFFERED": "1"},
+                    env=environment
+                    | {"DEPLOYTAG_BRANCH": delivery.ref, "DEPLOYTAG_REMOTE": REMOTE, "PYTHONUNBUFFERED": "1"},
                     stdin=subprocess.DEVNULL,
                     # Straight into the file: were this process killed, a pipe's end would break the run's own.
                     stdout=log,

@@ -61,7 +61,7 @@ def test() -> None:
     path = nearest(settings.SETTINGS_FILE, Path.cwd())
     if path is None:
         raise UsageError(f"There is no {settings.SETTINGS_FILE} in {Path.cwd()} or above it. Run this in a checkout.")
-    tests = settings.Settings.load(path.parent).application.tests
+    tests = settings.ApplicationSettings.load(path.parent).tests
     if tests is None:
         typer.echo(f"{settings.SETTINGS_FILE} names no tests.", err=True)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from deploytag.errors import UsageError
 if TYPE_CHECKING:
     from deploytag.delivery.progress import Progress
     from deploytag.delivery.world import World
+    from deploytag.trust import InForce
 
 Branch = Annotated[
     str | None,
@@ -25,7 +27,7 @@ Wait = Annotated[int, typer.Option("--wait", help="Seconds to wait for another r
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say every step that changes nothing.")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checkout:
     """Where the command was called."""
 
@@ -39,15 +41,24 @@ class Checkout:
         Raises:
             UsageError: there is none that DeployTag knows its way in.
         """
-        from deploytag.settings import POLICY_FILE  # noqa: PLC0415 - `deploytag name` need not load pydantic
-
-        policy = nearest(POLICY_FILE, Path.cwd())
-        if policy is None:
+        project = nearest("Pulumi.yaml", Path.cwd())
+        if project is None:
             raise UsageError(
-                f"There is no {POLICY_FILE} in {Path.cwd()} or above it. Run this in a checkout, or make one of this "
+                f"There is no Pulumi.yaml in {Path.cwd()} or above it. Run this in a checkout, or make one of this "
                 "repository with `deploytag init`."
             )
-        return cls(policy.parent, nearest_project(policy.parent))
+        return cls(project.parent, nearest_project(project.parent))
+
+    @cached_property
+    def trusted(self) -> InForce:
+        """The policy in force. Asked for once: what it said first is what the run goes by.
+
+        Raises:
+            DeployTagError: there is none that can be used.
+        """
+        from deploytag.trust import in_force  # noqa: PLC0415 - `deploytag name` need not load pydantic
+
+        return in_force(self.root, os.environ)
 
     def ref(self, branch: str | None) -> str:
         """The branch that was named, else the one this checkout is for.
@@ -60,15 +71,24 @@ class Checkout:
         return find_ref(os.environ, branch, self.root).name
 
     def open(self, progress: Progress) -> World:
-        """The world of the checkout's project.
+        """The world of the checkout's project, under the policy in force.
 
         Raises:
             DeployTagError: something of it cannot be used.
         """
         from deploytag.delivery.world import World  # noqa: PLC0415
-        from deploytag.settings import Policy  # noqa: PLC0415
 
-        return World.open(self.project, self.root, Policy.load(self.root), os.environ, progress)
+        return World.open(self.project, self.root, self.trusted, os.environ, progress)
+
+    def open_to_remove(self, progress: Progress) -> World:
+        """As `open`, but a silent remote is no obstacle where the checkout has fetched its default branch before."""
+        from deploytag.delivery.world import World  # noqa: PLC0415
+        from deploytag.trust import in_force  # noqa: PLC0415
+
+        trusted = in_force(self.root, os.environ, last_fetched=True)
+        if trusted.listing is None:
+            progress.warn(f"the policy in force is {trusted.origin}")
+        return World.open(self.project, self.root, trusted, os.environ, progress)
 
 
 def narrator(*, as_json: bool, verbose: bool = False) -> Progress:

@@ -35,10 +35,10 @@ def ci(
 
     checkout = Checkout.here()
     if dry_run:
-        _print_plan(_decide(checkout.root), as_json=as_json)
+        _print_plan(_decide(checkout), as_json=as_json)
         return
     commands = _commands(checkout, narrator(as_json=as_json, verbose=verbose), as_json=as_json)
-    report = ci_run.carry_out(lambda: _decide(checkout.root), commands, checkout.project, os.environ, checkout.root)
+    report = ci_run.carry_out(lambda: _decide(checkout), commands, checkout.project, os.environ, checkout.root)
     if report is None:
         return
     if as_json:
@@ -47,20 +47,17 @@ def ci(
         typer.echo(summary.headline(report))
 
 
-def _decide(root: Path) -> Plan:
+def _decide(checkout: Checkout) -> Plan:
     from deploytag import repository  # noqa: PLC0415 - as above
     from deploytag.delivery.pipeline import plan as ci_plan  # noqa: PLC0415
-    from deploytag.delivery.remote import Remote  # noqa: PLC0415
     from deploytag.ref import read_event  # noqa: PLC0415
-    from deploytag.settings import Policy  # noqa: PLC0415
 
-    policy = Policy.load(root)
     return ci_plan.decide(
         os.environ,
         lambda: read_event(os.environ),
-        lambda: repository.read_head(root),
-        Remote(root, policy.remote).tip,
-        policy,
+        lambda: repository.read_head(checkout.root),
+        checkout.trusted.tip,
+        checkout.trusted.policy,
     )
 
 
@@ -69,11 +66,11 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
     def deploy(ref: str, commit: str) -> Report:
         from deploytag.delivery import deploy as delivery  # noqa: PLC0415
-        from deploytag.settings import Settings  # noqa: PLC0415
+        from deploytag.settings import ApplicationSettings  # noqa: PLC0415
 
         _check_out(checkout.root, ref, commit)
-        settings = Settings.load(checkout.root)
-        return delivery.deploy(checkout.open(progress), settings.application, delivery.Request(ref, commit))
+        settings = ApplicationSettings.load(checkout.root)
+        return delivery.deploy(checkout.open(progress), settings, delivery.Request(ref, commit))
 
     def destroy(plan: Destroy) -> Report:
         from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415

@@ -43,7 +43,7 @@ def destroy(
 
     checkout = Checkout.here()
     ref = checkout.ref(branch)
-    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
+    world = checkout.open_to_remove(narrator(as_json=as_json, verbose=verbose))
     identity, sources = world.identity(ref), world.sources
     found = inventory.of(identity, sources)
     destroying.refuse_protected(identity, sources, found, removal.class_of(world, ref), force=force)

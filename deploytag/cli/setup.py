@@ -39,7 +39,7 @@ def doctor(as_json: AsJson = False) -> None:
     path = nearest(PULUMI_FILE, Path.cwd())
     if path is None:
         raise UsageError(f"There is no {PULUMI_FILE} in {Path.cwd()} or above it. Run this in a checkout.")
-    results = examine(checks(Project.read(path.parent), os.environ))
+    results = examine(checks(Project.read(path.parent, os.environ), os.environ))
     if as_json:
         print_json(_document(results))
     else:

@@ -1,9 +1,11 @@
 """The flow of a push: class, tests, lease, recovery, `pulumi up`, verified URL, record. Read `deploy` top to bottom."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from deploytag import tests_command
+from deploytag.delivery.admission import admit, refuse_beyond
 from deploytag.delivery.converge import converge
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
@@ -14,6 +16,7 @@ from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
 from deploytag.delivery.lease.acquire import GaveUpError
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
@@ -22,6 +25,9 @@ from deploytag.errors import DeploymentError, RefError
 from deploytag.identity import Identity
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import STAGE, stage
+
+Tip = Callable[[str], str | None]
+"""The commit that a ref is at; None: there is no such ref."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Subject:
 
 def plan(world: World, settings: ApplicationSettings, request: Request) -> Plan:
     """What `deploy` would do. Touches nothing."""
-    return decide(_facts(world, _subject(world, settings, request)))
+    return decide(_facts(world, _subject(world, settings, request), world.trusted.tip))
 
 
 def deploy(world: World, settings: ApplicationSettings, request: Request) -> Report:
@@ -63,11 +69,17 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
         DeployTagError: a sentence; what became of the environment is in its record.
     """
     progress = world.progress
+    if difference := world.trusted.differs(world.repository):
+        progress.say(difference)
     with progress.phase("look"):
         subject = _subject(world, settings, request)
-        decided = decide(_facts(world, subject))
+        # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
+        decided = decide(_facts(world, subject, world.trusted.tip))
     if not isinstance(decided, Go):
         return _nothing_done(world, subject, decided)
+    if world.records.get(subject.identity) is None:
+        # Asked again under the lease, where it counts; who is refused then has waited for the tests in vain.
+        refuse_beyond(world, subject.identity, subject.class_name)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
     run = Run.start(Action.DEPLOY, request.revision)
     with stoppable() as cancellation:
@@ -107,11 +119,16 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
     world, identity, run, request = held.world, held.identity, held.run, subject.request
     attempt = Attempt(run=run.id, action=run.action, revision=request.revision, started=_now())
     record = _begun(before, subject, attempt)
+    if before is None:
+        admit(world, identity, subject.class_name, record)
     with held.remembering(record):
         world.records.clear(identity)
         engine = held.program(world.repository, request.revision)
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
+        if subject.cls.protected:
+            with world.progress.phase("preview"):
+                refuse_ending(identity.ref, engine)
         with world.progress.phase("apply"):
             result = converge(held, engine)
         deployed = _deployed(subject, result)
@@ -151,13 +168,13 @@ def _subject(world: World, settings: ApplicationSettings, request: Request) -> S
     return Subject(identity, class_name, cls, settings, request, digest)
 
 
-def _order(world: World, subject: Subject) -> Facts:
+def _order(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
     """What decides whether this run is still the one to go on."""
     request = subject.request
     return Facts(
         ref=request.ref,
         wanted=request.revision,
-        tip=world.remote.tip(request.ref),
+        tip=(tip or world.remote.tip)(request.ref),
         pinned=request.pinned,
         tombstone=world.records.tombstone(subject.identity),
         recreate=request.recreate,
@@ -165,8 +182,8 @@ def _order(world: World, subject: Subject) -> Facts:
     )
 
 
-def _facts(world: World, subject: Subject) -> Facts:
-    order = _order(world, subject)
+def _facts(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
+    order = _order(world, subject, tip)
     record = world.records.get(subject.identity)
     serves = False
     if record and record.deployed and record.deployed.fingerprint == subject.fingerprint and not record.asleep:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -76,6 +76,20 @@ class Engine:
     def up(self) -> EngineResult:
         """Converge on what the program declares."""
         return self._operate("up")
+
+    def preview(self) -> tuple[EngineResult, tuple[Step, ...]]:
+        """What `up` would do, and what it would do to each resource. Nothing is touched."""
+        steps: list[Step] = []
+
+        def note(event: Event) -> None:
+            if isinstance(event, Step):
+                steps.append(event)
+
+        reader = _Reader(note)
+        # Otherwise `preview --json` prints one document at its end, in another form.
+        streaming = replace(self, environ={**self.environ, "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"})
+        finished = streaming._run("preview", "--json", "--stack", self.stack, read=reader.read)
+        return reader.result(finished.code), tuple(steps)
 
     def destroy(self) -> EngineResult:
         """Remove every resource of the state; what was removed by hand before is no obstacle."""

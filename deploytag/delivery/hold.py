@@ -25,6 +25,8 @@ from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
 from deploytag.identity import Identity
+from deploytag.settings import POLICY_FILE
+from deploytag.trust import POLICY_VARIABLE
 
 PATIENCE = 1800.0
 """Seconds a run waits for another one of the same environment to end."""
@@ -53,7 +55,11 @@ class Held:
 
     def program(self, folder: Path, revision: str, *, asleep: bool = False) -> Engine:
         """Pulumi with the program in `folder`, to declare the environment of `revision`; its stack exists."""
+        # The one that this run goes by: the program would find it by the same rule, and perhaps a newer one.
+        policy = self.scratch / POLICY_FILE
+        policy.write_bytes(self.world.trusted.content)
         told = {
+            POLICY_VARIABLE: str(policy),
             "DEPLOYTAG_BRANCH": self.identity.ref,
             "DEPLOYTAG_REVISION": revision,
             "DEPLOYTAG_ASLEEP": "true" if asleep else "",

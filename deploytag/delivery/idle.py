@@ -13,7 +13,7 @@ from deploytag.delivery.worktree import worktree
 from deploytag.delivery.world import World
 from deploytag.errors import UsageError
 from deploytag.identity import Identity
-from deploytag.settings import Settings
+from deploytag.settings import ApplicationSettings
 
 
 def sleep(world: World, ref: str, *, patience: float = PATIENCE, still: Still = lambda: None) -> Report:
@@ -80,7 +80,7 @@ def _converge(held: Held, deployed: Deployed, *, asleep: bool) -> tuple[str, ...
         with world.progress.phase("apply"):
             converge(held, engine)
         if not asleep:
-            verify = Settings.load(project).application.verify
+            verify = ApplicationSettings.load(project).verify
             with world.progress.phase("verify"):
                 answers(world.cluster, held.identity, deployed.url, deployed.revision, verify, check=held.go_on)
     return repaired

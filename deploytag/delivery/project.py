@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from deploytag.errors import SettingsError
-from deploytag.settings import Settings
+from deploytag.errors import DeployTagError, SettingsError
+from deploytag.settings import SETTINGS_FILE, ApplicationSettings, Settings
+from deploytag.trust import InForce, in_force
 from deploytag.yamlmodel import Complaints, read_model
 
 PULUMI_FILE = "Pulumi.yaml"
@@ -69,13 +71,19 @@ class Project:
     """One checkout, as far as it can be read."""
 
     root: Path
-    pulumi: PulumiProject | SettingsError
-    settings: Settings | SettingsError
+    pulumi: PulumiProject | DeployTagError
+    application: ApplicationSettings | DeployTagError
+    trusted: InForce | DeployTagError
 
     @classmethod
-    def read(cls, root: Path) -> Self:
-        """Both are kept as what is wrong with them: the checks that need neither go on."""
-        return cls(root, _pulumi(root), _settings(root))
+    def read(cls, root: Path, environ: Mapping[str, str]) -> Self:
+        """Each is kept as what is wrong with it: the checks that do not need it go on."""
+        return cls(
+            root,
+            _or_error(lambda: PulumiProject.load(root)),
+            _or_error(lambda: ApplicationSettings.load(root)),
+            _or_error(lambda: in_force(root, environ)),
+        )
 
     def need_pulumi(self) -> PulumiProject:
         """What `Pulumi.yaml` says.
@@ -85,30 +93,39 @@ class Project:
         """
         return _or_raise(self.pulumi, "Pulumi.yaml")
 
+    def need_application(self) -> ApplicationSettings:
+        """What `deploytag.yaml` says.
+
+        Raises:
+            SettingsError: it cannot be used.
+        """
+        return _or_raise(self.application, SETTINGS_FILE)
+
+    def need_trusted(self) -> InForce:
+        """The policy in force.
+
+        Raises:
+            SettingsError: there is none that can be used.
+        """
+        return _or_raise(self.trusted, "the policy")
+
     def need_settings(self) -> Settings:
         """Settings and policy.
 
         Raises:
             SettingsError: they cannot be used.
         """
-        return _or_raise(self.settings, "the settings")
+        return Settings(self.need_application(), self.need_trusted().policy)
 
 
-def _or_raise(value: Wanted | SettingsError, what: str) -> Wanted:
-    if isinstance(value, SettingsError):
+def _or_error(read: Callable[[], Wanted]) -> Wanted | DeployTagError:
+    try:
+        return read()
+    except DeployTagError as error:
+        return error
+
+
+def _or_raise(value: Wanted | DeployTagError, what: str) -> Wanted:
+    if isinstance(value, DeployTagError):
         raise SettingsError(f"not looked at, because {what} cannot be used (see the line of the checkout).")
     return value
-
-
-def _pulumi(root: Path) -> PulumiProject | SettingsError:
-    try:
-        return PulumiProject.load(root)
-    except SettingsError as error:
-        return error
-
-
-def _settings(root: Path) -> Settings | SettingsError:
-    try:
-        return Settings.load(root)
-    except SettingsError as error:
-        return error

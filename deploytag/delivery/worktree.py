@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploytag import repository
 from deploytag.delivery.project import PulumiProject
-from deploytag.delivery.remote import Remote
+from deploytag.remote import Remote
 
 
 @contextmanager

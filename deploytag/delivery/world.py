@@ -11,10 +11,11 @@ from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.lease.acquire import Leases
 from deploytag.delivery.progress import Progress
 from deploytag.delivery.records import Records
-from deploytag.delivery.remote import Remote
 from deploytag.delivery.store import StateStore
 from deploytag.identity import Identity, identify
+from deploytag.remote import Remote
 from deploytag.settings import Policy
+from deploytag.trust import InForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class World:
     repository: Path
     """The checkout; for what works from state alone only its remote matters."""
     environ: Mapping[str, str]
-    policy: Policy
+    trusted: InForce
+    """The policy, from where no branch can change it, for the whole run."""
     cluster: Cluster
     leases: Leases
     records: Records
@@ -38,7 +40,7 @@ class World:
 
     @classmethod
     def open(
-        cls, project: str, repository: Path, policy: Policy, environ: Mapping[str, str], progress: Progress
+        cls, project: str, repository: Path, trusted: InForce, environ: Mapping[str, str], progress: Progress
     ) -> Self:
         """Open it; the cluster is asked nothing yet.
 
@@ -46,20 +48,26 @@ class World:
             OwnershipError: the kubeconfig's cluster is not the one the policy names.
             DeployTagError: something is configured so that it cannot be used.
         """
+        policy = trusted.policy
         cluster = open_cluster(policy.cluster, environ)
         return cls(
             project=project,
             repository=repository,
             environ=environ,
-            policy=policy,
+            trusted=trusted,
             cluster=cluster,
             leases=Leases(cluster, policy.lease_seconds),
             records=Records(cluster),
-            remote=Remote(repository, policy.remote),
+            remote=trusted.remote,
             store=StateStore.from_environ(environ),
             administrator=Administrator.from_environ(environ) if environ.get("PGHOST") else None,
             progress=progress,
         )
+
+    @property
+    def policy(self) -> Policy:
+        """What decides."""
+        return self.trusted.policy
 
     @property
     def sources(self) -> Sources:

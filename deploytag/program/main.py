@@ -19,8 +19,9 @@ from deploytag.program.images import digest_of_tag
 from deploytag.program.secret import SecretVersion
 from deploytag.ref import find_ref, find_revision
 from deploytag.secrets import DatabaseAddress, database_key, environment_variables
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Network, Settings
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Network
 from deploytag.trees import stage
+from deploytag.trust import in_force
 
 TARGETS = {
     "kubernetes": ("kubeconfig", "context", "cluster"),
@@ -50,25 +51,26 @@ async def declare(repository: Path, environment: type[Environment] = Environment
         DeployTagError: a sentence on what is wrong; nothing was declared.
     """
     config = pulumi.Config()
-    settings = Settings.load(repository)
+    settings = ApplicationSettings.load(repository)
+    policy = in_force(repository, os.environ).policy
     refuse_other_targets()
     ref = find_ref(os.environ, config.get("branch"), repository)
     identity = identify(pulumi.get_project(), ref.name)
     refuse_other_stack(identity, pulumi.get_stack())
-    cls = settings.policy.class_of(ref.name)
-    trees = stage(repository, settings.application)
+    cls = policy.class_of(ref.name)
+    trees = stage(repository, settings)
     registry, builder = config.require("registry"), config.get("builder") or None
     administrator = Administrator.from_environ(os.environ) if cls.database else None
     revision = find_revision(os.environ, repository)
-    more_values = environment.more_values(settings.application, cls)
+    more_values = environment.more_values(settings, cls)
     seen = await check(
         Target(
             identity=identity,
-            cluster=settings.policy.cluster,
+            cluster=policy.cluster,
             registry=registry,
             builder=builder,
             chart=trees.chart.path,
-            values={**more_values, **trial_values(identity, revision, settings.application, cls)},
+            values={**more_values, **trial_values(identity, revision, settings, cls)},
             administrator=administrator,
             needs_secrets=cls.secret is not None or cls.database,
         ),
@@ -80,19 +82,19 @@ async def declare(repository: Path, environment: type[Environment] = Environment
         EnvironmentArgs(
             identity=identity,
             revision=revision,
-            settings=settings.application,
+            settings=settings,
             cls=cls,
             trees=trees,
             repository=f"{registry}/{pulumi.get_project()}",
             builder=builder,
-            secret=read_variables(settings.application, cls),
+            secret=read_variables(settings, cls),
             database_key=secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
             address=address,
             database_networks=await database_networks(cls.isolation, address),
             asleep=asleep(os.environ),
             deployers=seen.deployers,
-            base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
+            base_from=digest_of_tag(follow) if (follow := settings.images.base.follow) else None,
         ),
     )
 

@@ -13,17 +13,20 @@ from deploytag.settings.application import (
     Variables,
     Verify,
 )
+from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Destination, Isolation, Network
 from deploytag.settings.loading import Settings
-from deploytag.settings.policy import POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
+from deploytag.settings.policy import FORKS, POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
 from deploytag.settings.types import VARIABLE_NAME, parse_duration
 
 __all__ = [
     "CONTRACT_VALUES",
+    "FORKS",
     "POLICY_FILE",
     "SETTINGS_FILE",
     "VARIABLE_NAME",
     "ApplicationSettings",
+    "Caps",
     "Cluster",
     "Destination",
     "EnvironmentClass",

@@ -1,10 +1,12 @@
 """`deploytag.yaml`: how this application is built, tested and run. It belongs to the branch."""
 
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from deploytag.settings.types import RelativePath, SettingsModel, VariableName
+from deploytag.yamlmodel import Complaints, read_model, unusable
 
 SETTINGS_FILE = "deploytag.yaml"
 
@@ -103,3 +105,15 @@ class ApplicationSettings(SettingsModel):
     chart: Chart = Chart()
     verify: Verify = Verify()
     variables: Variables = Variables()
+
+    @classmethod
+    def load(cls, repository: Path) -> Self:
+        """Read it below `repository`.
+
+        Raises:
+            SettingsError: with every complaint about it, a line each.
+        """
+        settings = read_model(repository / SETTINGS_FILE, cls)
+        if isinstance(settings, Complaints):
+            raise unusable(settings)
+        return settings

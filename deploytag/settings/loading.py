@@ -1,4 +1,4 @@
-"""Both files of a checkout at once."""
+"""Both files of a checkout at once: what `deploytag init` looks at. A run takes the policy from `deploytag.trust`."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,17 +1,19 @@
 """`deploytag.policy.yaml`: who may have what."""
 
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
+from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Isolation
 from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
-from deploytag.yamlmodel import Complaints, read_model, unusable
 
 POLICY_FILE = "deploytag.policy.yaml"
+
+FORKS = "fork/"
+"""Where branches lie that hold the code of forks."""
 
 
 def _matchable(pattern: str) -> str:
@@ -81,18 +83,37 @@ class Policy(SettingsModel):
     """`deploytag.policy.yaml`: which branches deploy, where, and what they may have."""
 
     cluster: Cluster
-    remote: Annotated[str, Field(min_length=1, pattern=r"^[^-\s]\S*$")] = Field(
-        default="origin", description="the git remote that is the truth about refs: its name in the checkout, or a URL"
-    )
     lease_seconds: int = Field(
         default=30, ge=5, le=600, description="a run that died is taken over after so long; one that lives renews"
     )
+    caps: Caps = Caps()
+    forks: str | None = Field(
+        default=None,
+        description="the class of branches below `fork/`: what somebody has read of a fork and pushed to "
+        "`fork/OWNER/BRANCH`; null: there are none. No pattern takes a branch below `fork/`",
+    )
     classes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], EnvironmentClass] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_known_classes(self) -> Self:
+        if self.forks is not None and self.forks not in self.classes:
+            raise ValueError(f"forks names the class {self.forks}, which is none of {', '.join(self.classes)}")
+        if self.forks is not None and self.classes[self.forks].protected:
+            raise ValueError(f"forks names {self.forks}, which is protected: foreign code gets no such class")
+        if unknown := sorted(self.caps.classes.keys() - self.classes.keys()):
+            raise ValueError(f"caps.classes names {', '.join(unknown)}, and the classes are {', '.join(self.classes)}")
+        return self
 
     @model_validator(mode="after")
     def _every_class_is_reachable(self) -> Self:
         earlier: list[EnvironmentClass] = []
         for name, cls in self.classes.items():
+            if name == self.forks:  # which has the branches below `fork/`, whatever its pattern
+                continue
+            if cls.pattern.startswith(FORKS):
+                raise ValueError(
+                    f"no branch ever belongs to the class {name}: those below {FORKS} have the class that `forks` names"
+                )
             # A character that no pattern spells out stands for the stars: only a star of the earlier pattern takes it.
             anything = cls.pattern.replace("*", "\0")
             if shadow := next((other for other in earlier if matches(other.pattern, anything)), None):
@@ -103,18 +124,6 @@ class Policy(SettingsModel):
             earlier.append(cls)
         return self
 
-    @classmethod
-    def load(cls, repository: Path) -> Self:
-        """Read the policy alone: what destroys an environment needs no valid `deploytag.yaml`.
-
-        Raises:
-            SettingsError: with every complaint about it, a line each.
-        """
-        policy = read_model(repository / POLICY_FILE, cls)
-        if isinstance(policy, Complaints):
-            raise unusable(policy)
-        return policy
-
     def class_of(self, ref: str) -> EnvironmentClass:
         """The class of `ref`: the first of the table whose pattern matches.
 
@@ -124,11 +133,18 @@ class Policy(SettingsModel):
         return self.classes[self.class_name_of(ref)]
 
     def class_name_of(self, ref: str) -> str:
-        """The name of that class.
+        """The name of that class. Below `fork/` it is the one that `forks` names, whatever the patterns say.
 
         Raises:
             SettingsError: as `class_of`.
         """
+        if ref.startswith(FORKS):
+            if self.forks is not None:
+                return self.forks
+            raise SettingsError(
+                f"{ref} belongs to no class: below {FORKS} is the code of forks, and {POLICY_FILE} gives it none. "
+                "Name a class for it (`forks: CLASS`), or the branch otherwise."
+            )
         for name, cls in self.classes.items():
             if matches(cls.pattern, ref):
                 return name

@@ -130,9 +130,11 @@ def ci(
     checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """`deploytag ci` with these variables in a checkout whose remote has `feature/test` and `main`."""
+    monkeypatch.delenv("DEPLOYTAG_POLICY", raising=False)
+    monkeypatch.delenv("DEPLOYTAG_REMOTE", raising=False)
     checkout.track({"Pulumi.yaml": "name: shop\nruntime: python\n", "deploytag.policy.yaml": yaml.safe_dump(POLICY)})
     checkout.commit()
-    checkout.git("init", "-q", "--bare", str(tmp_path / "remote.git"))
+    checkout.git("init", "-q", "--bare", "-b", "main", str(tmp_path / "remote.git"))
     checkout.git("remote", "add", "origin", str(tmp_path / "remote.git"))
     checkout.git("push", "-q", "origin", "main", f"main:{REF}")
     (checkout.path / "app").mkdir()
@@ -170,14 +172,15 @@ def test_what_a_dry_run_cannot_find_out_is_a_sentence_and_a_code(
     checkout.git("remote", "remove", "origin")
     code, out, err = ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")
     assert (code, out) == (3, "")
-    assert "`remote: origin` in deploytag.policy.yaml is no remote" in err
+    assert "origin is no remote of the checkout" in err
     checkout.git("remote", "add", "origin", "/nonexistent/shop.git")
     assert ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")[0] == 8
-    checkout.write("deploytag.policy.yaml", "classes: {}\n")
-    code, _, err = ci({"DEPLOYTAG_BRANCH": REF}, "--dry-run")
+    outside = checkout.path.with_name("policy.yaml")
+    outside.write_text("classes: {}\n")
+    code, _, err = ci({"DEPLOYTAG_BRANCH": REF, "DEPLOYTAG_POLICY": str(outside)}, "--dry-run")
     assert code == 3
     assert "deploytag.policy.yaml: cluster: required" in err
-    (checkout.path / "deploytag.policy.yaml").unlink()
+    (checkout.path / "Pulumi.yaml").unlink()
     assert ci({}, "--dry-run")[0] == 2
 
 

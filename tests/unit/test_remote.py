@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploytag.delivery.remote import Remote, parse_refs
 from deploytag.errors import RefError, SettingsError, UnreachableError
+from deploytag.remote import Remote, parse_refs
 from tests.unit.checkout import Checkout
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -120,12 +120,13 @@ def test_a_shallow_checkout_stays_shallow_and_a_whole_one_whole(checkout: Checko
     assert checkout.git("rev-list", "--count", tip) == "6"
 
 
-def test_an_unknown_remote_is_a_mistake_of_the_policy(checkout: Checkout, bare: Path) -> None:
+def test_an_unknown_remote_is_a_mistake_of_the_settings(checkout: Checkout, bare: Path) -> None:
     # Git itself would look for a folder of that name, and there is one.
     checkout.git("init", "-q", "--bare", str(checkout.path / "sandbox"))
     with pytest.raises(SettingsError) as caught:
         Remote(checkout.path, "sandbox").refs()
-    assert "`remote: sandbox` in deploytag.policy.yaml is no remote of the checkout" in str(caught.value)
+    assert "sandbox is no remote of the checkout" in str(caught.value)
+    assert "`git config deploytag.remote NAME`, or DEPLOYTAG_REMOTE" in str(caught.value)
     assert "has origin." in str(caught.value)
     checkout.git("remote", "remove", "origin")
     with pytest.raises(SettingsError, match="has no remote at all"):

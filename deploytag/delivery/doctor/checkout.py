@@ -8,30 +8,33 @@ from pathlib import Path
 
 from deploytag import content
 from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
-from deploytag.delivery.doctor.findings import Finding, ok, problem
+from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.project import Project
-from deploytag.delivery.remote import Remote
-from deploytag.errors import ContentError, SettingsError
+from deploytag.errors import ContentError, DeployTagError
 from deploytag.identity import identify
 from deploytag.preflight import chart
+from deploytag.remote import Remote
 from deploytag.repository import tracked_files
 from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.trust import remote_name
 
 
 def settings(project: Project) -> Iterator[Finding]:
-    """`Pulumi.yaml`, `deploytag.yaml` and the policy."""
-    if isinstance(project.pulumi, SettingsError):
-        yield problem(str(project.pulumi), kind=SettingsError)
-    if isinstance(project.settings, SettingsError):
-        yield problem(" ".join(str(project.settings).split()), kind=SettingsError)
-    else:
-        patterns = ", ".join(cls.pattern for cls in project.settings.policy.classes.values())
-        yield ok(f"valid; {patterns} deploy")
+    """`Pulumi.yaml`, `deploytag.yaml` and the policy in force."""
+    for read in (project.pulumi, project.application, project.trusted):
+        if isinstance(read, DeployTagError):
+            yield problem(" ".join(str(read).split()), kind=type(read))
+    if isinstance(project.trusted, DeployTagError):
+        return
+    patterns = ", ".join(cls.pattern for cls in project.trusted.policy.classes.values())
+    yield ok(f"the policy is {project.trusted.origin}; {patterns} deploy")
+    if difference := project.trusted.differs(project.root):
+        yield warning(difference, "Commit it to the default branch to make it count.")
 
 
 def sources(project: Project) -> Iterator[Finding]:
     """Whether git tracks what the images are built from: only that is built."""
-    images = project.need_settings().application.images
+    images = project.need_application().images
     for image in (images.base, images.app):
         for path in (image.dockerfile, *image.context):
             if not tracked_files(project.root, path):
@@ -75,9 +78,8 @@ def trial_values(ref: str, cls: EnvironmentClass, application: ApplicationSettin
 
 def remote(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the remote that is the truth about branches answers."""
-    name = project.need_settings().policy.remote
-    found = Remote(project.root, name, environ).refs()
-    if found:
-        yield ok(f"{name} answers: {len(found)} branches and tags")
+    found = Remote(project.root, remote_name(project.root, environ), environ)
+    if refs := found.refs():
+        yield ok(f"{found.shown} answers: {len(refs)} branches and tags")
     else:
-        yield problem(f"{name} answers, and has no branch", "Push one.")
+        yield problem(f"{found.shown} answers, and has no branch", "Push one.")

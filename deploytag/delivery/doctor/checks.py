@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from deploytag.delivery.doctor import accounts, checkout, cluster, registry, state, tools
+from deploytag.delivery.doctor import accounts, checkout, cluster, registry, room, state, tools
 from deploytag.delivery.doctor.findings import Check
 from deploytag.delivery.project import Project
 
@@ -28,6 +28,7 @@ def checks(project: Project, environ: Mapping[str, str]) -> tuple[Check, ...]:
         Check("namespace", partial(cluster.system_namespace, environ)),
         Check("aws", lambda: accounts.aws(settings()), seconds=30),
         Check("database", lambda: accounts.database(settings(), environ)),
+        Check("room", partial(room.room, project, environ), seconds=30),
         Check("registry", lambda: registry.pushes(pulumi(), environ), seconds=30),
         Check("builder", lambda: tools.builder(pulumi(), environ)),
         Check("state", partial(state.backend, project.root, environ), seconds=45),

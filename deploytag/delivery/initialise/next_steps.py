@@ -50,4 +50,7 @@ def next_steps(answers: Answers, plan: Plan, ignored: Sequence[str]) -> Iterator
     if ignored:
         yield f"git ignores {', '.join(ignored)}, which belong into the repository: `git add --force` them."
     yield "`git add` what was written: only files that git tracks are built and installed."
-    yield "`./deploytag.sh doctor` says what is missing; then push a branch."
+    yield (
+        f"Push the default branch first: {POLICY_FILE} is read from there alone, so no branch gives itself rights. "
+        "Then `./deploytag.sh doctor` says what is missing; then push a branch."
+    )

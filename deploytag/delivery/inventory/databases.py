@@ -27,6 +27,21 @@ class Server:
     roles: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How many sessions the server can hold, and whom they are promised to."""
+
+    available: int
+    """`max_connections` without those it reserves."""
+    limits: Mapping[str, int]
+    """Connection limit by role, of roles that own a database of their own name, as those of environments do."""
+
+    @property
+    def promised(self) -> int:
+        """What all of these roles may hold together."""
+        return sum(self.limits.values())
+
+
 class Databases:
     """One connection to the server, as its administrator."""
 
@@ -38,6 +53,18 @@ class Databases:
         owners = self._connection.execute("SELECT datname, pg_get_userbyid(datdba) FROM pg_database")
         roles = self._connection.execute("SELECT rolname FROM pg_roles")
         return Server(dict(owners.fetchall()), frozenset(name for (name,) in roles))
+
+    def connections(self) -> Connections:
+        """The server's room for sessions."""
+        room = self._connection.execute(
+            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int "
+            "- coalesce(current_setting('reserved_connections', true)::int, 0)"  # since PostgreSQL 16
+        ).fetchone()
+        limits = self._connection.execute(
+            "SELECT rolname, rolconnlimit FROM pg_roles "
+            "JOIN pg_database ON datdba = pg_roles.oid AND datname = rolname WHERE rolconnlimit > 0"
+        )
+        return Connections(int(room[0]) if room else 0, dict(limits.fetchall()))
 
     def drop_database(self, database: str, role: str) -> None:
         """Drop the database of `role`, with whatever sessions are open in it.

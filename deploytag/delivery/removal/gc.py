@@ -109,7 +109,7 @@ def _implausible(refs: Mapping[str, str], facts: Facts) -> str | None:
     if not refs:
         return (
             "the remote says that it has no branch at all, which would mean that every environment goes. Nothing was "
-            f"touched. Check `remote: {facts.policy.remote}` of the policy."
+            "touched. Check which remote it is: DEPLOYTAG_REMOTE, `git config deploytag.remote`, or origin."
         )
     if facts.refs_before is not None and 2 * len(refs) < facts.refs_before and not facts.allow_shrink:
         return (

@@ -1,6 +1,7 @@
 """Destroying and collecting for real: the lease, Pulumi, Helm, git and the registry behind `destroy` and `collect`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -29,11 +30,17 @@ HELM_SECONDS = 60
 
 
 def class_of(world: World, ref: str) -> EnvironmentClass | None:
-    """The ref's class; None where it belongs to none."""
-    try:
-        return world.policy.class_of(ref)
-    except SettingsError:
-        return None
+    """The ref's class; None where it belongs to none.
+
+    Both the one it has by the policy and the one its environment was made with: whichever is protected counts.
+    """
+    policy = world.policy
+    record = world.records.get(world.identity(ref))
+    found = [policy.classes.get(record.environment_class)] if record and record.environment_class else []
+    with suppress(SettingsError):
+        found.insert(0, policy.class_of(ref))
+    known = [cls for cls in found if cls is not None]
+    return next((cls for cls in known if cls.protected), known[0] if known else None)
 
 
 def remove(

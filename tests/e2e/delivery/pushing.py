@@ -95,10 +95,8 @@ def pushing(folder: Path) -> Iterator[Pushing]:
     with checkout(folder / "shop") as it:
         remote = folder / "remote.git"
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch", "main", str(remote)], check=True)
-        path = it.path / "deploytag.policy.yaml"
-        policy = yaml.safe_load(path.read_text())
-        policy |= {"remote": str(remote), "lease_seconds": LEASE}
-        path.write_text(yaml.safe_dump(policy))
+        it.must("git", "config", "deploytag.remote", str(remote))
+        it.write_policy(it.read_policy() | {"lease_seconds": LEASE})
         pushing = Pushing(it, remote)
         pushing.push("main", "settings of the test")
         try:

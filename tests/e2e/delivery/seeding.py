@@ -22,7 +22,7 @@ from deploytag.delivery.world import World
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
 from deploytag.preflight.cluster import connect
-from deploytag.settings import Policy
+from deploytag.trust import in_force
 from tests.e2e.program.checkout import sandbox_environ
 
 
@@ -35,6 +35,7 @@ def remote_of(checkout: Path, bare: Path, *refs: str) -> None:
     """A remote `sandbox` of the checkout, with `main` and these branches."""
     git(checkout, "init", "--quiet", "--bare", "--initial-branch", "main", str(bare))
     git(checkout, "remote", "add", "sandbox", str(bare))
+    git(checkout, "config", "deploytag.remote", "sandbox")
     git(checkout, "push", "--quiet", "sandbox", *(f"HEAD:refs/heads/{ref}" for ref in ("main", *refs)))
 
 
@@ -51,8 +52,11 @@ def repository(folder: Path, policy: Mapping[str, Any]) -> Path:
 
 def open_world(project: str, checkout: Path) -> World:
     """The sandbox, as this checkout's policy sees it."""
-    policy = Policy.model_validate(yaml.safe_load((checkout / "deploytag.policy.yaml").read_text()))
-    return World.open(project, checkout, policy, sandbox_environ(), Progress(sys.stderr))
+    environ = sandbox_environ()
+    outside = checkout.with_name(f"{checkout.name}.policy.yaml")
+    if outside.exists():
+        environ["DEPLOYTAG_POLICY"] = str(outside)
+    return World.open(project, checkout, in_force(checkout, environ), environ, Progress(sys.stderr))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "3"))
 
 SERVER = "https://172.30.0.1:6443"
 CLASS = {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}
-POLICY = {"cluster": {"server": SERVER}, "remote": "sandbox", "classes": {"feature": CLASS}}
+POLICY = {"cluster": {"server": SERVER}, "classes": {"feature": CLASS}}
 KEPT = "feature/kept"
 
 

@@ -45,7 +45,7 @@ def application(tmp_path: Path) -> Iterator[Checkout]:
     (it.path / "Dockerfile").write_text(DOCKERFILE)
     (it.path / "serve.sh").write_text(SERVE)
     it.must("git", "init", "--quiet", "--initial-branch", "main")
-    it.must("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    it.must("git", "init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "origin.git"))
     it.must("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
     it.must("git", "add", "--all")
     it.must(*COMMIT)
@@ -180,17 +180,19 @@ def test_a_repository_that_can_deploy_has_no_problem(application: Checkout) -> N
 
 def test_every_problem_is_said_beside_the_others(application: Checkout, tmp_path: Path) -> None:
     initialise(application)
-    policy = application.path / "deploytag.policy.yaml"
+    policy = tmp_path / "policy.yaml"
     policy.write_text(
-        policy.read_text()
+        (application.path / "deploytag.policy.yaml")
+        .read_text()
         .replace("secret: null", f"secret: no/such/{tmp_path.name}")
         .replace("database: false", "database: true\n    database_key: staging/database-key")
-        .replace("remote: origin", "remote: nowhere")
     )
     application.edit("Pulumi.yaml", 'default: "deploytag"', "default: no-such-builder")
     _, said = doctor(
         application,
         {
+            "DEPLOYTAG_POLICY": str(policy),
+            "DEPLOYTAG_REMOTE": "nowhere",
             "PGPORT": "1",
             "PULUMI_BACKEND_URL": f"file://{tmp_path}/missing",
             "PULUMI_CONFIG_PASSPHRASE_FILE": f"{tmp_path}/missing",
@@ -221,6 +223,8 @@ def test_the_exit_code_says_which_kind_comes_first(
     initialise(application)
     use_this_environment(application)
     application.edit("deploytag.policy.yaml", old, new)
+    application.must(*COMMIT, "--all", "--allow-empty")
+    application.must("git", "push", "--quiet", "origin", "main")
     assert doctor(application, environ)[0] == code
 
 

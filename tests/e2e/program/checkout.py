@@ -37,7 +37,7 @@ class Finished:
 
 @dataclass
 class Checkout:
-    """A git repository with the sample application, whose files a test may edit."""
+    """A git repository with the sample application, whose files a test may edit; its policy is outside of it."""
 
     path: Path
     environ: dict[str, str]
@@ -97,10 +97,23 @@ class Checkout:
 
     def policy(self, **changes: Any) -> None:
         """Change the class `feature` of the policy."""
-        path = self.path / "deploytag.policy.yaml"
-        policy = yaml.safe_load(path.read_text())
+        policy = self.read_policy()
         policy["classes"]["feature"].update(changes)
-        path.write_text(yaml.safe_dump(policy))
+        self.write_policy(policy)
+
+    @property
+    def policy_file(self) -> Path:
+        """The policy that is in force for commands of this checkout."""
+        return self.path.with_name(f"{self.path.name}.policy.yaml")
+
+    def read_policy(self) -> dict[str, Any]:
+        """Its content."""
+        policy: dict[str, Any] = yaml.safe_load(self.policy_file.read_text())
+        return policy
+
+    def write_policy(self, policy: Mapping[str, Any]) -> None:
+        """Put another in its place."""
+        self.policy_file.write_text(yaml.safe_dump(dict(policy)))
 
     def close(self) -> None:
         """Destroy whatever the test deployed."""
@@ -123,6 +136,8 @@ def checkout(folder: Path) -> Iterator[Checkout]:
             shutil.copy(source, target)
     (folder / ".venv").symlink_to(Path(sys.prefix))
     it = Checkout(folder, sandbox_environ())
+    shutil.copy(REPOSITORY / "deploytag.policy.yaml", it.policy_file)
+    it.environ["DEPLOYTAG_POLICY"] = str(it.policy_file)
     it.must("git", "init", "--quiet", "--initial-branch", "main")
     it.must("git", "add", "--all")
     it.must("git", "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "--quiet", "-m", "start")
@@ -132,11 +147,13 @@ def checkout(folder: Path) -> Iterator[Checkout]:
         it.close()
 
 
-CI_VARIABLES = re.compile(r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|DEPLOYTAG_(BRANCH|REVISION))$")
+CI_VARIABLES = re.compile(
+    r"^(CI|CI_.*|GITHUB_.*|GITLAB_.*|JENKINS_.*|BUILDKITE.*|DEPLOYTAG_(BRANCH|POLICY|REMOTE|REVISION))$"
+)
 
 
 def sandbox_environ() -> dict[str, str]:
-    """The environment of `make env`, without variables by which a CI would name another branch."""
+    """The environment of `make env`, without variables that would name another branch, remote or policy."""
     environ = {name: value for name, value in os.environ.items() if not CI_VARIABLES.match(name)}
     return environ | {"KUBECONFIG": environ["WRAPPER_KUBECONFIG"]}
 

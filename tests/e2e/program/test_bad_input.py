@@ -69,7 +69,7 @@ def another_cluster(repository: Checkout) -> dict[str, str]:
 
 
 def expected_cluster_that_is_silent(repository: Checkout) -> dict[str, str]:
-    repository.edit("deploytag.policy.yaml", "172.30.0.1", "172.30.0.9")
+    repository.write_policy(repository.read_policy() | {"cluster": {"server": "https://172.30.0.9:6443"}})
     return another_cluster(repository)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploytag.delivery.remote import Remote
 from deploytag.delivery.worktree import worktree
 from deploytag.errors import RefError
+from deploytag.remote import Remote
 from deploytag.repository import tracked_files
 from tests.unit.checkout import Checkout
 

@@ -49,7 +49,8 @@ def test_a_service_is_not_asked(tmp_path: Path) -> None:
 
 
 def project(root: Path) -> Project:
-    return Project(root, PulumiProject(name="shop", runtime="python", stackConfigDir="stacks"), SettingsError("unused"))
+    unused = SettingsError("unused")
+    return Project(root, PulumiProject(name="shop", runtime="python", stackConfigDir="stacks"), unused, unused)
 
 
 @pytest.mark.parametrize(

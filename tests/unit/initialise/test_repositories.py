@@ -88,7 +88,7 @@ def test_what_is_there_stays_and_the_result_is_valid(
         "bug/*",
         "epic/*",
     ]
-    assert isinstance(Project.read(here.path).need_pulumi().default("registry"), str)
+    assert isinstance(Project.read(here.path, {}).need_pulumi().default("registry"), str)
     assert (here.path / "deploytag.sh").stat().st_mode & 0o111
     # Everything that was written is for git, and nothing else: not the environment, not what is staged.
     here.write(".deploytag/venv/bin/python")
@@ -218,6 +218,6 @@ def test_the_chart_renders_as_the_program_will_render_it(
     here.track(dict(KINDS[kind]))
     init_json(capsys, *options)
     here.commit()
-    project = Project.read(here.path)
+    project = Project.read(here.path, {})
     assert [finding.level for finding in doctor.renders(project)] == [Level.OK]
     assert [finding.level for finding in doctor.sources(project)] == [Level.OK]

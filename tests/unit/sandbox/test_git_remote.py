@@ -342,6 +342,34 @@ def test_a_checkout_without_history_may_push(remote: Remote, tmp_path: Path) -> 
     assert remote.calls()["refs/heads/feature/test"]["commit"] == shallow.git("rev-parse", "HEAD")
 
 
+def test_its_default_branch_is_the_clones_commit_and_then_follows_its_main(remote: Remote, tmp_path: Path) -> None:
+    def main() -> str:
+        return remote.checkout.git("ls-remote", "sandbox", "refs/heads/main").partition("\t")[0]
+
+    source = remote.checkout
+    (tmp_path / "no clone").mkdir()
+    git_remote.ensure_default_branch(remote.layout, tmp_path / "no clone")
+    assert main() == ""
+    source.git("switch", "-q", "--detach")
+    detached = source.commit()
+    git_remote.ensure_default_branch(remote.layout, source.path)
+    assert main() == detached
+    source.git("switch", "-q", "-c", "feature/test")
+    source.commit()
+    git_remote.ensure_default_branch(remote.layout, source.path)
+    assert main() == detached, "another branch does not move it, nor does a main that is behind"
+    source.git("branch", "-f", "main")
+    git_remote.ensure_default_branch(remote.layout, source.path)
+    assert main() == source.git("rev-parse", "main")
+    source.git("switch", "-q", "--orphan", "elsewhere")
+    source.commit()
+    before = main()
+    source.git("branch", "-f", "main")
+    git_remote.ensure_default_branch(remote.layout, source.path)
+    assert main() == before
+    assert remote.calls() == {}, "no hook ran"
+
+
 def test_making_it_again_changes_nothing(remote: Remote) -> None:
     commit = remote.checkout.commit()
     remote.push("main:feature/test")

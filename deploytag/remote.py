@@ -19,7 +19,6 @@ from tempfile import TemporaryFile
 from deploytag import repository
 from deploytag.errors import RefError, SettingsError, UnreachableError
 from deploytag.refname import check_ref
-from deploytag.settings import POLICY_FILE
 
 QUESTION_SECONDS = 20.0
 FETCH_SECONDS = 300.0
@@ -37,13 +36,25 @@ class _Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What the remote said in one answer."""
+
+    branch: str | None
+    """Its default branch; None: its HEAD names none."""
+    commit: str | None
+    """The commit that its HEAD is at; None: the default branch does not exist."""
+    refs: Mapping[str, str]
+    """As `Remote.refs` has them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Remote:
     """A git remote as a checkout knows it."""
 
     repository: Path
     """A directory of the checkout."""
     name_or_url: str
-    """As `remote` in the policy has it."""
+    """As `deploytag.trust.remote_name` has it."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     seconds: float = QUESTION_SECONDS
     """How long one question may take."""
@@ -63,6 +74,29 @@ class Remote:
         if answer.code != 0:
             raise self._unreachable("asked for its branches", _said(answer))
         return parse_refs(answer.output)
+
+    def listing(self) -> Listing:
+        """Its default branch and its refs, by one question.
+
+        Raises:
+            SettingsError, UnreachableError: as `refs`.
+        """
+        # Without --heads and --tags, which would leave HEAD out. Pull requests come along, which is cheaper than a
+        # second connection.
+        answer = self._ask("ls-remote", "--quiet", "--symref", "--", self.name_or_url, seconds=self.seconds)
+        if answer.code != 0:
+            raise self._unreachable("asked for its default branch", _said(answer))
+        return parse_listing(answer.output)
+
+    def last_fetched(self) -> str | None:
+        """The commit that the default branch was at when the checkout last fetched it; None: nobody knows."""
+        answer = self._git("rev-parse", "--verify", "--quiet", f"refs/remotes/{self.name_or_url}/HEAD^{{commit}}")
+        return answer.output.strip() if answer.code == 0 else None
+
+    def content(self, commit: str, name: str) -> bytes | None:
+        """A file of a commit that the checkout has, `name` being relative to this directory; None: it has none."""
+        answer = self._git("cat-file", "blob", f"{commit}:./{name}")
+        return os.fsencode(answer.output) if answer.code == 0 else None
 
     def tip(self, ref: str) -> str | None:
         """The commit that the branch or tag is at; None when the remote answered and has neither.
@@ -86,7 +120,7 @@ class Remote:
         """
         commit = commit_or_ref if _COMMIT.fullmatch(commit_or_ref) else self.tip(commit_or_ref)
         if commit is None:
-            raise RefError(f"The remote {self._shown} has no branch or tag {commit_or_ref}. Push it first.")
+            raise RefError(f"The remote {self.shown} has no branch or tag {commit_or_ref}. Push it first.")
         if self.has(commit):
             return commit
         # A shallow checkout stays shallow; for a whole one, a depth would cut its history off.
@@ -100,14 +134,15 @@ class Remote:
         if answer.code != 0:
             if "not our ref" in answer.error or "unadvertised object" in answer.error:
                 raise RefError(
-                    f"The remote {self._shown} does not give out the commit {commit}: it is on none of its branches "
+                    f"The remote {self.shown} does not give out the commit {commit}: it is on none of its branches "
                     "(any more). Push it, or deploy the branch's tip."
                 )
             raise self._unreachable(f"asked for the commit {commit[:12]}", _said(answer))
         return commit
 
     @property
-    def _shown(self) -> str:
+    def shown(self) -> str:
+        """Its name or URL, without a password."""
         return _without_credentials(self.name_or_url)
 
     def _ask(self, *arguments: str, seconds: float) -> _Answer:
@@ -123,8 +158,9 @@ class Remote:
         if self.name_or_url not in known:
             has = f"has {', '.join(known)}" if known else "has no remote at all"
             raise SettingsError(
-                f"`remote: {self.name_or_url}` in {POLICY_FILE} is no remote of the checkout {self.repository}, which "
-                f"{has}. Add it with `git remote add {self.name_or_url} URL`, or correct `remote`."
+                f"{self.name_or_url} is no remote of the checkout {self.repository}, which {has}. Add it with "
+                f"`git remote add {self.name_or_url} URL`, or name the one that is the truth about branches: "
+                "`git config deploytag.remote NAME`, or DEPLOYTAG_REMOTE."
             )
 
     def _git(self, *arguments: str, seconds: float = QUESTION_SECONDS) -> _Answer:
@@ -154,7 +190,8 @@ class Remote:
 
     def _environment(self) -> dict[str, str]:
         environment = repository.bound_environment(self.repository, self.environ)
-        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        # Nor may the checkout put other objects in the place of those it is asked for.
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
         if "GIT_SSH" not in environment:
             # It wins over the checkout's own `core.sshCommand`, where CI systems put the key: so that is kept.
             ssh = environment.get("GIT_SSH_COMMAND") or self._ssh_of_checkout(environment) or "ssh"
@@ -174,8 +211,8 @@ class Remote:
 
     def _unreachable(self, doing: str, why: str) -> UnreachableError:
         return UnreachableError(
-            f"The git remote {self._shown} was {doing}, and did not answer: {why}. Nothing was decided without it. "
-            f"Check `git ls-remote {self._shown}` in {self.repository}, and this run's credentials for it."
+            f"The git remote {self.shown} was {doing}, and did not answer: {why}. Nothing was decided without it. "
+            f"Check `git ls-remote {self.shown}` in {self.repository}, and this run's credentials for it."
         )
 
 
@@ -193,6 +230,20 @@ def parse_refs(listing: str) -> dict[str, str]:
         elif name.startswith(_TAGS):
             tags[name.removeprefix(_TAGS)] = commit
     return {ref: commit for ref, commit in (tags | peeled | heads).items() if _possible(ref)}
+
+
+def parse_listing(listing: str) -> Listing:
+    """What `git ls-remote --symref` printed."""
+    branch = commit = None
+    for line in listing.split("\n"):
+        said, _, name = line.partition("\t")
+        if name != "HEAD":
+            continue
+        if said.startswith("ref: "):
+            branch = said.removeprefix("ref: ").removeprefix(_HEADS)
+        elif _COMMIT.fullmatch(said):
+            commit = said
+    return Listing(branch, commit, parse_refs(listing))
 
 
 def _possible(ref: str) -> bool:

@@ -1,0 +1,119 @@
+"""A first push is admitted, or refused by the policy's caps: one at a time, so that two cannot both be the last.
+
+An environment counts from the moment its record is written. So a run decides, writes its record, and then moves on the
+one object that all first pushes of the project write: when somebody else did so since this run looked, it looks again.
+"""
+
+from kubernetes.client import V1ConfigMap, V1ObjectMeta
+from kubernetes.client.exceptions import ApiException
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+from deploytag.delivery import caps
+from deploytag.delivery.asking import TIMEOUT, ConflictError, asking
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.inventory import databases
+from deploytag.delivery.inventory import look as inventory
+from deploytag.delivery.record import Record
+from deploytag.delivery.world import World
+from deploytag.errors import BusyError, CapError
+from deploytag.identity import Identity, identify
+from deploytag.ownership import KIND, PROJECT, SYSTEM_NAMESPACE
+
+KEY = "admitted"
+"""How many first pushes were admitted: only that it changes matters."""
+
+PATIENCE = 60.0
+"""Seconds in which a run must get its turn among other first pushes."""
+
+
+def look(world: World, newcomer: str | None = None) -> caps.Facts:
+    """What there is of what the caps limit; `newcomer` as in `caps.facts`.
+
+    Raises:
+        UnreachableError: somebody who has to be asked does not answer.
+    """
+    connections = None
+    if world.administrator is not None:
+        with databases.connected(world.administrator) as server:
+            connections = server.connections()
+    found = inventory.all(world.project, world.sources)
+    return caps.facts(world.project, found, connections, world.policy, newcomer=newcomer)
+
+
+def refuse_beyond(world: World, identity: Identity, class_name: str) -> None:
+    """Refuse a ref that the caps leave no room for.
+
+    Raises:
+        CapError: there is none.
+        UnreachableError: as `look`.
+    """
+    if why := caps.refusal(identity.ref, class_name, look(world, identity.ref), world.policy):
+        raise CapError(why)
+
+
+def admit(world: World, identity: Identity, class_name: str, record: Record) -> None:
+    """Write the first record of an environment whose lease is held, if the caps leave room for it.
+
+    Raises:
+        CapError: they do not; nothing is left.
+        BusyError: too many first pushes at once.
+        UnreachableError: as `look`.
+    """
+    tries = Retrying(
+        retry=retry_if_exception_type(ConflictError),
+        stop=stop_after_delay(PATIENCE),
+        wait=wait_random(0, 0.3),
+        reraise=True,
+    )
+    try:
+        tries(_admit_once, world, identity, class_name, record)
+    except ConflictError:
+        world.records.delete(identity)
+        raise BusyError(
+            f"{identity.ref} was not admitted within {PATIENCE:.0f} s, because other first pushes were: run it again."
+        ) from None
+    except CapError:
+        # Of an earlier try, when another push came first.
+        world.records.delete(identity)
+        raise
+
+
+def _admit_once(world: World, identity: Identity, class_name: str, record: Record) -> None:
+    turn = _turn(world.cluster, world.project)
+    refuse_beyond(world, identity, class_name)
+    world.records.put(identity, record)
+    _take(world.cluster, world.project, turn)
+
+
+def _turn(cluster: Cluster, project: str) -> V1ConfigMap:
+    """The object that first pushes write in turn, as it is now; made when there is none."""
+    name = f"{identify(project, 'admissions').namespace}.admissions"
+    with asking(cluster, f"reading the admissions of {project}", "get and create configmaps"):
+        try:
+            found: V1ConfigMap = cluster.core.read_namespaced_config_map(
+                name, SYSTEM_NAMESPACE, _request_timeout=TIMEOUT
+            )
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            metadata = V1ObjectMeta(
+                name=name,
+                labels={"app.kubernetes.io/managed-by": "deploytag", KIND: "admissions"},
+                annotations={PROJECT: project},
+            )
+            body = V1ConfigMap(metadata=metadata, data={KEY: "0"})
+            found = cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+    return found
+
+
+def _take(cluster: Cluster, project: str, turn: V1ConfigMap) -> None:
+    """Write it, unless somebody did since it was read.
+
+    Raises:
+        ConflictError: somebody did.
+    """
+    # Something has to change, or the API server would leave the object at its version.
+    turn.data = {KEY: str(int((turn.data or {}).get(KEY, "0")) + 1)}
+    name = (turn.metadata and turn.metadata.name) or ""
+    with asking(cluster, f"writing the admissions of {project}", "update configmaps"):
+        cluster.core.replace_namespaced_config_map(name, SYSTEM_NAMESPACE, turn, _request_timeout=TIMEOUT)

@@ -1,0 +1,156 @@
+"""How much there is of what the policy's `caps` limit, and whether one more environment would be too much. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from deploytag.delivery.inventory.databases import Connections
+from deploytag.delivery.inventory.things import Inventory, Kind
+from deploytag.errors import SettingsError
+from deploytag.identity import identify
+from deploytag.settings import EnvironmentClass, Policy
+
+LISTED = 5
+"""How many environments are proposed to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An environment that exists, or that a run is making."""
+
+    ref: str
+    class_name: str | None
+    """None: it was made by hand, and no pattern takes its branch."""
+    pushed: datetime | None
+    """None: nobody remembers."""
+    asleep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What there is."""
+
+    environments: tuple[Present, ...]
+    connections: Connections | None
+    """None: no database server is named."""
+    unmade: int = 0
+    """Connections of environments whose role is not made yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much of one thing is used."""
+
+    what: str
+    used: int
+    cap: int | None
+    """None: any number is allowed."""
+
+    def __str__(self) -> str:
+        """`12 of 50 environments`."""
+        return f"{self.used} of {self.cap} {self.what}" if self.cap is not None else f"{self.used} {self.what}"
+
+
+def facts(
+    project: str, found: Inventory, connections: Connections | None, policy: Policy, *, newcomer: str | None = None
+) -> Facts:
+    """What an inventory and the database server say of it.
+
+    Args:
+        newcomer: a ref of which a record is no environment yet: the run that asks may have written it just now.
+    """
+    environments = tuple(
+        _present(ref, found, policy)
+        for ref, items in found.environments.items()
+        if ref != newcomer or any(item.kind is not Kind.RECORD for item in items)
+    )
+    limits = connections.limits if connections else {}
+    unmade = sum(
+        cls.limits.database_connections
+        for it in environments
+        if (cls := _class(it, policy)) and cls.database and identify(project, it.ref).role not in limits
+    )
+    return Facts(environments, connections, unmade)
+
+
+def _present(ref: str, found: Inventory, policy: Policy) -> Present:
+    record = found.records.get(ref)
+    if record is not None and record.environment_class is not None:
+        return Present(ref, record.environment_class, record.pushed, record.asleep)
+    try:
+        return Present(ref, policy.class_name_of(ref), record.pushed if record else None)
+    except SettingsError:
+        return Present(ref, None, None)
+
+
+def _class(it: Present, policy: Policy) -> EnvironmentClass | None:
+    return policy.classes.get(it.class_name) if it.class_name else None
+
+
+def uses(known: Facts, policy: Policy) -> tuple[Use, ...]:
+    """Everything that is counted."""
+    return tuple(_uses(known, policy, {}))
+
+
+def refusal(ref: str, class_name: str, known: Facts, policy: Policy) -> str | None:
+    """Why `ref` can have no environment now; None when it can, or has one."""
+    if any(it.ref == ref for it in known.environments):
+        return None
+    cls = policy.classes[class_name]
+    more = {
+        ENVIRONMENTS: 1,
+        _of_class(class_name): 1,
+        LOAD_BALANCERS: cls.limits.load_balancers,
+        CONNECTIONS: cls.limits.database_connections if cls.database else 0,
+    }
+    over = [use for use in _uses(known, policy, more) if use.cap is not None and use.used > use.cap]
+    # What it does not take more of is no reason, however far beyond its cap it is.
+    over = [use for use in over if more.get(use.what)]
+    if not over:
+        return None
+    needed = "; ".join(f"with it there would be {use}" for use in over)
+    return "\n  ".join(
+        [
+            f"{ref} gets no environment: {needed}. Nothing was made. Longest without a push:",
+            *(_said(it) for it in idlest(known.environments, policy)),
+            "Remove one (`deploytag destroy BRANCH`), collect what is due (`deploytag gc --yes`), or raise `caps` in "
+            "the policy, then push again.",
+        ]
+    )
+
+
+def idlest(environments: Iterable[Present], policy: Policy) -> list[Present]:
+    """Those that nobody pushed to for the longest time; none that is protected."""
+    candidates = [it for it in environments if not ((cls := _class(it, policy)) and cls.protected)]
+    # What nobody remembers was made by hand: it is nobody's to propose before what is known to be idle.
+    return sorted(candidates, key=lambda it: (it.pushed is None, it.pushed or datetime.min, it.ref))[:LISTED]
+
+
+ENVIRONMENTS = "environments"
+LOAD_BALANCERS = "load balancers"
+CONNECTIONS = "database connections"
+
+
+def _of_class(name: str) -> str:
+    return f"environments of the class {name}"
+
+
+def _uses(known: Facts, policy: Policy, more: Mapping[str, int]) -> Iterator[Use]:
+    caps, present = policy.caps, known.environments
+
+    def use(what: str, used: int, cap: int | None) -> Use:
+        return Use(what, used + more.get(what, 0), cap)
+
+    yield use(ENVIRONMENTS, len(present), caps.environments)
+    for name, cap in caps.classes.items():
+        yield use(_of_class(name), sum(it.class_name == name for it in present), cap)
+    balancers = sum(cls.limits.load_balancers if (cls := _class(it, policy)) else 1 for it in present)
+    yield use(LOAD_BALANCERS, balancers, caps.load_balancers)
+    if known.connections is not None:
+        promised = known.connections.promised + known.unmade
+        yield use(CONNECTIONS, promised, caps.database_connections or known.connections.available)
+
+
+def _said(it: Present) -> str:
+    pushed = f"pushed {it.pushed:%Y-%m-%d %H:%M} UTC" if it.pushed else "made by hand"
+    return f"{it.ref}, {pushed}{', asleep' if it.asleep else ''}"
