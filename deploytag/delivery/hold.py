@@ -22,6 +22,7 @@ from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
 from deploytag.identity import Identity
+from deploytag.redaction import redact
 
 PATIENCE = 1800.0
 """Seconds a run waits for another one of the same environment to end."""
@@ -114,7 +115,7 @@ class Held:
         """Write down how the run ended."""
         if record.attempt is None:
             raise ValueError("only a run that began can end")
-        ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": cause}
+        ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": redact(cause) if cause else None}
         self.lease.check()
         self.world.records.put(
             self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})

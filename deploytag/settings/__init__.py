@@ -15,6 +15,7 @@ from deploytag.settings.application import (
 )
 from deploytag.settings.loading import Settings
 from deploytag.settings.policy import POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
+from deploytag.settings.secrets import SecretSource, SecretSources
 from deploytag.settings.types import VARIABLE_NAME, parse_duration
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "Images",
     "Limits",
     "Policy",
+    "SecretSource",
+    "SecretSources",
     "Settings",
     "Tests",
     "Variables",

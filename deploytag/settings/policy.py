@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
+from deploytag.settings.secrets import SecretSources
 from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
 from deploytag.yamlmodel import Complaints, read_model, unusable
 
@@ -49,7 +50,9 @@ class EnvironmentClass(SettingsModel):
     """What the environments of some branches are given."""
 
     pattern: Annotated[str, AfterValidator(_matchable)] = Field(description="`feature/*`: everything below `feature/`")
-    secret: SecretId | None = Field(description="Secrets Manager id of the variables; null: none, by choice")
+    secrets: SecretSources = Field(
+        description="secrets whose keys become the variables, a later one over the earlier ones; []: none, by choice"
+    )
     database: bool = True
     database_key: SecretId | None = Field(
         default=None, description="Secrets Manager id of the key from which database passwords are derived"
