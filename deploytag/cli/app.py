@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
+import traceback
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -12,22 +15,35 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from deploytag.credentials import secret_values
 from deploytag.errors import DeployTagError, UsageError
+from deploytag.redaction import learn, log_to, redacting_output
 
 
 class _App(typer.Typer):
-    """Ends a command that failed for a reason a person can put right: a sentence and an exit code, no traceback."""
+    """Ends a command that failed for a reason a person can put right: a sentence and an exit code, no traceback.
+
+    Whatever a command prints is redacted.
+    """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().__call__(*args, **kwargs)
-        except DeployTagError as error:
-            typer.echo(f"deploytag: {error}", err=True)
-            sys.exit(error.exit_code)
+        learn(secret_values(os.environ))
+        with redacting_output():
+            try:
+                return super().__call__(*args, **kwargs)
+            except DeployTagError as error:
+                typer.echo(f"deploytag: {error}", err=True)
+                sys.exit(error.exit_code)
+            except Exception:
+                # A defect. The interpreter would print it when nothing is redacted any more.
+                traceback.print_exc()
+                sys.exit(DeployTagError.exit_code)
 
 
 app = _App(
     no_args_is_help=True,
+    # Typer's own tracebacks show local variables, and come too late to be redacted.
+    pretty_exceptions_enable=False,
     help="Every git branch its own complete, isolated, running copy of an application.",
 )
 
@@ -61,8 +77,15 @@ def _main(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", envvar="DEPLOYTAG_DEBUG", help="Also log what libraries do, on standard error, without secrets."
+        ),
+    ] = False,
 ) -> None:
-    """Keep the commands below subcommands, however few there are."""
+    """What all commands have: their log goes to standard error."""
+    log_to(sys.stderr, logging.DEBUG if debug else logging.WARNING)
 
 
 def nearest(name: str, start: Path) -> Path | None:

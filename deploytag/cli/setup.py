@@ -61,7 +61,10 @@ def init(
     chart: Annotated[
         str | None, typer.Option(help="The application's chart; by default the one that is there.")
     ] = None,
-    secret: Annotated[str | None, typer.Option(help="Secrets Manager id of the pods' variables.")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="Secrets Manager id of the pods' variables; may be given again, a later one wins."),
+    ] = None,
     database_key: Annotated[
         str | None,
         typer.Option(help="Secrets Manager id of the key of database passwords; with it, there are databases."),
@@ -84,7 +87,7 @@ def init(
         registry=registry,
         builder=builder,
         chart=chart,
-        secret=secret,
+        secrets=tuple(secret or ()),
         database_key=database_key,
         pipeline=initialise.Pipeline(ci) if ci else None,
         package=package,

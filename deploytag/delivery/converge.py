@@ -1,7 +1,7 @@
 """`pulumi up` under a lease, ended by the first thing that cannot come right, and explained."""
 
 from deploytag.delivery.diagnosis.cause import Cause
-from deploytag.delivery.diagnosis.redaction import redactor_of
+from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
@@ -25,6 +25,12 @@ def lost_a_push(complaint: str) -> bool:
     )
 
 
+def versions_of(result: EngineResult) -> dict[str, str]:
+    """The versions of secrets that a program says it used."""
+    said = result.outputs.get("secret_versions")
+    return {str(name): str(version) for name, version in said.items()} if isinstance(said, dict) else {}
+
+
 def converge(held: Held, engine: Engine) -> EngineResult:
     """Make the environment what the engine's program declares.
 
@@ -38,6 +44,8 @@ def converge(held: Held, engine: Engine) -> EngineResult:
         world.progress.fail(cause.what)
         cancellation.request(cause.what)
 
+    # What the pods have now; what they are to have is learned when it is read.
+    learn_from(world.cluster, identity)
     with Watcher(world.cluster, identity, end_because) as watcher:
         result = engine.up()
         for _ in range(TRIES - 1):

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from deploytag import tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
-from deploytag.delivery.converge import converge
+from deploytag.delivery.converge import converge, versions_of
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.engine import EngineResult
-from deploytag.delivery.fingerprint import fingerprint, program_digest, secret_versions, secrets_manager
+from deploytag.delivery.fingerprint import fingerprint, program_digest
 from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
 from deploytag.delivery.lease.acquire import GaveUpError
 from deploytag.delivery.lifetime import expiry
@@ -20,6 +20,7 @@ from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
+from deploytag.delivery.secret_versions import check, secrets_manager
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, RefError
 from deploytag.identity import Identity
@@ -85,7 +86,9 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
     with stoppable() as cancellation:
         if settings.tests is not None:
             with progress.phase("tests"):
-                tests_command.run_tests(settings.tests, world.repository, world.environ, cancellation, run)
+                tests_command.run_tests(
+                    settings.tests, world.repository, world.environ, cancellation, run, say=world.progress.quote
+                )
         done = _deploy(world, subject, run, cancellation)
     return done if isinstance(done, Report) else _nothing_done(world, subject, done)
 
@@ -150,20 +153,17 @@ def _subject(world: World, settings: ApplicationSettings, request: Request) -> S
             "commit or stash them, or use `pulumi up`, which takes the files as they are. Nothing was touched."
         )
     trees = stage(world.repository, settings, world.repository / STAGE)
-    versions = secret_versions(secrets_manager(), cls)
-    program = program_digest(world.repository, identity.stack, settings.images)
-    digest = (
-        None
-        if versions is None
-        else fingerprint(
-            identity=identity,
-            settings=settings,
-            cls=cls,
-            trees=trees,
-            program=program,
-            secrets=versions,
-            environ=world.environ,
-        )
+    # Before the tests: what a class lacks is known sooner than what the application lacks. From here on this process
+    # knows the values, and shows none.
+    versions = check(secrets_manager, identity, settings, cls)
+    digest = fingerprint(
+        identity=identity,
+        settings=settings,
+        cls=cls,
+        trees=trees,
+        program=program_digest(world.repository, identity.stack, settings.images),
+        secrets=versions,
+        environ=world.environ,
     )
     return Subject(identity, class_name, cls, settings, request, digest)
 
@@ -235,6 +235,7 @@ def _deployed(subject: Subject, result: EngineResult) -> Deployed:
         url=url,
         images=images,
         verified=_now(),
+        secret_versions=versions_of(result),
     )
 
 

@@ -5,11 +5,8 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-import boto3
 import yaml
-from botocore.exceptions import BotoCoreError, ClientError
 
 import deploytag
 from deploytag.delivery.project import PULUMI_FILE, PulumiProject
@@ -20,13 +17,6 @@ from deploytag.trees import Trees
 
 DECIDING = ("PGHOST", "PGPORT", "PGSSLMODE", "DEPLOYTAG_ASLEEP")
 """Variables that the program takes into what it declares."""
-
-
-class DescribesSecrets(Protocol):
-    """Secrets Manager's client, of which only metadata is asked: no value is read here."""
-
-    def describe_secret(self, *, SecretId: str) -> Mapping[str, object]:  # noqa: N803 - AWS's own spelling
-        """Metadata of a secret, its versions among them."""
 
 
 def fingerprint(
@@ -43,7 +33,7 @@ def fingerprint(
 
     Args:
         program: digest of the program's own files, see `program_digest`.
-        secrets: version by secret id, see `secret_versions`.
+        secrets: version of each secret, see `deploytag.delivery.secret_versions`.
     """
     if settings.images.base.follow:
         return None
@@ -91,25 +81,3 @@ def _stack_config(repository: Path, stack: str) -> object:
 
 
 _PROJECT = frozenset({PULUMI_FILE, "uv.lock", "requirements.txt", "pyproject.toml"})
-
-
-def secret_versions(client: DescribesSecrets, cls: EnvironmentClass) -> dict[str, str] | None:
-    """The current version of each secret of the class; None when one cannot be told, which the program will explain."""
-    wanted = {cls.secret, cls.database_key if cls.database else None} - {None}
-    found = {}
-    for secret_id in sorted(str(it) for it in wanted):
-        try:
-            stages = client.describe_secret(SecretId=secret_id).get("VersionIdsToStages")
-        except (ClientError, BotoCoreError):
-            return None
-        current = [id_ for id_, names in stages.items() if "AWSCURRENT" in names] if isinstance(stages, dict) else []
-        if len(current) != 1:
-            return None
-        found[secret_id] = str(current[0])
-    return found
-
-
-def secrets_manager() -> DescribesSecrets:
-    """The client, as the AWS_* environment says."""
-    client: DescribesSecrets = boto3.client("secretsmanager")
-    return client

@@ -25,6 +25,7 @@ from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
 from deploytag.identity import Identity
+from deploytag.redaction import redact
 from deploytag.settings import POLICY_FILE
 from deploytag.trust import POLICY_VARIABLE
 
@@ -131,7 +132,7 @@ class Held:
         """Write down how the run ended."""
         if record.attempt is None:
             raise ValueError("only a run that began can end")
-        ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": cause}
+        ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": redact(cause) if cause else None}
         self.lease.check()
         self.world.records.put(
             self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})

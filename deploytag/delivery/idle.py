@@ -2,18 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from deploytag.delivery.converge import converge
-from deploytag.delivery.diagnosis.verify import answers
+from deploytag.delivery.again import declare_again
 from deploytag.delivery.hold import PATIENCE, Held, hold
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, Still
-from deploytag.delivery.worktree import worktree
 from deploytag.delivery.world import World
 from deploytag.errors import UsageError
 from deploytag.identity import Identity
-from deploytag.settings import ApplicationSettings
 
 
 def sleep(world: World, ref: str, *, patience: float = PATIENCE, still: Still = lambda: None) -> Report:
@@ -61,29 +58,13 @@ def _set(world: World, ref: str, action: Action, patience: float, still: Still) 
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.model_copy(update={"attempt": attempt})
         with held.remembering(record):
-            repaired = _converge(held, deployed, asleep=asleep)
+            declared = declare_again(held, deployed, asleep=asleep)
         # Awake is counted like a push: who wakes it wants to use it.
         pushed = record.pushed if asleep else attempt.started
-        record = record.model_copy(update={"asleep": asleep, "pushed": pushed})
+        record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
         held.remember(record, Outcome.SUCCEEDED)
         world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {deployed.url}"))
-        return _report(held, record, result, None, repaired)
-
-
-def _converge(held: Held, deployed: Deployed, *, asleep: bool) -> tuple[str, ...]:
-    """Declare the deployed commit once more: what changes is whether it runs. Returns what had to be repaired."""
-    world = held.world
-    with worktree(world.repository, world.remote, deployed.revision, held.scratch / "worktree") as project:
-        engine = held.program(project, deployed.revision, asleep=asleep)
-        with world.progress.phase("repair"):
-            repaired = held.repair(engine)
-        with world.progress.phase("apply"):
-            converge(held, engine)
-        if not asleep:
-            verify = ApplicationSettings.load(project).verify
-            with world.progress.phase("verify"):
-                answers(world.cluster, held.identity, deployed.url, deployed.revision, verify, check=held.go_on)
-    return repaired
+        return _report(held, record, result, None, declared.repaired)
 
 
 def _recorded(world: World, identity: Identity) -> tuple[Record, Deployed]:

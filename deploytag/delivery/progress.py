@@ -38,6 +38,10 @@ class Progress:
         if self._verbose:
             self._line(f"[dim]{escape(text)}[/]")
 
+    def quote(self, line: str) -> None:
+        """What a command printed, as it did."""
+        self._console.print(escape(line))
+
     def warn(self, text: str) -> None:
         """Something a person should know, though the run goes on."""
         self._line(f"[yellow]{escape(text)}[/]")

@@ -50,6 +50,8 @@ class Deployed(_Model):
     images: tuple[str, ...]
     """By digest: what `gc` must not delete."""
     verified: datetime
+    secret_versions: dict[str, str] = {}
+    """Of each secret that the pods have, by what its source is called: what `sync` compares."""
 
 
 class Record(_Model):

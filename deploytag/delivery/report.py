@@ -19,6 +19,8 @@ class Result(StrEnum):
     """Nothing of the environment is left, by a new look."""
     ASLEEP = "asleep"
     AWAKE = "awake"
+    SYNCED = "synced"
+    """The pods have the newest versions of their secrets; the commit is the one that was deployed."""
     SKIPPED = "skipped"
     """There was nothing to do, and `reason` says why: no class, a fork, a newer push, a branch that is gone."""
     FAILED = "failed"

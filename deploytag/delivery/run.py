@@ -20,6 +20,7 @@ class Action(StrEnum):
     DESTROY = "destroy"
     SLEEP = "sleep"
     WAKE = "wake"
+    SYNC = "sync"
 
 
 class SkippedError(Exception):

@@ -1,6 +1,7 @@
 """Renders the chart once, so that one that cannot be installed or served is known before anything is made."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from deploytag.credentials import stripped
 from deploytag.errors import ContentError, UnreachableError
 
 TIMEOUT = 30
@@ -64,6 +66,8 @@ def _render(chart: Path, release: str, namespace: str, values: Mapping[str, Any]
             input=json.dumps(values),
             capture_output=True,
             text=True,
+            # It renders what a branch brings, and needs nobody's credentials for that.
+            env=stripped(os.environ),
             timeout=TIMEOUT,
             check=False,
         )

@@ -9,8 +9,8 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
-from deploytag.program.secret import SecretVersion
-from deploytag.secrets import DatabaseAddress, database_password
+from deploytag.passwords import DatabaseAddress, database_password
+from deploytag.program.secret import SecretVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class DatabaseArgs:
 
     identity: Identity
     address: DatabaseAddress
-    key: SecretVersion[str]
+    key: SecretVersions[str]
     administrator: str
     """The role that makes and drops databases, as PGUSER names it."""
     connections: int

@@ -8,15 +8,15 @@ import pulumi
 
 from deploytag.contract import ContractValues, contract_values
 from deploytag.identity import Identity
+from deploytag.passwords import DatabaseAddress
 from deploytag.program.database import Database, DatabaseArgs
 from deploytag.program.images import Images, ImagesArgs
 from deploytag.program.namespace import Namespace, NamespaceArgs
 from deploytag.program.network import DatabaseServer
 from deploytag.program.release import Release, ReleaseArgs
-from deploytag.program.secret import SecretVersion
+from deploytag.program.secret import SecretVersions
 from deploytag.program.variables import Variables, VariablesArgs
 from deploytag.rights import Subject
-from deploytag.secrets import DatabaseAddress
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Network
 from deploytag.trees import Trees
 
@@ -33,8 +33,9 @@ class EnvironmentArgs:
     repository: str
     """Registry and project the images are pushed to."""
     builder: str | None
-    secret: SecretVersion[dict[str, str]] | None
-    database_key: SecretVersion[str] | None
+    secrets: SecretVersions[dict[str, str]] | None
+    """None where the class has none, by choice."""
+    database_key: SecretVersions[str] | None
     administrator: str | None
     """The database server's administrator; None where the class has no database."""
     address: DatabaseAddress | None
@@ -80,7 +81,7 @@ class Environment(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     @property
-    def outputs(self) -> dict[str, pulumi.Input[str | None]]:
+    def outputs(self) -> dict[str, pulumi.Input[Any]]:
         """The stack outputs: these names are an interface."""
         return {
             "url": self.release.url,
@@ -89,10 +90,19 @@ class Environment(pulumi.ComponentResource):
             "database": self.database.name if self.database else None,
             "base_image": self.images.base,
             "app_image": self.images.app,
-            "secret_version": self.args.secret.version_id if self.args.secret else None,
+            "env_secret": self.variables.name if self.variables else None,
+            "secret_versions": self.secret_versions,
             "ref": self.args.identity.ref,
             "revision": self.args.revision,
         }
+
+    @property
+    def secret_versions(self) -> dict[str, str]:
+        """The version of each secret that decides this environment, the key of its password included. Not secret."""
+        read = [*(self.args.secrets.versions if self.args.secrets else ())]
+        if self.args.database_key:
+            read += self.args.database_key.versions
+        return {source.said: version for source, version in read}
 
     def make_images(self) -> Images:
         """The base image, and the application image on its digest."""
@@ -133,14 +143,14 @@ class Environment(pulumi.ComponentResource):
     def make_variables(self) -> Variables | None:
         """The pods' variables, where there are any."""
         args = self.args
-        if args.secret is None and self.database is None:
+        if args.secrets is None and self.database is None:
             return None
         return Variables(
             f"{self.name}-variables",
             VariablesArgs(
                 identity=args.identity,
                 namespace=self.namespace.usable,
-                secret=args.secret,
+                secrets=args.secrets,
                 database=self.database,
                 address=args.address,
                 key=args.database_key,

@@ -9,16 +9,19 @@ from pathlib import Path
 import pulumi
 
 from deploytag.administrator import Administrator
-from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, contract_values
+from deploytag.contract import PLACEHOLDER_IMAGE, ContractValues, contract_values
+from deploytag.credentials import secret_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
+from deploytag.passwords import DatabaseAddress
 from deploytag.preflight import Target, check, networks_of_database
 from deploytag.program import secret
 from deploytag.program.environment import Environment, EnvironmentArgs
 from deploytag.program.images import digest_of_tag
-from deploytag.program.secret import SecretVersion
+from deploytag.program.secret import SecretVersions
+from deploytag.redaction import learn, redact
 from deploytag.ref import find_ref, find_revision
-from deploytag.secrets import DatabaseAddress, database_key, environment_variables
+from deploytag.secrets import environment_variables, reserved_names
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Network
 from deploytag.trees import stage
 from deploytag.trust import in_force
@@ -38,10 +41,11 @@ async def main(environment: type[Environment] = Environment) -> pulumi.Inputs:
     # The engine interrupts its program when a resource failed, and the failure is all a person needs to see: Python
     # would add a traceback of wherever it was waiting.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    learn(secret_values(os.environ))
     try:
         return (await declare(Path.cwd(), environment)).outputs
     except DeployTagError as error:
-        raise pulumi.RunError(str(error)) from error
+        raise pulumi.RunError(redact(str(error))) from None
 
 
 async def declare(repository: Path, environment: type[Environment] = Environment) -> Environment:
@@ -72,7 +76,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             chart=trees.chart.path,
             values={**more_values, **trial_values(identity, revision, settings, cls)},
             administrator=administrator,
-            needs_secrets=cls.secret is not None or cls.database,
+            needs_secrets=bool(cls.secrets) or cls.database,
         ),
         os.environ,
     )
@@ -87,8 +91,8 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             trees=trees,
             repository=f"{registry}/{pulumi.get_project()}",
             builder=builder,
-            secret=read_variables(settings, cls),
-            database_key=secret.read(cls.database_key, database_key) if cls.database and cls.database_key else None,
+            secrets=read_variables(settings, cls),
+            database_key=secret.read_key(cls.database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
             address=address,
             database_networks=await database_networks(cls.isolation, address),
@@ -107,13 +111,12 @@ def asleep(environ: Mapping[str, str]) -> bool:
     return said == "true"
 
 
-def read_variables(settings: ApplicationSettings, cls: EnvironmentClass) -> SecretVersion[dict[str, str]] | None:
+def read_variables(settings: ApplicationSettings, cls: EnvironmentClass) -> SecretVersions[dict[str, str]] | None:
     """The class's environment variables; None where it has none, by choice."""
-    if cls.secret is None:
-        return None
-    names = settings.variables
-    reserved = CHART_VARIABLES | {names.redis} | ({names.database} if cls.database else set())
-    return secret.read(cls.secret, partial(environment_variables, reserved=reserved))
+    reserved = reserved_names(settings.variables, database=cls.database)
+    compose = partial(environment_variables, reserved=reserved, required=settings.variables.required)
+    read = secret.read_layers(cls.secrets, compose)
+    return read if cls.secrets else None
 
 
 def refuse_other_targets() -> None:
@@ -150,7 +153,7 @@ def trial_values(
         image=PLACEHOLDER_IMAGE,
         ref=identity.ref,
         revision=revision,
-        env_secret="env-placeholder" if cls.secret or cls.database else "",
+        env_secret="env-placeholder" if cls.secrets or cls.database else "",
         database=cls.database,
         migrations=cls.migrations,
         names=settings.variables,

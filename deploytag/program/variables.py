@@ -8,22 +8,23 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from deploytag.identity import Identity
 from deploytag.ownership import annotations, labels
+from deploytag.passwords import DatabaseAddress
 from deploytag.program.database import Database
-from deploytag.program.secret import SecretVersion
-from deploytag.secrets import DatabaseAddress, env_secret_name
+from deploytag.program.secret import SecretVersions
+from deploytag.secrets import determinants, env_secret_name
 
 
 @dataclass(frozen=True, slots=True)
 class VariablesArgs:
-    """Where the variables come from: the class's secret, and the database's URL under its configured name."""
+    """Where the variables come from: the class's secrets, and the database's URL under its configured name."""
 
     identity: Identity
     namespace: pulumi.Input[list[pulumi.Input[pulumi.Resource]]]
     """What has to stand before anything can be made in it."""
-    secret: SecretVersion[dict[str, str]] | None
+    secrets: SecretVersions[dict[str, str]] | None
     database: Database | None
     address: DatabaseAddress | None
-    key: SecretVersion[str] | None
+    key: SecretVersions[str] | None
     database_variable: str
 
 
@@ -41,9 +42,9 @@ class Variables(pulumi.ComponentResource):
         super().__init__("deploytag:index:Variables", name, None, opts)
         self.name = env_secret_name(
             {
-                "secret": (args.secret.secret_id, args.secret.version_id) if args.secret else None,
+                "secrets": determinants(args.secrets.versions if args.secrets else ()),
                 "database": asdict(args.address) if args.address else None,
-                "key": (args.key.secret_id, args.key.version_id) if args.key else None,
+                "key": determinants(args.key.versions if args.key else ()),
                 "database_variable": args.database_variable,
             }
         )
@@ -63,7 +64,7 @@ class Variables(pulumi.ComponentResource):
 
 
 def _content(args: VariablesArgs) -> pulumi.Output[dict[str, str]]:
-    variables: pulumi.Output[dict[str, str]] = args.secret.content if args.secret else pulumi.Output.secret({})
+    variables: pulumi.Output[dict[str, str]] = args.secrets.content if args.secrets else pulumi.Output.secret({})
     if args.database is None:
         return variables
     return pulumi.Output.all(variables, args.database.url).apply(lambda it: {**it[0], args.database_variable: it[1]})

@@ -17,6 +17,7 @@ from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Destination, Isolation, Network
 from deploytag.settings.loading import Settings
 from deploytag.settings.policy import FORKS, POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
+from deploytag.settings.secrets import SecretSource, SecretSources
 from deploytag.settings.types import VARIABLE_NAME, parse_duration
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "Limits",
     "Network",
     "Policy",
+    "SecretSource",
+    "SecretSources",
     "Settings",
     "Tests",
     "Variables",

@@ -74,6 +74,10 @@ class Variables(SettingsModel):
 
     database: VariableName = "DATABASE_URL"
     redis: VariableName = "REDIS_URL"
+    required: tuple[VariableName, ...] = Field(
+        default=(),
+        description="what the application cannot do without: a class whose secrets lack one is refused before a build",
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

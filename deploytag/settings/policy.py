@@ -8,6 +8,7 @@ from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
 from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Isolation
+from deploytag.settings.secrets import SecretSources
 from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
 
 POLICY_FILE = "deploytag.policy.yaml"
@@ -52,7 +53,9 @@ class EnvironmentClass(SettingsModel):
     """What the environments of some branches are given."""
 
     pattern: Annotated[str, AfterValidator(_matchable)] = Field(description="`feature/*`: everything below `feature/`")
-    secret: SecretId | None = Field(description="Secrets Manager id of the variables; null: none, by choice")
+    secrets: SecretSources = Field(
+        description="secrets whose keys become the variables, a later one over the earlier ones; []: none, by choice"
+    )
     database: bool = True
     database_key: SecretId | None = Field(
         default=None, description="Secrets Manager id of the key from which database passwords are derived"

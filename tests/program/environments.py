@@ -1,7 +1,6 @@
 """Environments of every kind of class, for the program tests."""
 
 from dataclasses import replace
-from functools import partial
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,21 +9,22 @@ import pulumi
 
 from deploytag.content import StagedTree
 from deploytag.identity import identify
+from deploytag.passwords import DatabaseAddress
 from deploytag.program import Environment, EnvironmentArgs
-from deploytag.program.secret import read
-from deploytag.secrets import DatabaseAddress, database_key, environment_variables
-from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.program.main import read_variables
+from deploytag.program.secret import read_key
+from deploytag.settings import ApplicationSettings, EnvironmentClass, SecretSource
 from deploytag.trees import Trees
 from tests.program.world import KEY_ID, PROJECT, SECRET_ID, World, run
 
-FULL = EnvironmentClass(pattern="feature/*", secret=SECRET_ID, database_key=KEY_ID)
+FULL = EnvironmentClass(pattern="feature/*", secrets=(SecretSource(id=SECRET_ID),), database_key=KEY_ID)
 COMBINATIONS = {
     "everything": FULL,
     "no migrations": FULL.model_copy(update={"migrations": False}),
     "no database": FULL.model_copy(update={"database": False, "migrations": False, "database_key": None}),
-    "no secret": FULL.model_copy(update={"secret": None}),
+    "no secret": FULL.model_copy(update={"secrets": ()}),
     "neither secret nor database": FULL.model_copy(
-        update={"secret": None, "database": False, "migrations": False, "database_key": None}
+        update={"secrets": (), "database": False, "migrations": False, "database_key": None}
     ),
     "protected": FULL.model_copy(update={"protected": True}),
 }
@@ -48,8 +48,6 @@ def declare(
     """Declare one environment and return what was registered."""
     identity = identify(PROJECT, ref)
 
-    variables = partial(environment_variables, reserved=frozenset({"DATABASE_URL"}))
-
     async def program() -> pulumi.Inputs:
         args = EnvironmentArgs(
             identity=identity,
@@ -59,8 +57,8 @@ def declare(
             trees=Trees(base=tree("base"), app=tree("app"), chart=tree("chart")),
             repository=f"registry.test/{PROJECT}",
             builder="deploytag",
-            secret=read(cls.secret, variables) if cls.secret else None,
-            database_key=read(cls.database_key, database_key) if cls.database and cls.database_key else None,
+            secrets=read_variables(settings or ApplicationSettings(), cls),
+            database_key=read_key(cls.database_key) if cls.database and cls.database_key else None,
             administrator="administrator" if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
             database_networks=(IPv4Network("192.0.2.7/32"),) if cls.database else (),

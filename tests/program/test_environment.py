@@ -7,9 +7,9 @@ import pytest
 from deploytag.contract import ContractValues
 from deploytag.program import Environment
 from deploytag.rights import Subject
-from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass
-from tests.program.environments import COMBINATIONS, declare
-from tests.program.world import CANARY, SECRET_ID, Registration, World, leaves, values
+from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass, SecretSource
+from tests.program.environments import COMBINATIONS, FULL, declare
+from tests.program.world import CANARY, KEY_ID, SECRET_ID, Registration, World, leaves, values
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
@@ -72,11 +72,11 @@ def test_every_class_declares_what_it_has_and_nothing_else(cls: EnvironmentClass
     world = declare(cls=cls, preview=preview)
     assert len(world.all(DATABASE)) == cls.database
     assert len(world.all("kubernetes:core/v1:ConfigMap")) == cls.database
-    assert len(world.all(SECRET)) == (cls.database or cls.secret is not None)
+    assert len(world.all(SECRET)) == (cls.database or bool(cls.secrets))
     release = values(world.one(RELEASE))
     assert release["values.database.enabled"] is cls.database
     assert release["values.migrations.enabled"] is cls.migrations
-    assert bool(release["values.envSecret"]) == (cls.database or cls.secret is not None)
+    assert bool(release["values.envSecret"]) == (cls.database or bool(cls.secrets))
 
 
 @pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
@@ -199,6 +199,48 @@ def test_a_rotated_secret_is_another_kubernetes_secret() -> None:
     assert values(after.one(SECRET))["immutable"] is True
 
 
+def test_layers_are_read_in_their_order_and_every_value_stays_secret() -> None:
+    layered = FULL.model_copy(
+        update={"secrets": (SecretSource(id="common"), SecretSource(id="rds", keys={"password": "MAIL_PASSWORD"}))}
+    )
+    secrets = {
+        "common": {"secretString": f'{{"A": "{CANARY}-a", "MAIL_PASSWORD": "{CANARY}-old"}}', "versionId": "c1"},
+        "rds": {"secretString": f'{{"password": "{CANARY}-p", "user-name": "{CANARY}-u"}}', "versionId": "r1"},
+    }
+    world = declare(cls=layered, secrets=secrets)
+    content = {
+        path.removeprefix("stringData."): value
+        for path, value in values(world.one(SECRET)).items()
+        if path.startswith("stringData.")
+    }
+    del content["DATABASE_URL"]
+    assert content == {"A": f"{CANARY}-a", "MAIL_PASSWORD": f"{CANARY}-p"}
+    assert [leaf for leaf in every_leaf(world) if CANARY in str(leaf[2]) and not leaf[3]] == []
+    assert world.outputs["secret_versions"] == {"common": "c1", "rds": "r1", KEY_ID: "key-version-1"}
+
+
+@pytest.mark.parametrize(
+    "rotated",
+    [
+        {SECRET_ID: {"secretString": f'{{"API_TOKEN": "{CANARY}-token"}}', "versionId": "version-2"}},
+        {KEY_ID: {"secretString": f"{CANARY}-other", "versionId": "key-version-2"}},
+    ],
+    ids=["variables", "key"],
+)
+def test_every_version_decides_the_name_whatever_the_content(rotated: dict[str, dict[str, str]]) -> None:
+    names = [values(declare(secrets=secrets).one(SECRET))["metadata.name"] for secrets in (None, rotated)]
+    assert names[0] != names[1]
+
+
+def test_a_rotated_key_is_another_password_for_role_and_pods_together() -> None:
+    rotated = {KEY_ID: {"secretString": f"{CANARY}-other", "versionId": "key-version-2"}}
+    before, after = declare(), declare(secrets=rotated)
+    passwords = [values(world.one("postgresql:index/role:Role"))["password"] for world in (before, after)]
+    urls = [values(world.one(SECRET))["stringData.DATABASE_URL"] for world in (before, after)]
+    assert passwords[0] != passwords[1]
+    assert all(password in url for password, url in zip(passwords, urls, strict=True))
+
+
 def test_the_outputs_are_exactly_the_interface() -> None:
     assert declare().outputs == {
         "url": "http://172.30.0.200",
@@ -207,7 +249,8 @@ def test_the_outputs_are_exactly_the_interface() -> None:
         "database": "shop_feature_test",
         "base_image": f"registry.test/shop/base:{'base'.ljust(40, '0')}@sha256:{'a' * 64}",
         "app_image": f"registry.test/shop/app:app{'0' * 17}-base{'0' * 16}@sha256:{'a' * 64}",
-        "secret_version": "version-1",
+        "env_secret": values(declare().one(SECRET))["metadata.name"],
+        "secret_versions": {SECRET_ID: "version-1", KEY_ID: "key-version-1"},
         "ref": "feature/test",
         "revision": "0123abcd",
     }

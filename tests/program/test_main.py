@@ -7,12 +7,17 @@ from pulumi.runtime import set_all_config
 from deploytag.administrator import Administrator
 from deploytag.errors import DeployTagError, SecretError, SettingsError
 from deploytag.identity import identify
-from deploytag.program import Environment, secret
-from deploytag.program.main import database_address, refuse_other_stack, refuse_other_targets, trial_values
+from deploytag.program import Environment
+from deploytag.program.main import (
+    database_address,
+    read_variables,
+    refuse_other_stack,
+    refuse_other_targets,
+    trial_values,
+)
 from deploytag.program.release import url_of
-from deploytag.secrets import environment_variables
 from deploytag.settings import ApplicationSettings, EnvironmentClass
-from tests.program.environments import COMBINATIONS, declare
+from tests.program.environments import COMBINATIONS, FULL, declare
 from tests.program.world import SECRET_ID, run, values
 
 IDENTITY = identify("shop", "feature/test")
@@ -40,7 +45,7 @@ def test_a_secret_that_cannot_be_used_ends_the_run_before_its_first_resource(
 
     async def program() -> pulumi.Inputs:
         try:
-            secret.read(SECRET_ID, lambda name, payload: environment_variables(name, payload, frozenset()))
+            read_variables(ApplicationSettings(), FULL)
         except SecretError as error:
             caught.append(error)
         return {}

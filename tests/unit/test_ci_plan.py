@@ -26,8 +26,8 @@ POLICY = Policy.model_validate(
     {
         "cluster": {"server": "https://cluster.test:6443"},
         "classes": {
-            "feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False},
-            "bug": {"pattern": "bug/*", "secret": None, "database": False, "migrations": False},
+            "feature": {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False},
+            "bug": {"pattern": "bug/*", "secrets": [], "database": False, "migrations": False},
         },
     }
 )

@@ -20,7 +20,7 @@ from tests.unit.ci_environments import GITLAB, github
 REF, SHA = "feature/test", "a" * 40
 POLICY = {
     "cluster": {"server": "https://cluster.test:6443"},
-    "classes": {"feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}},
+    "classes": {"feature": {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}},
 }
 
 

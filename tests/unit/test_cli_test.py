@@ -12,8 +12,9 @@ import yaml
 
 from deploytag import settings, tests_command
 from deploytag.cli import app
+from deploytag.credentials import stripped
 from deploytag.errors import FailedTestsError
-from deploytag.tests_command import run_tests, stripped
+from deploytag.tests_command import run_tests
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_what_tests_leave_behind_goes_with_them(tmp_path: Path) -> None:
 
 POLICY = {
     "cluster": {"server": "https://cluster.test"},
-    "classes": {"feature": {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}},
+    "classes": {"feature": {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}},
 }
 
 

@@ -14,11 +14,12 @@ from deploytag.settings import (
     ApplicationSettings,
     EnvironmentClass,
     Policy,
+    SecretSource,
     Settings,
 )
 
 REPOSITORY = Path(__file__).parents[2]
-CLASS = {"pattern": "feature/*", "secret": "staging/app", "database_key": "staging/key"}
+CLASS = {"pattern": "feature/*", "secrets": ["staging/app"], "database_key": "staging/key"}
 POLICY = {"cluster": {"server": "https://cluster.test:6443"}, "classes": {"feature": CLASS}}
 
 
@@ -36,7 +37,7 @@ def complaints(folder: Path, application: object = None, policy: object = POLICY
 
 def test_the_repositorys_own_files_are_valid() -> None:
     settings = Settings.load(REPOSITORY)
-    assert settings.policy.class_of("feature/test").secret == "staging/app"
+    assert settings.policy.class_of("feature/test").secrets == (SecretSource(id="staging/app"),)
     assert settings.application.chart.path == "charts/app"
 
 
@@ -68,7 +69,15 @@ def test_every_complaint_is_said_at_once_with_its_key_and_what_is_allowed(tmp_pa
         ({"protected": True, "ttl": "14d"}, "a protected class is never collected"),
         ({"pattern": "feature//x"}, "can match no branch"),
         ({"limits": {"memory": "much"}}, "limits.memory"),
-        ({"secret": ""}, "feature.secret"),
+        ({"secrets": [""]}, "feature.secrets.0.id"),
+        ({"secrets": "staging/app"}, "feature.secrets: must be a list"),
+        ({"secrets": None}, "[] is none, by choice"),
+        ({"secrets": ["a", "b", "a"]}, "feature.secrets: names a more than once"),
+        ({"secrets": [{"id": "a", "stage": "AWSPREVIOUS", "version": "1"}]}, "by its `stage` or by its `version`"),
+        ({"secrets": [{"id": "a", "keys": {"x": "A", "y": "A"}}]}, "several keys the same name: A"),
+        ({"secrets": [{"id": "a", "keys": {"x": "A-B"}}]}, "feature.secrets.0.keys.x"),
+        ({"secrets": [{"id": "a", "keys": {}}]}, "feature.secrets.0.keys"),
+        ({"secrets": [{"id": "a", "mapping": {}}]}, "feature.secrets.0.mapping: unknown key; allowed here: id, keys"),
         ({"database_key": ""}, "feature.database_key"),
         ({"limits": {"load_balancers": 0}}, "limits.load_balancers"),
         ({"isolation": {"cluster_cidrs": ["10.0.0.1/8"]}}, "isolation.cluster_cidrs.0: must be a range of addresses"),
@@ -87,9 +96,9 @@ def test_impossible_classes_are_refused(tmp_path: Path, change: dict[str, object
 @pytest.mark.parametrize("name", ["protected", "limits", "feature"])
 def test_a_class_may_be_named_like_a_key(tmp_path: Path, name: str) -> None:
     """The name of a class is no field, whatever it is called."""
-    classes = {name: {**CLASS, "limits": {"ram": "1Gi"}, "secrets": "x"}}
+    classes = {name: {**CLASS, "limits": {"ram": "1Gi"}, "sekrets": "x"}}
     said = complaints(tmp_path, policy={**POLICY, "classes": classes})
-    assert f"classes.{name}.secrets: unknown key; allowed here: " in said
+    assert f"classes.{name}.sekrets: unknown key; allowed here: " in said
     assert f"classes.{name}.limits.ram: unknown key; allowed here: cpu, database_connections" in said
 
 
@@ -100,10 +109,10 @@ def test_a_directory_in_a_files_place_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_the_absence_of_a_secret_must_be_a_choice(tmp_path: Path) -> None:
-    without = {key: value for key, value in CLASS.items() if key != "secret"}
+    without = {key: value for key, value in CLASS.items() if key != "secrets"}
     said = complaints(tmp_path, policy={**POLICY, "classes": {"feature": without}})
-    assert "classes.feature.secret: required" in said
-    load(tmp_path, policy={**POLICY, "classes": {"feature": {**without, "secret": None}}})
+    assert "classes.feature.secrets: required" in said
+    load(tmp_path, policy={**POLICY, "classes": {"feature": {**without, "secrets": []}}})
 
 
 @pytest.mark.parametrize("later", ["feature/*", "feature/vip/*", "feature/one", "feature/*x"])

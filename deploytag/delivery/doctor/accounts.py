@@ -51,8 +51,8 @@ def secret_ids(settings: Settings) -> dict[str, str]:
     """Each secret that the policy names, and what for. Pure."""
     wanted: dict[str, str] = {}
     for name, cls in settings.policy.classes.items():
-        if cls.secret:
-            wanted.setdefault(cls.secret, f"the variables of {name}")
+        for source in cls.secrets:
+            wanted.setdefault(source.id, f"the variables of {name}")
         if cls.database and cls.database_key:
             wanted.setdefault(cls.database_key, f"the database passwords of {name}")
     return wanted

@@ -52,7 +52,7 @@ def renders(project: Project) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         staged = content.stage_chart(project.root, loaded.application.chart.path, Path(folder))
         # Classes that give a chart the same values render the same.
-        distinct = {(cls.database, cls.migrations, cls.secret is None): cls for cls in loaded.policy.classes.values()}
+        distinct = {(cls.database, cls.migrations, bool(cls.secrets)): cls for cls in loaded.policy.classes.values()}
         for cls in distinct.values():
             ref = cls.pattern.replace("*", "trial")
             identity = identify(name, ref)
@@ -68,7 +68,7 @@ def trial_values(ref: str, cls: EnvironmentClass, application: ApplicationSettin
             image=PLACEHOLDER_IMAGE,
             ref=ref,
             revision="0" * 40,
-            env_secret="env-placeholder" if cls.secret or cls.database else "",
+            env_secret="env-placeholder" if cls.secrets or cls.database else "",
             database=cls.database,
             migrations=cls.migrations,
             names=application.variables,

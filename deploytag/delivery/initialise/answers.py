@@ -46,7 +46,7 @@ class Options:
     registry: str | None = None
     builder: str | None = None
     chart: str | None = None
-    secret: str | None = None
+    secrets: tuple[str, ...] = ()
     database_key: str | None = None
     pipeline: Pipeline | None = None
     package: str | None = None
@@ -69,7 +69,7 @@ class Answers:
     registry: str
     builder: str
     target: Target
-    secret: str | None
+    secrets: tuple[str, ...]
     database_key: str | None
     pipeline: Pipeline
     package: str
@@ -104,7 +104,7 @@ def find_out(root: Path, options: Options, target: Target | None) -> Answers:
         registry=_registry(options.registry),
         builder=options.builder or "",
         target=target or Target(PLACEHOLDER_SERVER, None),
-        secret=options.secret,
+        secrets=options.secrets,
         database_key=options.database_key,
         pipeline=options.pipeline or pipeline_of(url),
         package=options.package or own_requirement(),

@@ -11,7 +11,7 @@ from deploytag.settings import POLICY_FILE, SETTINGS_FILE
 _PIPELINES = {
     Pipeline.GITHUB: "Give the repository the secrets and variables that .github/workflows/deploytag.yml names.",
     Pipeline.GITLAB: (
-        "Give the project the variables that .gitlab/deploytag.yml names, and a pipeline schedule for each night."
+        "Give the project the variables that .gitlab/deploytag.yml names, and the two pipeline schedules."
     ),
     Pipeline.SHELL: "Call ./deploytag.sh from your CI, as its first lines say.",
 }
@@ -27,8 +27,8 @@ def next_steps(answers: Answers, plan: Plan, ignored: Sequence[str]) -> Iterator
         yield f"There is no kubeconfig: write your cluster's API server to `cluster.server` in {POLICY_FILE}."
     if answers.registry == PLACEHOLDER_REGISTRY and "Pulumi.yaml" in written:
         yield "Write your registry to `registry` in Pulumi.yaml."
-    if answers.secret is None and POLICY_FILE in written:
-        yield f"Name the secret with the variables, and the database's key, in {POLICY_FILE}, where there are any."
+    if not answers.secrets and POLICY_FILE in written:
+        yield f"Name the secrets with the variables, and the database's key, in {POLICY_FILE}, where there are any."
     images = answers.application.images
     if images.app.dockerfile in plan.keep and images.base.dockerfile in written:
         yield (

@@ -88,6 +88,8 @@ def _check_settings(root: Path, write: Sequence[File], answers: Answers) -> None
             (Path(folder) / name).write_text(text)
         settings = Settings.load(Path(folder))
     if POLICY_FILE in new:
-        said = {(cls.secret, cls.database_key) for cls in settings.policy.classes.values()}
-        if said != {(answers.secret, answers.database_key)}:
+        said = {
+            (tuple(source.id for source in cls.secrets), cls.database_key) for cls in settings.policy.classes.values()
+        }
+        if said != {(answers.secrets, answers.database_key)}:
             raise SettingsError("--secret or --database-key holds characters that no secret's id can have.")

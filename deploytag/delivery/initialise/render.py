@@ -91,7 +91,7 @@ def _values(answers: Answers, *, skeleton: bool) -> dict[str, object]:
         "builder": answers.builder,
         "server": answers.target.server,
         "ca_sha256": answers.target.ca_sha256,
-        "secret": answers.secret,
+        "secrets": answers.secrets,
         "database_key": answers.database_key,
         "chart": answers.chart,
         "skeleton": skeleton,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
+from deploytag.redaction import redact
 
 GITLAB_REPORT = "deploytag.env"
 """The file to name as `artifacts: reports: dotenv:` of the GitLab job."""
@@ -25,6 +26,7 @@ _HEADINGS = {
     Result.DESTROYED: "{ref} is gone",
     Result.ASLEEP: "{ref} is asleep",
     Result.AWAKE: "{ref} is awake",
+    Result.SYNCED: "{ref} has the newest secrets",
     Result.SKIPPED: "{ref}: nothing to do",
     Result.FAILED: "{ref} could not be {done}",
     Result.INTERRUPTED: "{ref}: the run was interrupted",
@@ -35,6 +37,7 @@ _DONE = {
     Action.DESTROY: "removed",
     Action.SLEEP: "put to sleep",
     Action.WAKE: "woken",
+    Action.SYNC: "given the newest secrets",
 }
 
 
@@ -91,12 +94,14 @@ def write(report: Report, environ: Mapping[str, str], directory: Path) -> None:
     if path := environ.get("GITHUB_OUTPUT"):
         _append(Path(path), github_output(report))
     if environ.get("GITLAB_CI") == "true":
-        Path(environ.get("CI_PROJECT_DIR") or directory, GITLAB_REPORT).write_text(dotenv(report), encoding="utf-8")
+        Path(environ.get("CI_PROJECT_DIR") or directory, GITLAB_REPORT).write_text(
+            redact(dotenv(report)), encoding="utf-8"
+        )
 
 
 def _append(path: Path, text: str) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+        file.write(redact(text))
 
 
 def _heading(report: Report, ref: str) -> str:

@@ -5,6 +5,7 @@
 # In a CI that DeployTag does not know, name the branch; the remote says whether it is there still:
 #   after a push to BRANCH, and after its deletion   DEPLOYTAG_BRANCH=BRANCH ./deploytag.sh
 #   every night                                      ./deploytag.sh gc --yes
+#   every hour                                       ./deploytag.sh sync --all
 set -eu
 cd "$(dirname "$0")"
 venv=.deploytag/venv

@@ -35,7 +35,7 @@ def replace_secret(payload: str | bytes) -> Callable[[Checkout], None]:
             client.create_secret(Name=name, SecretBinary=payload)
         else:
             client.create_secret(Name=name, SecretString=payload)
-        repository.policy(secret=name)
+        repository.policy(secrets=[name])
 
     return spoil
 
@@ -83,7 +83,7 @@ CASES = {
         edit("deploytag.yaml", "dockerfile: Dockerfile.base", "dokerfile: x"), ("images.base.dokerfile", "allowed here")
     ),
     "no secret of that id": Bad(
-        lambda it: it.policy(secret="staging/nothing"), ("staging/nothing", "there is no secret")
+        lambda it: it.policy(secrets=["staging/nothing"]), ("staging/nothing", "there is no secret")
     ),
     "secret is not JSON": Bad(replace_secret(CANARY), ("is not JSON",)),
     "secret is no object": Bad(replace_secret(f'["{CANARY}"]'), ("no object",)),

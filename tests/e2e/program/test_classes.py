@@ -18,8 +18,8 @@ NO_DATABASE = {"database": False, "migrations": False, "database_key": None}
     [
         pytest.param(NO_DATABASE, {"API_TOKEN", "REDIS_URL"}, False, id="no database"),
         pytest.param({"migrations": False}, {"API_TOKEN", "DATABASE_URL", "REDIS_URL"}, False, id="no migrations"),
-        pytest.param({"secret": None}, {"DATABASE_URL", "REDIS_URL"}, True, id="no secret"),
-        pytest.param({**NO_DATABASE, "secret": None}, {"REDIS_URL"}, False, id="neither"),
+        pytest.param({"secrets": []}, {"DATABASE_URL", "REDIS_URL"}, True, id="no secret"),
+        pytest.param({**NO_DATABASE, "secrets": []}, {"REDIS_URL"}, False, id="neither"),
     ],
 )
 def test_a_class_has_what_its_policy_says(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from deploytag.secrets import database_password
+from deploytag.passwords import database_password
 from tests.e2e.program.checkout import Checkout
 
 pytestmark = pytest.mark.e2e
@@ -19,7 +19,7 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
     secret_id, key_id = f"e2e/{uuid.uuid4()}", f"e2e/{uuid.uuid4()}"
     secrets_manager.create_secret(Name=secret_id, SecretString=json.dumps({"API_TOKEN": canary}))
     secrets_manager.create_secret(Name=key_id, SecretString=key)
-    repository.policy(secret=secret_id, database_key=key_id)
+    repository.policy(secrets=[secret_id], database_key=key_id)
     identity = repository.stack("feature/leaks")
     hidden = (canary, key, database_password(key, identity.role), repository.environ["PGPASSWORD"])
 

@@ -19,7 +19,8 @@ OUTPUTS = {
     "database",
     "base_image",
     "app_image",
-    "secret_version",
+    "env_secret",
+    "secret_versions",
     "ref",
     "revision",
 }
@@ -28,7 +29,7 @@ OUTPUTS = {
 def test_the_life_of_an_environment(repository: Checkout, secrets_manager: SecretsManagerClient) -> None:
     secret_id = f"e2e/{uuid.uuid4()}"
     secrets_manager.create_secret(Name=secret_id, SecretString=json.dumps({"API_TOKEN": "first"}))
-    repository.policy(secret=secret_id)
+    repository.policy(secrets=[secret_id])
     identity = repository.stack("feature/life")
     commit = repository.must("git", "rev-parse", "HEAD").strip()
 
@@ -88,7 +89,7 @@ def test_the_life_of_an_environment(repository: Checkout, secrets_manager: Secre
     )
     assert repository.changes(identity) == {"shop-variables", "shop-release"}
     assert "SESSION_KEY" in page(outputs["url"])["variables"]
-    assert repository.outputs(identity)["secret_version"] != outputs["secret_version"]
+    assert repository.outputs(identity)["secret_versions"][secret_id] != outputs["secret_versions"][secret_id]
     assert repository.changes(identity) == set()
 
     # gone, but for the images, which other branches may run

@@ -10,8 +10,8 @@ from deploytag.settings import EnvironmentClass
 
 OURS = identify("shop", "feature/test")
 OWNER = Owner("shop", "feature/test")
-OPEN = EnvironmentClass(pattern="feature/*", secret=None, database=False, migrations=False)
-PROTECTED = EnvironmentClass(pattern="release/*", secret=None, database=False, migrations=False, protected=True)
+OPEN = EnvironmentClass(pattern="feature/*", secrets=(), database=False, migrations=False)
+PROTECTED = EnvironmentClass(pattern="release/*", secrets=(), database=False, migrations=False, protected=True)
 STATE = {"resources": [{"urn": "u::shop", "type": "x:y:Database", "custom": True, "protect": True}]}
 
 

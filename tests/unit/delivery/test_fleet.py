@@ -22,7 +22,7 @@ POLICY = Policy.model_validate(
         "classes": {
             "feature": {
                 "pattern": "feature/*",
-                "secret": None,
+                "secrets": [],
                 "database": False,
                 "migrations": False,
                 "ttl": "14d",

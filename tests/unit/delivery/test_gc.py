@@ -22,16 +22,16 @@ POLICY = Policy.model_validate(
         "classes": {
             "feature": {
                 "pattern": "feature/*",
-                "secret": None,
+                "secrets": [],
                 "database": False,
                 "migrations": False,
                 "ttl": "14d",
                 "sleep_after": "2d",
             },
-            "short": {"pattern": "short/*", "secret": None, "database": False, "migrations": False, "ttl": "36h"},
+            "short": {"pattern": "short/*", "secrets": [], "database": False, "migrations": False, "ttl": "36h"},
             "release": {
                 "pattern": "release/*",
-                "secret": None,
+                "secrets": [],
                 "database": False,
                 "migrations": False,
                 "protected": True,

@@ -15,7 +15,7 @@ from deploytag.settings import ApplicationSettings, Policy, Settings
 
 
 def settings(**feature: Any) -> Settings:
-    values = {"pattern": "feature/*", "secret": None, "database": False, "migrations": False, **feature}
+    values = {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False, **feature}
     policy = Policy.model_validate({"cluster": {"server": "https://a"}, "classes": {"feature": values}})
     return Settings(ApplicationSettings(), policy)
 
@@ -50,9 +50,9 @@ def test_every_secret_of_the_policy_is_described_and_none_is_read(
 
     monkeypatch.setattr(botocore.session.Session, "create_client", create_client)
     database = {"database": True, "database_key": "there"}
-    assert [finding.level for finding in accounts.aws(settings(secret="there", **database))] == [Level.OK] * 2
-    assert [finding.level for finding in accounts.aws(settings(secret="going"))] == [Level.OK, Level.PROBLEM]
-    who, missing = accounts.aws(settings(secret="missing"))
+    assert [finding.level for finding in accounts.aws(settings(secrets=["there"], **database))] == [Level.OK] * 2
+    assert [finding.level for finding in accounts.aws(settings(secrets=["going"]))] == [Level.OK, Level.PROBLEM]
+    who, missing = accounts.aws(settings(secrets=["missing"]))
     assert "arn:aws:sts::123456789012" in who.seen
     assert (missing.level, missing.seen) == (Level.PROBLEM, "there is no secret missing (the variables of feature)")
     assert set(called) == {"GetCallerIdentity", "DescribeSecret"}
@@ -65,7 +65,7 @@ def test_no_credentials_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    (found,) = accounts.aws(settings(secret="a"))
+    (found,) = accounts.aws(settings(secrets=["a"]))
     assert (found.level, "no usable credentials" in found.seen) == (Level.PROBLEM, True)
 
 

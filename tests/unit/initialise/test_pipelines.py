@@ -28,7 +28,7 @@ def text(path: str, pipeline: Pipeline, registry: str = "registry.test", project
         registry=registry,
         builder="",
         target=Target("https://k", None),
-        secret=None,
+        secrets=(),
         database_key=None,
         pipeline=pipeline,
         package="deploytag==0.1.0",
@@ -80,6 +80,10 @@ def test_github_looks_when_a_branch_may_have_changed() -> None:
     minute, *rest = workflow["on"]["schedule"][0]["cron"].split()
     assert 0 <= int(minute) <= 59
     assert rest == ["3", "*", "*", "*"]
+    # The other one, by which the job tells that it is to sync.
+    hourly = workflow["on"]["schedule"][1]["cron"]
+    assert re.fullmatch(r"\d+ \* \* \* \*", hourly)
+    assert f"'{hourly}'" in workflow["jobs"]["deploytag"]["steps"][-1]["env"]["SYNC"]
 
 
 def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
@@ -106,7 +110,10 @@ def test_gitlab_deploys_and_stops_one_branch_at_a_time() -> None:
     assert deploy["environment"]["url"] == "$DEPLOYTAG_URL"
     assert (stop["environment"]["action"], stop["variables"]["GIT_STRATEGY"]) == ("stop", "none")
     assert stop["rules"][-1]["allow_failure"] is True, "a manual job that blocks would keep the pipeline waiting"
-    assert "schedule" in gc["rules"][0]["if"]
+    assert "schedule" in gc["rules"][-1]["if"]
+    sync = pipeline["deploytag:sync"]
+    assert sync["rules"][0]["if"].endswith('$DEPLOYTAG_SCHEDULE == "sync"')
+    assert gc["rules"][0] == {"if": '$DEPLOYTAG_SCHEDULE == "sync"', "when": "never"}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +196,7 @@ def test_every_script_is_shell(application: Path) -> None:
     pipeline = gitlab(REGISTRIES[1])
     scripts = [step["run"] for step in job["steps"] if "run" in step]
     scripts += pipeline[".deploytag"]["before_script"]
-    scripts += [line for name in ("deploy", "stop", "gc") for line in pipeline[f"deploytag:{name}"]["script"]]
+    scripts += [line for name in ("deploy", "stop", "gc", "sync") for line in pipeline[f"deploytag:{name}"]["script"]]
     for script in scripts:
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     for shell in ("sh", "bash"):

@@ -1,0 +1,69 @@
+"""`deploytag sync`: new versions of secrets reach the environments that are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.deliver import DryRun
+from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deploytag.delivery.sync import Plan
+
+
+@app.command()
+def sync(
+    branch: Branch = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every environment of this project.")] = False,
+    wait: Wait = 1800,
+    dry_run: DryRun = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give the pods the newest versions of their secrets, with the commit that is deployed. What sleeps stays asleep.
+
+    With `--all`, one that fails does not keep the others; the exit code is that of the first.
+    """
+    from deploytag.delivery import sync as delivery  # noqa: PLC0415 - `deploytag name` need not load it
+
+    if everything and branch is not None:
+        raise UsageError(f"Either {branch} or --all, not both. Nothing was done.")
+    checkout = Checkout.here()
+    ref = None if everything else checkout.ref(branch)
+    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
+    if dry_run:
+        plans = delivery.plan_all(world) if ref is None else [(ref, delivery.plan(world, ref))]
+        _print_plans(plans, one=ref is not None, as_json=as_json)
+        return
+    if ref is not None:
+        report = delivery.sync(world, ref, patience=wait)
+        if as_json:
+            print_json(report.model_dump(mode="json"))
+        return
+    reports, errors = delivery.sync_all(world, patience=wait)
+    if as_json:
+        print_json([report.model_dump(mode="json") for report in reports])
+    elif not reports:
+        typer.echo("no environments: `deploytag deploy` makes one")
+    if errors:
+        typer.echo(f"deploytag: {len(errors)} of {len(reports)} environments could not be given new secrets.", err=True)
+        raise typer.Exit(errors[0].exit_code)
+
+
+def _print_plans(plans: Iterable[tuple[str, Plan]], *, one: bool, as_json: bool) -> None:
+    from deploytag.delivery.sync import Current, Move, Skip  # noqa: PLC0415 - as above
+
+    kinds = {Move: "sync", Current: "unchanged", Skip: "skip"}
+    said = [{"plan": kinds[type(plan)], "ref": ref, "reason": plan.why} for ref, plan in plans]
+    if as_json:
+        print_json(said[0] if one else said)
+        return
+    for it in said:
+        typer.echo(f"{it['ref']}: {'would get new secrets: ' if it['plan'] == 'sync' else ''}{it['reason']}")

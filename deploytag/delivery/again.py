@@ -1,0 +1,46 @@
+"""Declares once more what was deployed: the commit of the record, whatever the branch's tip or the checkout is."""
+
+from dataclasses import dataclass
+
+from deploytag.delivery.converge import converge, versions_of
+from deploytag.delivery.diagnosis.verify import answers
+from deploytag.delivery.hold import Held
+from deploytag.delivery.record import Deployed
+from deploytag.delivery.secret_versions import check, secrets_manager
+from deploytag.delivery.worktree import worktree
+from deploytag.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What became of it."""
+
+    deployed: Deployed
+    """As it is now: the same commit, with the secrets of today."""
+    repaired: tuple[str, ...]
+    """What an earlier run had left half done."""
+
+
+def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> Declared:
+    """Make the environment what its deployed commit declares today; verified unless it is to sleep.
+
+    Raises:
+        DeployTagError: it cannot be done; what was deployed before may still serve.
+    """
+    world = held.world
+    with worktree(world.repository, world.remote, deployed.revision, held.scratch / "worktree") as project:
+        settings = Settings.load(project).application
+        check(secrets_manager, held.identity, settings, world.policy.class_of(held.identity.ref))
+        engine = held.program(project, deployed.revision, asleep=asleep)
+        with world.progress.phase("repair"):
+            repaired = held.repair(engine)
+        with world.progress.phase("apply"):
+            versions = versions_of(converge(held, engine))
+        if not asleep:
+            with world.progress.phase("verify"):
+                url, revision = deployed.url, deployed.revision
+                answers(world.cluster, held.identity, url, revision, settings.verify, check=held.go_on)
+    if versions == deployed.secret_versions:
+        return Declared(deployed, repaired)
+    # The fingerprint is of the versions before: should they come back, it must not say that they are deployed.
+    return Declared(deployed.model_copy(update={"secret_versions": versions, "fingerprint": ""}), repaired)

@@ -1,0 +1,181 @@
+"""Brings new versions of secrets to the environments that are there. `decide` is pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deploytag.delivery.again import declare_again
+from deploytag.delivery.hold import PATIENCE, hold
+from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action, Run
+from deploytag.delivery.secret_versions import Versions, secrets_manager
+from deploytag.delivery.world import World
+from deploytag.errors import DeployTagError, InterruptedRunError, SettingsError
+from deploytag.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The environment is left as it is."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The pods have the newest versions."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The pods have an older version of something."""
+
+    deployed: Deployed
+    why: str
+
+
+Plan = Skip | Current | Move
+
+
+def decide(ref: str, record: Record | None, *, there: bool, newest: Callable[[], Mapping[str, str]]) -> Plan:
+    """What is to be done about an environment.
+
+    Args:
+        ref: its branch.
+        record: what is remembered of it.
+        there: whether the remote has its branch.
+        newest: the versions its class's secrets have now; asked only when it matters.
+
+    Raises:
+        SettingsError, SecretError, UnreachableError: as `newest` does.
+    """
+    if record is None or record.deployed is None:
+        return Skip(f"nothing is known to be deployed for {ref}: `deploytag deploy` deploys it")
+    if not there:
+        return Skip(f"{ref} is gone from the remote: `deploytag gc` removes its environment")
+    if record.asleep:
+        return Skip(f"{ref} sleeps: it gets the newest secrets when it wakes")
+    before, now = record.deployed.secret_versions, newest()
+    moved = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if not moved:
+        return Current(f"nothing to do: {ref} has the newest version of each of its secrets")
+    return Move(record.deployed, f"{', '.join(moved)} moved")
+
+
+def plan(world: World, ref: str, versions: Versions | None = None) -> Plan:
+    """What `sync` would do. Touches nothing.
+
+    Raises:
+        DeployTagError: it cannot be told.
+    """
+    return _decide(world, ref, versions or Versions(secrets_manager))
+
+
+def plan_all(world: World) -> Iterator[tuple[str, Plan]]:
+    """The same for every environment of the project that a run has deployed, by ref.
+
+    Raises:
+        DeployTagError: as `plan` does.
+    """
+    versions = Versions(secrets_manager)
+    return ((ref, plan(world, ref, versions)) for ref in _recorded(world))
+
+
+def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versions | None = None) -> Report:
+    """Give an environment the newest versions of its secrets, with the commit that is deployed.
+
+    Raises:
+        DeployTagError: it cannot be done; what became of the environment is in its record.
+    """
+    identity = world.identity(ref)
+    decided = _decide(world, ref, versions or Versions(secrets_manager))
+    if not isinstance(decided, Move):
+        return _nothing_done(world, identity, decided)
+    world.progress.say(f"{ref}: {decided.why}")
+    with hold(world, identity, Run.start(Action.SYNC, None), patience=patience) as held:
+        # Another run may have done it meanwhile.
+        decided = _decide(world, ref, Versions(secrets_manager))
+        record = world.records.get(identity)
+        if not isinstance(decided, Move) or record is None:
+            return _nothing_done(world, identity, decided)
+        deployed = decided.deployed
+        attempt = Attempt(run=held.run.id, action=Action.SYNC, revision=deployed.revision, started=datetime.now(UTC))
+        record = record.model_copy(update={"attempt": attempt})
+        with held.remembering(record):
+            declared = declare_again(held, deployed)
+        record = record.model_copy(update={"deployed": declared.deployed})
+        held.remember(record, Outcome.SUCCEEDED)
+    world.progress.done(f"{ref} has the newest version of each of its secrets")
+    return _report(world, identity, Result.SYNCED, record, reason=decided.why, repaired=declared.repaired)
+
+
+def sync_all(world: World, *, patience: float = PATIENCE) -> tuple[list[Report], list[DeployTagError]]:
+    """The same for every environment of the project that a run has deployed; one that fails does not keep the others.
+
+    Raises:
+        InterruptedRunError: a signal came.
+        DeployTagError: it cannot be told which environments there are.
+    """
+    versions = Versions(secrets_manager)
+    reports: list[Report] = []
+    errors: list[DeployTagError] = []
+    for ref in _recorded(world):
+        try:
+            reports.append(sync(world, ref, patience=patience, versions=versions))
+        except InterruptedRunError:
+            raise
+        except DeployTagError as error:
+            world.progress.fail(f"{ref}: {error}")
+            errors.append(error)
+            identity = world.identity(ref)
+            reports.append(_report(world, identity, Result.FAILED, world.records.get(identity), reason=str(error)))
+    return reports, errors
+
+
+def _recorded(world: World) -> list[str]:
+    return sorted(record.ref for record in world.records.all(world.project) if record.deployed)
+
+
+def _decide(world: World, ref: str, versions: Versions) -> Plan:
+    try:
+        cls = world.policy.class_of(ref)
+    except SettingsError as error:
+        return Skip(str(error))
+    there = world.remote.tip(ref) is not None
+    return decide(ref, world.records.get(world.identity(ref)), there=there, newest=lambda: versions.of(cls))
+
+
+def _nothing_done(world: World, identity: Identity, decided: Plan) -> Report:
+    current = isinstance(decided, Current)
+    (world.progress.done if current else world.progress.say)(decided.why)
+    outcome = Result.UNCHANGED if current else Result.SKIPPED
+    return _report(world, identity, outcome, world.records.get(identity), reason=decided.why)
+
+
+def _report(
+    world: World,
+    identity: Identity,
+    outcome: Result,
+    record: Record | None,
+    *,
+    reason: str,
+    repaired: tuple[str, ...] = (),
+) -> Report:
+    deployed = record.deployed if record else None
+    cls = world.policy.classes.get(record.environment_class or "") if record else None
+    return Report(
+        action=Action.SYNC,
+        ref=identity.ref,
+        stack=identity.stack,
+        outcome=outcome,
+        revision=deployed.revision if deployed else None,
+        url=deployed.url if deployed else None,
+        reason=reason,
+        seconds=dict(world.progress.seconds),
+        repaired=repaired,
+        expires=expiry(record, cls) if record and cls else None,
+    )

@@ -1,0 +1,216 @@
+"""Takes secret values out of whatever this process shows: the one mechanism for output, logs, records and summaries.
+
+What the process gets to know is taken out wherever it appears, in the forms in which programs show a text: JSON, a URL,
+base64. What it does not know is taken out where its place gives it away: the password in a URL, a bearer token.
+"""
+
+import base64
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+REDACTED = "[redacted]"
+SHORTEST = 6
+"""Characters: what is shorter (`true`, `8080`) is in every text, and no secret."""
+
+PLACES = (
+    (re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]+@"), rf"\g<1>{REDACTED}@"),
+    (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"]+)"), rf"\g<1>\g<2>{REDACTED}"),
+    (re.compile(r"(?i)(authorization['\"]?[:=] ?b?['\"]?(?:\w+ +)?)[\w.~+/=-]{8,}"), rf"\g<1>{REDACTED}"),
+    (re.compile(r"\bBearer +[\w.~+/-]{16,}=*"), f"Bearer {REDACTED}"),
+    (re.compile(r"(?i)(x-amz-security-token['\"]?[:=] ?b?['\"]?)[\w+/=%-]{8,}"), rf"\g<1>{REDACTED}"),
+)
+"""Where a secret is whatever its value: URLs, libpq's connection strings, HTTP headers."""
+
+
+class Redactor:
+    """Knows values, and takes them out of texts. Several threads may use it."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._forms: frozenset[str] = frozenset()
+        self._shown: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self.learn(values)
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Take these out from now on, with their lines, and what is inside them if they are JSON or a URL."""
+        self._forms |= {form for value in values for part in _parts(value) for form in _forms(part)}
+        self._compile()
+
+    def spare(self, texts: Iterable[str]) -> None:
+        """Show these, though a secret may hold the same words: names and addresses that DeployTag itself gives."""
+        self._shown |= frozenset(texts)
+        self._compile()
+
+    def __call__(self, text: str) -> str:
+        """The text without what is known to be secret, or stands where secrets do."""
+        if self._pattern is not None:
+            text = self._pattern.sub(REDACTED, text)
+        for place, instead in PLACES:
+            text = place.sub(instead, text)
+        return text
+
+    def _compile(self) -> None:
+        hidden = (form for form in self._forms if not any(form in shown for shown in self._shown))
+        # The longest first: a value may be a part of another.
+        found = sorted(hidden, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, found))) if found else None
+
+
+def _parts(value: str) -> Iterator[str]:
+    """What of a value is a secret by itself."""
+    yield value
+    yield from value.splitlines()
+    if value[:1] in ("{", "["):
+        try:
+            yield from _leaves(json.loads(value))
+        except (ValueError, RecursionError):
+            return
+    elif "://" in value:
+        try:
+            password = urlsplit(value).password or ""
+        except ValueError:
+            return
+        yield from (password, unquote(password))
+
+
+def _leaves(document: Any) -> Iterator[str]:
+    """The texts and numbers of a JSON document."""
+    match document:
+        case dict():
+            for value in document.values():
+                yield from _leaves(value)
+        case list():
+            for value in document:
+                yield from _leaves(value)
+        case str():
+            yield from _parts(document)
+        case int() | float() if not isinstance(document, bool):
+            yield json.dumps(document)
+
+
+def _forms(part: str) -> Iterator[str]:
+    """The ways in which programs show a text."""
+    if len(part) < SHORTEST:
+        return
+    raw = part.encode(errors="surrogatepass")
+    in_json = [json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]]
+    # As Go writes JSON.
+    in_json += [text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") for text in in_json]
+    in_url = [quote(raw, safe=""), quote(raw), quote_plus(raw)]
+    quoted = [repr(part)[1:-1], ascii(part)[1:-1], repr(raw)[2:-1], part.replace("'", "'\"'\"'")]
+    # JSON in a text of JSON.
+    twice = [json.dumps(text)[1:-1] for text in in_json]
+    forms = [part, *in_json, *twice, *in_url, *(text.lower() for text in in_url), *quoted, *_in_base64(raw)]
+    yield from (form for form in forms if len(form) >= SHORTEST)
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """By itself, and as a part of something longer: only the characters that no neighbour changes."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        alone = encode(raw).decode()
+        yield from (alone, alone.rstrip("="))
+        for before in range(3):
+            bits = (before + len(raw)) * 8
+            padded = encode(bytes(before) + raw + b"\0\0").decode()
+            yield padded[-(-before * 8 // 6) : bits // 6]
+
+
+PROCESS = Redactor()
+"""What this process knows."""
+
+
+def learn(values: Iterable[str]) -> None:
+    """Take these out of everything that this process shows from now on."""
+    PROCESS.learn(values)
+
+
+def spare(texts: Iterable[str]) -> None:
+    """Show these, though a secret may hold the same words."""
+    PROCESS.spare(texts)
+
+
+def redact(text: str) -> str:
+    """The text as this process may show it."""
+    return PROCESS(text)
+
+
+class Redacting:
+    """A text stream that lets only whole, redacted lines through: a value may be written in pieces.
+
+    It has no `buffer`, by which a writer of bytes would get past it.
+    """
+
+    def __init__(self, stream: TextIO, redactor: Callable[[str], str] = redact) -> None:
+        self._stream, self._redact = stream, redactor
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        """Take text; show it once its line has ended."""
+        whole, newline, rest = (self._rest + text).rpartition("\n")
+        self._rest = rest
+        if newline:
+            self._stream.write(self._redact(whole) + newline)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Take several texts."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Show what there is, a line without an end too: a question waits for its answer."""
+        if self._rest:
+            self._stream.write(self._redact(self._rest))
+            self._rest = ""
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("buffer", "detach"):
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def redacting_output() -> Iterator[None]:
+    """Standard output and errors of this process, redacted."""
+    before = sys.stdout, sys.stderr
+    ours = Redacting(before[0]), Redacting(before[1])
+    sys.stdout, sys.stderr = ours
+    try:
+        yield
+    finally:
+        for stream in ours:
+            stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+class LogFilter(logging.Filter):
+    """For every handler of a log: records without secrets, their tracebacks too."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the record, and let it through unless it holds a whole answer."""
+        if record.levelno < logging.WARNING and record.name.startswith(BODIES):
+            return False
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+BODIES = ("botocore", "boto3", "kubernetes.client", "httpcore", "s3transfer")
+"""Loggers that write whole requests and answers: secret values, before this process has read them."""
+
+
+def log_to(stream: TextIO, level: int) -> None:
+    """Write this process's log, and that of every library, to `stream`."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.addFilter(LogFilter())
+    logging.basicConfig(level=level, handlers=[handler])
