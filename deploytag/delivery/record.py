@@ -4,10 +4,9 @@ The truth is the remote's refs, the state, the cluster and the database server. 
 deployed and destroyed all the same; the record makes `ls` fast, `why` helpful, and an unchanged push quick.
 """
 
-from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from deploytag.delivery.run import Action
 
@@ -32,8 +31,8 @@ class Attempt(_Model):
     run: str
     action: Action
     revision: str | None
-    started: datetime
-    finished: datetime | None = None
+    started: AwareDatetime
+    finished: AwareDatetime | None = None
     outcome: Outcome = Outcome.RUNNING
     cause: str | None = None
     """Why it failed: the sentence that the run ended with."""
@@ -49,7 +48,7 @@ class Deployed(_Model):
     url: str
     images: tuple[str, ...]
     """By digest: what `gc` must not delete."""
-    verified: datetime
+    verified: AwareDatetime
 
 
 class Record(_Model):
@@ -61,12 +60,12 @@ class Record(_Model):
     namespace: str
     environment_class: str | None = None
     """The name of its class in the policy."""
-    pushed: datetime
+    pushed: AwareDatetime
     """When a new commit last came: what idleness is counted from."""
     deployed: Deployed | None = None
     attempt: Attempt | None = None
     asleep: bool = False
-    keep_until: datetime | None = None
+    keep_until: AwareDatetime | None = None
 
 
 class Tombstone(_Model):
@@ -76,5 +75,5 @@ class Tombstone(_Model):
     ref: str
     tip: str | None
     """The remote's tip when it was destroyed; None: the ref was gone. A push of another commit ends the tombstone."""
-    destroyed: datetime
+    destroyed: AwareDatetime
     run: str

@@ -17,8 +17,12 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
     """
     namespace, apps = identity.namespace, cluster.apps
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_namespaced_deployment, namespace)
-        stateful_sets = threads.submit(listed, Workload, apps.list_namespaced_stateful_set, namespace)
+        deployments = threads.submit(
+            listed, cluster, "deployments", Workload, apps.list_namespaced_deployment, namespace
+        )
+        stateful_sets = threads.submit(
+            listed, cluster, "stateful sets", Workload, apps.list_namespaced_stateful_set, namespace
+        )
         return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
 
 
@@ -30,6 +34,8 @@ def complaints_everywhere(cluster: Cluster) -> dict[str, tuple[str, ...]]:
     """
     apps = cluster.apps
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_deployment_for_all_namespaces)
-        stateful_sets = threads.submit(listed, Workload, apps.list_stateful_set_for_all_namespaces)
+        deployments = threads.submit(listed, cluster, "deployments", Workload, apps.list_deployment_for_all_namespaces)
+        stateful_sets = threads.submit(
+            listed, cluster, "stateful sets", Workload, apps.list_stateful_set_for_all_namespaces
+        )
         return complaints(deployments.result(), stateful_sets.result())

@@ -147,6 +147,7 @@ def _only(identity: Identity) -> str:
 def _date(headers: Mapping[str, str] | None) -> datetime | None:
     """The API server's time, to the second."""
     try:
-        return parsedate_to_datetime((headers or {})["Date"])
-    except (KeyError, ValueError):
+        said = parsedate_to_datetime((headers or {})["Date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return said if said.tzinfo else None

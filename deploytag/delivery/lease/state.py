@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from deploytag import ownership
-from deploytag.delivery.run import Action, Run
+from deploytag.delivery.run import LARGEST_PID, Action, Run
 from deploytag.identity import Identity
 
 RUN = "deploytag.dev/run"
@@ -43,7 +43,7 @@ class EngineProcess:
 
     host: str
     pid: int
-    started: datetime
+    started: AwareDatetime
     """By the clock of its host, as Pulumi's lock has it."""
 
 
@@ -234,7 +234,10 @@ def _microtime(when: datetime | None) -> datetime | None:
 
 def _run_of(notes: dict[str, str]) -> Run | None:
     try:
-        return Run(notes[RUN], Action(notes[ACTION]), notes.get(COMMIT), notes[HOST], notes[MACHINE], int(notes[PID]))
+        pid = int(notes[PID])
+        if not 0 < pid <= LARGEST_PID:
+            return None
+        return Run(notes[RUN], Action(notes[ACTION]), notes.get(COMMIT), notes[HOST], notes[MACHINE], pid)
     except (KeyError, ValueError):
         return None
 
