@@ -68,7 +68,7 @@ def parse_port(text: str) -> int:
         AddressError: it is none.
     """
     if re.fullmatch(r"0*[0-9]{1,5}", text) and 0 < int(text[-5:]) < 65536:
-        return int(text)
+        return int(text[-5:])
     raise AddressError(f"{text!r} is no port: a number from 1 to 65535 is")
 
 

@@ -42,7 +42,7 @@ def environment_variables(secret_id: str, payload: str | None, reserved: frozens
         raise SecretError(f"the secret {secret_id} is binary; a JSON object of environment variables is needed")
     try:
         content = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         # `from None`: the decoder's own message and frame carry the document, which is the secret.
         raise SecretError(f"the secret {secret_id} is not JSON; an object of environment variables is needed") from None
     if not isinstance(content, dict):
@@ -60,7 +60,14 @@ def _complaint(key: str, value: object, reserved: frozenset[str]) -> str | None:
         return f"the key {key} is set by DeployTag itself"
     if not isinstance(value, str | int | float | bool):
         return f"the value of {key} is no text, number or boolean"
-    return None
+    return f"the value of {key} {problem}" if isinstance(value, str) and (problem := _unfit(value)) else None
+
+
+def _unfit(text: str) -> str | None:
+    """Why no environment variable can hold the text; None when one can."""
+    if "\0" in text:
+        return "contains NUL, which no environment variable can hold"
+    return "is no text (a surrogate alone)" if re.search("[\ud800-\udfff]", text) else None
 
 
 def database_key(secret_id: str, payload: str | None) -> str:
@@ -71,6 +78,8 @@ def database_key(secret_id: str, payload: str | None) -> str:
     """
     if not payload:
         raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
+    if problem := _unfit(payload):
+        raise SecretError(f"the secret {secret_id} {problem}; a text is needed")
     return payload
 
 

@@ -6,8 +6,9 @@ deployed and destroyed all the same; the record makes `ls` fast, `why` helpful, 
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
+from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import Action
 
 
@@ -31,8 +32,8 @@ class Attempt(_Model):
     run: str
     action: Action
     revision: str | None
-    started: AwareDatetime
-    finished: AwareDatetime | None = None
+    started: Moment
+    finished: Moment | None = None
     outcome: Outcome = Outcome.RUNNING
     cause: str | None = None
     """Why it failed: the sentence that the run ended with."""
@@ -48,7 +49,7 @@ class Deployed(_Model):
     url: str
     images: tuple[str, ...]
     """By digest: what `gc` must not delete."""
-    verified: AwareDatetime
+    verified: Moment
 
 
 class Record(_Model):
@@ -60,12 +61,12 @@ class Record(_Model):
     namespace: str
     environment_class: str | None = None
     """The name of its class in the policy."""
-    pushed: AwareDatetime
+    pushed: Moment
     """When a new commit last came: what idleness is counted from."""
     deployed: Deployed | None = None
     attempt: Attempt | None = None
     asleep: bool = False
-    keep_until: AwareDatetime | None = None
+    keep_until: Moment | None = None
 
 
 class Tombstone(_Model):
@@ -75,5 +76,5 @@ class Tombstone(_Model):
     ref: str
     tip: str | None
     """The remote's tip when it was destroyed; None: the ref was gone. A push of another commit ends the tombstone."""
-    destroyed: AwareDatetime
+    destroyed: Moment
     run: str

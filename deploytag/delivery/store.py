@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from deploytag.delivery.backend import Backend
+from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import LARGEST_PID
 from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import DeploymentError, UnreachableError
@@ -43,7 +44,7 @@ class Holder(BaseModel):
     pid: Annotated[int, Field(gt=0, le=LARGEST_PID)]
     username: str
     hostname: str
-    timestamp: AwareDatetime
+    timestamp: Moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from deploytag import ownership
+from deploytag.delivery.moment import Moment, plausible
 from deploytag.delivery.run import LARGEST_PID, Action, Run
 from deploytag.identity import Identity
 
@@ -43,7 +44,7 @@ class EngineProcess:
 
     host: str
     pid: int
-    started: AwareDatetime
+    started: Moment
     """By the clock of its host, as Pulumi's lock has it."""
 
 
@@ -187,8 +188,8 @@ def state_of(lease: V1Lease, seen: datetime | None) -> LeaseState:
         run=_run_of(notes),
         engines=_engines_of(notes),
         duration=spec.lease_duration_seconds or LONGEST,
-        acquired=spec.acquire_time,
-        renewed=spec.renew_time,
+        acquired=_moment(spec.acquire_time),
+        renewed=_moment(spec.renew_time),
         transitions=spec.lease_transitions or 0,
         uid=metadata.uid,
         version=metadata.resource_version,
@@ -230,6 +231,10 @@ def object_of(identity: Identity, state: LeaseState) -> V1Lease:
 def _microtime(when: datetime | None) -> datetime | None:
     # The client leaves out microseconds that are zero, and the API server refuses a MicroTime without them.
     return when.replace(microsecond=when.microsecond or 1) if when else None
+
+
+def _moment(said: datetime | None) -> datetime | None:
+    return said if said and plausible(said) else None
 
 
 def _run_of(notes: dict[str, str]) -> Run | None:

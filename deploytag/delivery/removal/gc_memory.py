@@ -2,10 +2,11 @@
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploytag.delivery.asking import asking
 from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.moment import Moment
 from deploytag.identity import identify
 from deploytag.ownership import KIND, PROJECT, SYSTEM_NAMESPACE
 
@@ -21,7 +22,7 @@ class GcMemory(BaseModel):
 
     refs: int | None = None
     """How many refs the remote had."""
-    unreferenced: dict[str, AwareDatetime] = Field(default_factory=dict)
+    unreferenced: dict[str, Moment] = Field(default_factory=dict)
     """Digest to when nothing was first seen to refer to the image."""
 
 
