@@ -4,6 +4,7 @@ People write addresses in many ways, and each mistake is theirs to put right: so
 the text, and who knows where the text comes from makes a sentence of it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -66,8 +67,8 @@ def parse_port(text: str) -> int:
     Raises:
         AddressError: it is none.
     """
-    if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
+    if re.fullmatch(r"0*[0-9]{1,5}", text) and 0 < int(text[-5:]) < 65536:
+        return int(text[-5:])
     raise AddressError(f"{text!r} is no port: a number from 1 to 65535 is")
 
 

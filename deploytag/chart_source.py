@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import ContentError
 from deploytag.repository import TrackedFile, tracked_files
 from deploytag.staging import Entry
@@ -86,7 +85,10 @@ def _require(
     if any(_is_copy(path, dependency.name) for path in entries):
         return
     archives = sorted(
-        path for path in (repository / chart / "charts").glob("*.tgz") if _is_archive(path.name, dependency.name)
+        path
+        for path in (repository / chart / "charts").glob("*.tgz")
+        # No link: what it leads to would be given the mode of what is staged.
+        if _is_archive(path.name, dependency.name) and path.is_file() and not path.is_symlink()
     )
     if not archives:
         raise ContentError(
@@ -179,9 +181,9 @@ def _check_version(repository: Path, chart: PurePosixPath, dependency: _Dependen
 
 def _read_yaml(repository: Path, path: PurePosixPath) -> Mapping[str, Any]:
     try:
-        document = yaml.safe_load((repository / path).read_bytes())
-    except yaml.YAMLError as error:
-        raise ContentError(f"{path} is not valid YAML: {error}. Correct it.") from error
+        document = parse_yaml(read_file(repository / path))
+    except (DocumentError, OSError) as error:
+        raise ContentError(f"{path} cannot be read as YAML: {error}. Correct it.") from None
     if not isinstance(document, Mapping):
         raise ContentError(f"{path} does not hold a mapping, so it describes no chart. Correct it.")
     return document

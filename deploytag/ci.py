@@ -71,7 +71,7 @@ def detect(environ: Environ) -> System | None:
 def commit(system: System, environ: Environ, event: Event) -> str | None:
     """The commit that the CI works on, where its variables name one."""
     # For a pull request GITHUB_SHA is a merge that GitHub made and nobody pushed: people look for what they pushed.
-    pushed = _get(event, "pull_request", "head", "sha") if system.name == "GitHub Actions" else None
+    pushed = _text(event, "pull_request", "head", "sha") if system.name == "GitHub Actions" else None
     found = [pushed, *(environ.get(variable) for variable in system.commits)]
     # Buildkite says "HEAD" for a build that was started by hand.
     return next((sha for sha in found if sha and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha)), None)
@@ -80,7 +80,7 @@ def commit(system: System, environ: Environ, event: Event) -> str | None:
 def _github(environ: Environ, event: Event) -> Ref | None:
     if _github_trigger(environ, event) is Trigger.DELETION:
         return _github_deleted(event)
-    head = environ.get("GITHUB_HEAD_REF") or _get(event, "pull_request", "head", "ref")
+    head = environ.get("GITHUB_HEAD_REF") or _text(event, "pull_request", "head", "ref")
     if head:
         # The event alone tells a fork's branch from one of ours, so without it nothing is assumed.
         if not _get(event, "pull_request"):
@@ -88,8 +88,8 @@ def _github(environ: Environ, event: Event) -> Ref | None:
                 f"GITHUB_HEAD_REF is {head}, a pull request, but no event (GITHUB_EVENT_PATH) says whether it comes "
                 "from a fork. Set DEPLOYTAG_BRANCH to its branch to deploy it."
             )
-        ours = _get(event, "pull_request", "base", "repo", "full_name") or environ.get("GITHUB_REPOSITORY")
-        theirs = _get(event, "pull_request", "head", "repo", "full_name")
+        ours = _text(event, "pull_request", "base", "repo", "full_name") or environ.get("GITHUB_REPOSITORY")
+        theirs = _text(event, "pull_request", "head", "repo", "full_name")
         if theirs is None or theirs != ours:
             raise _fork(head, theirs or "a repository that is gone")
         return Ref(head, "GITHUB_HEAD_REF" if environ.get("GITHUB_HEAD_REF") else "GITHUB_EVENT_PATH")
@@ -106,8 +106,8 @@ def _github(environ: Environ, event: Event) -> Ref | None:
 
 def _github_deleted(event: Event) -> Ref:
     """GITHUB_REF is the default branch now: GitHub's variables never name what is gone."""
-    name = _get(event, "ref")
-    if not isinstance(name, str) or not name:
+    name = _text(event, "ref")
+    if not name:
         raise RefError(
             "GitHub says that a branch was deleted, but no event (GITHUB_EVENT_PATH) names it. "
             "Set DEPLOYTAG_BRANCH to it."
@@ -246,6 +246,12 @@ def _fork(branch: str, fork: str) -> ForkError:
 def _owner_and_name(url: str) -> str:
     """`acme/shop` of any way to write a repository's address."""
     return "/".join(re.split(r"[/:]+", url.strip().removesuffix("/").removesuffix(".git"))[-2:]).lower()
+
+
+def _text(event: Event, *keys: str) -> str | None:
+    """As `_get`; None for what is no text."""
+    value = _get(event, *keys)
+    return value if isinstance(value, str) else None
 
 
 def _get(event: Event, *keys: str) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from deploytag.chart_source import chart_entries
 from deploytag.errors import ContentError
-from deploytag.ignore import find_ignore_file, parse_rules
+from deploytag.ignore import find_ignore_file, read_rules
 from deploytag.repository import TrackedFile, tracked_files
 from deploytag.staging import Entry, StagedTree, prune, stage_entries
 
@@ -24,7 +24,7 @@ def stage(
     """
     files = {file.path: file for include in includes for file in _included(repository, include)}
     if ignore_file is not None:
-        rules = parse_rules((repository / ignore_file).read_text(errors="replace"))
+        rules = read_rules(repository, ignore_file)
         named = {PurePosixPath(include) for include in includes}
         files = {
             path: file

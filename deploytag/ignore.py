@@ -12,12 +12,31 @@ from posixpath import normpath
 from pathspec import PathSpec
 from pathspec.patterns.gitignore.basic import GitIgnoreBasicPattern
 
+from deploytag.documents import DocumentError, read_file
 from deploytag.errors import ContentError
 from deploytag.repository import tracked_files
 
 IGNORE_FILE = ".dockerignore"
 
+MOST_STARS = 3
+"""Each more multiplies the time that a name takes which does not match, by the name's length."""
+
 Rules = PathSpec[GitIgnoreBasicPattern]
+
+
+def read_rules(repository: Path, name: str) -> Rules:
+    """The rules of the ignore file `name`.
+
+    Raises:
+        ContentError: it cannot be read, is a link out of the repository, or a pattern means nothing.
+    """
+    path = repository / name
+    if not path.resolve().is_relative_to(repository.resolve()):
+        raise ContentError(f"{name} in {repository} is a link out of the repository. Put the file itself there.")
+    try:
+        return parse_rules(read_file(path).decode(errors="replace"))
+    except (OSError, DocumentError) as error:
+        raise ContentError(f"{name} in {repository} cannot be read: {error}.") from None
 
 
 def find_ignore_file(repository: Path, dockerfile: str) -> str | None:
@@ -45,8 +64,15 @@ def parse_rules(text: str) -> Rules:
     Raises:
         ContentError: a pattern means nothing.
     """
+    patterns = list(_anchored(text))
+    for pattern in patterns:
+        if max(pattern.count("**"), *(part.replace("**", "").count("*") for part in pattern.split("/"))) > MOST_STARS:
+            raise ContentError(
+                f"the pattern {pattern[:100]!r} of the {IGNORE_FILE} file has too many stars: {MOST_STARS} in one "
+                f"name, and {MOST_STARS} times `**`, are what can be matched in reasonable time. Make several of it."
+            )
     try:
-        return PathSpec.from_lines(GitIgnoreBasicPattern, _anchored(text))
+        return PathSpec.from_lines(GitIgnoreBasicPattern, patterns)
     except (ValueError, re.error) as error:
         raise ContentError(f"a pattern of the {IGNORE_FILE} file means nothing: {error}. Correct it.") from None
 

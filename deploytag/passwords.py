@@ -30,10 +30,15 @@ def database_key(secret_id: str, payload: str | None) -> str:
     """The key that passwords are derived from: any text, as it is.
 
     Raises:
-        SecretError: it is binary or empty.
+        SecretError: it is binary, empty or no valid text.
     """
     if not payload:
         raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
+    try:
+        payload.encode()
+    except UnicodeEncodeError:
+        # `from None`: the error carries the text.
+        raise SecretError(f"the secret {secret_id} is no valid text (it has half of a surrogate pair)") from None
     return payload
 
 

@@ -6,16 +6,19 @@ are pure functions of what was read; reading is a few lines around them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from deploytag import ci, repository
 from deploytag.ci import Event, Ref, Trigger
+from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import RefError
 from deploytag.refname import check_pattern, check_ref, matches
 from deploytag.repository import Head
+
+LARGEST_EVENT = 32 << 20
+"""Bytes; GitHub sends no webhook of more than 25 MB."""
 
 __all__ = [
     "Ref",
@@ -118,8 +121,8 @@ def read_event(environ: Mapping[str, str]) -> Event:
     if not path or environ.get("GITHUB_ACTIONS") != "true":
         return {}
     try:
-        event = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+        event = parse_json(read_file(Path(path), LARGEST_EVENT))
+    except (OSError, DocumentError) as error:
         raise RefError(
             f"The GitHub event in {path} (GITHUB_EVENT_PATH) cannot be read: {error}. Without it a fork's branch "
             "cannot be told from one of ours; set DEPLOYTAG_BRANCH to decide."

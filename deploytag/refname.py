@@ -6,7 +6,6 @@ Kept apart from `ref.py`, which finds out *which* ref this run is for, so that s
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from deploytag.errors import RefError
 
@@ -66,11 +65,17 @@ def matches(pattern: str, ref: str) -> bool:
     `*` stands for one or more characters, slashes included: `feature/*` is everything below `feature/`, at any depth.
     Everything else stands for itself, capitals too, so a pattern without `*` means exactly one ref.
     """
-    return _compiled(pattern).fullmatch(ref) is not None
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # Runs of stars mean what one star means; without this, "****" would backtrack for ever on a ref it does not match.
-    literal = re.sub(r"\*+", "*", pattern).split("*")
-    return re.compile(".+".join(map(re.escape, literal)), re.DOTALL)
+    # Not a regular expression: `*-*-*` would try for hours on a name of many dashes that somebody pushed.
+    first, *others = re.sub(r"\*+", "*", pattern).split("*")
+    if not others:
+        return ref == first
+    if not ref.startswith(first):
+        return False
+    place = len(first)
+    *middle, last = others
+    for literal in middle:  # each as early as can be, which leaves the most to the ones after it
+        found = ref.find(literal, place + 1)
+        if found < 0:
+            return False
+        place = found + len(literal)
+    return ref.endswith(last) and len(ref) - len(last) > place

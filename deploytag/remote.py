@@ -23,6 +23,10 @@ from deploytag.refname import check_ref
 QUESTION_SECONDS = 20.0
 FETCH_SECONDS = 300.0
 
+LONGEST_ANSWER = 64 << 20
+"""Bytes: half a million branches. What a remote says beyond is not read."""
+LONGEST_COMPLAINT = 4096
+
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 _PEELED = "^{}"  # git's mark for the commit behind an annotated tag
@@ -184,8 +188,12 @@ class Remote:
                     with suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
+            said = output.seek(0, os.SEEK_END)
+            if said > LONGEST_ANSWER:
+                raise self._unreachable("asked", f"`git {arguments[0]}` said {said >> 20} MiB, which is no answer")
             output.seek(0)
-            error.seek(0)
+            # Its end: the remote's own words come first, and there may be any number of them.
+            error.seek(max(0, error.seek(0, os.SEEK_END) - LONGEST_COMPLAINT))
             return _Answer(code, os.fsdecode(output.read()), error.read().decode(errors="replace"))
 
     def _environment(self) -> dict[str, str]:
@@ -229,7 +237,9 @@ def parse_refs(listing: str) -> dict[str, str]:
             peeled[name.removeprefix(_TAGS).removesuffix(_PEELED)] = commit
         elif name.startswith(_TAGS):
             tags[name.removeprefix(_TAGS)] = commit
-    return {ref: commit for ref, commit in (tags | peeled | heads).items() if _possible(ref)}
+    return {
+        ref: commit for ref, commit in (tags | peeled | heads).items() if _COMMIT.fullmatch(commit) and _possible(ref)
+    }
 
 
 def parse_listing(listing: str) -> Listing:

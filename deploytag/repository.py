@@ -15,6 +15,9 @@ from deploytag.errors import ContentError, RefError
 if TYPE_CHECKING:
     import git
 
+CHECKOUT_SECONDS = 300
+"""How long files may take to be checked out; a filter may fetch some."""
+
 _SUBMODULE = "160000"
 
 # What binds git to a repository, and what a hook passes on of the push it belongs to. Variables that say how to reach a
@@ -72,7 +75,16 @@ def remote_url(path: Path, name: str = "origin") -> str | None:
 def ignored(path: Path, names: Sequence[str]) -> list[str]:
     """Those of `names`, below the working tree's root, that git ignores: `git add` would refuse them."""
     with _open(path) as repository:
-        return [str(name) for name in repository.ignored(*names)] if names else []
+        done = subprocess.run(
+            # GitPython's own puts no `--` before the names.
+            ["git", "check-ignore", "-z", "--stdin"],
+            input=b"".join(os.fsencode(name) + b"\0" for name in names),
+            cwd=repository.working_tree_dir,
+            env=os.environ | _environment(repository),
+            capture_output=True,
+            check=False,
+        )
+    return [os.fsdecode(name) for name in done.stdout.split(b"\0")[:-1]]
 
 
 def is_dirty(path: Path) -> bool:
@@ -101,13 +113,26 @@ def linked_worktree(path: Path, commit: str, folder: Path) -> Iterator[Path]:
     del environ["GIT_INDEX_FILE"], environ["GIT_WORK_TREE"]
 
     def worktree(*arguments: str) -> None:
-        done = subprocess.run(
-            ["git", "worktree", *arguments], cwd=root, env=environ, capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(
+                ["git", "worktree", *arguments],
+                cwd=root,
+                env=environ,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=CHECKOUT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RefError(
+                f"git could not check {commit} out of {root} within {CHECKOUT_SECONDS} s. If large files come from "
+                "elsewhere (git-lfs), see that they can be reached."
+            ) from None
         if done.returncode:
             raise RefError(f"git could not check {commit} out of {root}: {done.stderr.strip()}")
 
-    worktree("add", "--detach", "--quiet", str(folder), commit)
+    worktree("add", "--detach", "--quiet", "--", str(folder), commit)
     try:
         yield folder / path.resolve().relative_to(root.resolve())
     finally:

@@ -112,6 +112,8 @@ def _place(entry: Entry, root: Path) -> bytes:
     except FileNotFoundError as error:
         raise _vanished(entry.source) from error
     if entry.mode:
+        if target.is_symlink():  # since it was listed; its mode would be that of what it leads to
+            raise _vanished(entry.source)
         target.chmod(entry.mode)  # exact, whatever the umask
     fingerprint = _fingerprint(target, entry.mode)
     os.utime(target, ns=(_mtime_ns(fingerprint),) * 2, follow_symlinks=False)

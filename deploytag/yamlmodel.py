@@ -7,9 +7,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from deploytag.documents import DocumentError, parse_strict_yaml, read_file
 from deploytag.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
@@ -24,22 +23,21 @@ class Complaints(tuple[str, ...]):
 def read_model(path: Path, model: type[M]) -> M | Complaints:
     """The model in the YAML file at `path`, or all complaints about it. Duplicate keys are refused."""
     try:
-        return parse_model(path.name, path.read_bytes(), model)
+        return parse_model(path.name, read_file(path), model)
     except FileNotFoundError:
         return Complaints([f"{path.name}: missing; `deploytag schema` shows what it may hold"])
     except OSError as error:
         return Complaints([f"{path.name}: cannot be read: {error.strerror}"])
+    except DocumentError as error:
+        return Complaints([f"{path.name}: cannot be used: {error}"])
 
 
 def parse_model(name: str, text: bytes, model: type[M]) -> M | Complaints:
     """The model in the YAML `text` of a file called `name`, or all complaints about it."""
     try:
-        content = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        return Complaints([f"{name}{line}: not YAML: {error.problem}"])
-    except (YAMLError, ValueError) as error:
-        return Complaints([f"{name}: not YAML: {error}"])
+        content = parse_strict_yaml(text)
+    except DocumentError as error:
+        return Complaints([f"{name}: cannot be used: {error}"])
     try:
         return model.model_validate({} if content is None else content)
     except ValidationError as error:
@@ -61,6 +59,10 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
             return f"{key}: required"
         case "value_error":
             return f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])
+        case "invalid-json-value":
+            return f"{key}: a date, binary data, a set and the like are no values; put a text into quotes"
+        case "recursion_loop":
+            return f"{key}: nested too deeply"
         case _:
             # Never the offending value itself: a secret pasted into the wrong place must not reach a log.
             return f"{key or 'the file'}: {detail['msg'][0].lower()}{detail['msg'][1:]}"

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from deploytag.credentials import secret_values
+from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
+from deploytag.printable import printable
 from deploytag.redaction import learn, log_to, redacting_output
 
 
@@ -32,7 +33,7 @@ class _App(typer.Typer):
             try:
                 return super().__call__(*args, **kwargs)
             except DeployTagError as error:
-                typer.echo(f"deploytag: {error}", err=True)
+                say(f"deploytag: {error}", err=True)
                 sys.exit(error.exit_code)
             except Exception:
                 # A defect. The interpreter would print it when nothing is redacted any more.
@@ -59,6 +60,11 @@ class Panel(StrEnum):
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print for a person. What others wrote (names, logs, error texts) neither moves a cursor nor commands a CI."""
+    typer.echo(printable(text), err=err)
 
 
 def print_json(document: object) -> None:
@@ -100,11 +106,11 @@ def nearest_project(start: Path) -> str:
     if path is None:
         raise UsageError(f"There is no Pulumi.yaml in {start} or above it to name the project. Give it with --project.")
     try:
-        document = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
+        document = parse_yaml(read_file(path))
+    except (DocumentError, OSError) as error:
         raise UsageError(
-            f"{path} is not valid YAML: {error}. Correct it, or give the project with --project."
-        ) from error
+            f"{path} cannot be read as YAML: {error}. Correct it, or give the project with --project."
+        ) from None
     project = document.get("name") if isinstance(document, dict) else None
     if not isinstance(project, str):
         raise UsageError(f"{path} has no `name:`. Add it, or give the project with --project.")

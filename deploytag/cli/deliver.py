@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 
 if TYPE_CHECKING:
@@ -88,4 +88,4 @@ def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
     if as_json:
         print_json({"plan": kind, "ref": wanted.ref, "revision": wanted.revision, "reason": sentence})
     else:
-        typer.echo(sentence)
+        say(sentence)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, narrator
 from deploytag.errors import UsageError
 from deploytag.identity import identify
@@ -48,11 +48,11 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
             }
         )
         return
-    typer.echo(explanation.sentence)
+    say(explanation.sentence)
     for line in evidence:
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     if explanation.what_now:
-        typer.echo(explanation.what_now)
+        say(explanation.what_now)
 
 
 @app.command(rich_help_panel=Panel.LOOK)
@@ -84,7 +84,7 @@ def logs(
             raise UsageError("--json prints one document, and --follow has no end: choose one of them.")
         with contextlib.suppress(KeyboardInterrupt):
             for line in delivery.follow(cluster, identity, migration=migration, tail=tail):
-                typer.echo(f"{line.source.prefix} {redact(line.text)}")
+                say(f"{line.source.prefix} {redact(line.text)}")
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)
     if as_json:
@@ -100,11 +100,11 @@ def logs(
         )
         return
     for line in found:
-        typer.echo(f"{line.source.prefix} {redact(line.text)}")
+        say(f"{line.source.prefix} {redact(line.text)}")
     for complaint in complaints:
-        typer.echo(complaint, err=True)
+        say(complaint, err=True)
     if not found and not complaints:
-        typer.echo(f"{identity.ref} has no {'migration' if migration else 'container'} with a log.", err=True)
+        say(f"{identity.ref} has no {'migration' if migration else 'container'} with a log.", err=True)
 
 
 def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bool) -> None:
@@ -115,8 +115,6 @@ def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bo
         print_json({"ref": identity.ref, "revision": revision, "written": written, "lines": lines})
         return
     for line in lines:
-        typer.echo(line)
+        say(line)
     if not lines:
-        typer.echo(
-            f"No build is known for {identity.ref}: its images were there already, or it is not deployed.", err=True
-        )
+        say(f"No build is known for {identity.ref}: its images were there already, or it is not deployed.", err=True)

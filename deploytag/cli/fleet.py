@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Wait, narrator
 from deploytag.errors import UsageError
 
@@ -32,7 +32,7 @@ def ls(as_json: AsJson = False) -> None:
     elif found:
         _print_table(found)
     else:
-        typer.echo("no environments: `deploytag deploy` makes one")
+        say("no environments: `deploytag deploy` makes one")
 
 
 @app.command(rich_help_panel=Panel.LOOK)
@@ -53,11 +53,11 @@ def status(branch: Branch = None, as_json: AsJson = False) -> None:
         print_json(_document(row) | {"isolation": asdict(apart) if apart else None, "items": items})
         return
     for name, value in _lines(row).items():
-        typer.echo(f"{name:<10}{value}")
+        say(f"{name:<10}{value}")
     for item in row.items:
-        typer.echo(f"          {item}")
+        say(f"          {item}")
     for number, line in enumerate(isolation.lines(apart) if apart else ()):
-        typer.echo(f"{'' if number else 'isolation':<10}{line}")
+        say(f"{'' if number else 'isolation':<10}{line}")
 
 
 @app.command(rich_help_panel=Panel.IDLE)
@@ -99,7 +99,7 @@ def keep(
     if as_json:
         print_json({"ref": branch, "keep_until": until.isoformat()})
     else:
-        typer.echo(f"{branch} is kept until {until:%Y-%m-%d %H:%M} UTC")
+        say(f"{branch} is kept until {until:%Y-%m-%d %H:%M} UTC")
 
 
 def _document(row: Row) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Checkout, Verbose, narrator
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def ci(
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
-        typer.echo(summary.headline(report))
+        say(summary.headline(report))
 
 
 def _decide(checkout: Checkout) -> Plan:
@@ -121,4 +121,4 @@ def _print_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        typer.echo(" ".join(value for value in document.values() if isinstance(value, str)))
+        say(" ".join(value for value in document.values() if isinstance(value, str)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 from deploytag.errors import LeftoverError, ProtectedError, UnreachableError, UsageError
 
@@ -121,9 +121,9 @@ def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
         print_json({"ref": ref, "would_remove": rows})
         return
     for item in items:
-        typer.echo(f"would {'remove' if item.owner else 'leave alone'} {item}")
+        say(f"would {'remove' if item.owner else 'leave alone'} {item}")
     if not items:
-        typer.echo(f"nothing exists of {ref}")
+        say(f"nothing exists of {ref}")
 
 
 def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -> None:
@@ -134,15 +134,15 @@ def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -
     ):
         result = next(outcomes, None)
         ended = f" -> {result.outcome}{': ' if result.why else ''}{result.why}" if result else ""
-        typer.echo(text + ended)
+        say(text + ended)
     for note in plan.warnings:
-        typer.echo(f"soon: {note.subject} {note.text}")
+        say(f"soon: {note.subject} {note.text}")
     for note in plan.left_alone:
-        typer.echo(f"left alone: {note.subject}: {note.text}")
+        say(f"left alone: {note.subject}: {note.text}")
     if images.withheld:
-        typer.echo(f"no image is deleted: {images.withheld}")
+        say(f"no image is deleted: {images.withheld}")
     if results is None and (plan.entries or images.entries):
-        typer.echo("Nothing was done. With --yes it is.")
+        say("Nothing was done. With --yes it is.")
 
 
 def _end(plan: GcPlan, results: list[Result] | None) -> None:

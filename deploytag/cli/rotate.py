@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.deliver import DryRun
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 from deploytag.errors import UsageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deploytag.delivery.sync import Plan
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.DELIVER)
 def sync(
     branch: Branch = None,
     *,
@@ -51,9 +51,9 @@ def sync(
     if as_json:
         print_json([report.model_dump(mode="json") for report in reports])
     elif not reports:
-        typer.echo("no environments: `deploytag deploy` makes one")
+        say("no environments: `deploytag deploy` makes one")
     if errors:
-        typer.echo(f"deploytag: {len(errors)} of {len(reports)} environments could not be given new secrets.", err=True)
+        say(f"deploytag: {len(errors)} of {len(reports)} environments could not be given new secrets.", err=True)
         raise typer.Exit(errors[0].exit_code)
 
 
@@ -66,4 +66,4 @@ def _print_plans(plans: Iterable[tuple[str, Plan]], *, one: bool, as_json: bool)
         print_json(said[0] if one else said)
         return
     for it in said:
-        typer.echo(f"{it['ref']}: {'would get new secrets: ' if it['plan'] == 'sync' else ''}{it['reason']}")
+        say(f"{it['ref']}: {'would get new secrets: ' if it['plan'] == 'sync' else ''}{it['reason']}")

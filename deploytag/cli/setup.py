@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, nearest, print_json
+from deploytag.cli.app import AsJson, Panel, app, nearest, print_json, say
 from deploytag.errors import UsageError
+from deploytag.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,11 +103,11 @@ def init(
         print_json({"written": written, "kept": list(plan.keep), "next": steps})
         return
     for name in written:
-        typer.echo(f"{'would write' if dry_run else 'written':<11}  {name}")
+        say(f"{'would write' if dry_run else 'written':<11}  {name}")
     for name in plan.keep:
-        typer.echo(f"{'kept':<11}  {name}")
+        say(f"{'kept':<11}  {name}")
     for number, step in enumerate(steps, 1):
-        typer.echo(f"{'Next:' if number == 1 else '     '} {number}. {step}")
+        say(f"{'Next:' if number == 1 else '     '} {number}. {step}")
 
 
 def _print(results: Sequence[Result]) -> None:
@@ -117,7 +118,7 @@ def _print(results: Sequence[Result]) -> None:
             seen = " ".join(finding.seen.split())
             end = "" if seen.endswith((".", "`")) or not cure else "."
             level = typer.style(f"{finding.level:<8}", fg=_COLOURS[finding.level])
-            typer.echo(f"{level} {result.check:<12} {seen}{end}{cure}")
+            typer.echo(f"{level} {printable(f'{result.check:<12} {seen}{end}{cure}')}")
 
 
 _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem": typer.colors.RED}

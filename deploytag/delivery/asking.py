@@ -1,7 +1,6 @@
-"""Requests about what DeployTag keeps in its own namespace: what a refusal means, and what silence."""
+"""Requests to the API server: what a refusal means, and what silence. The one place that makes sentences of them."""
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
 from deploytag.delivery.cluster import Cluster
+from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeployTagError, OwnershipError, UnreachableError
 from deploytag.ownership import SYSTEM_NAMESPACE
 
@@ -31,33 +31,36 @@ class RefusedError(UnreachableError):
     """The kubeconfig's user may not ask this."""
 
 
-class ConflictError(Exception):
+class ConflictError(UnreachableError):
     """The object is not as it was when it was looked at, so nothing was written."""
 
 
 @contextlib.contextmanager
-def asking(cluster: Cluster, what: str, right: str) -> Iterator[None]:
+def asking(cluster: Cluster, what: str, right: str, namespace: str | None = SYSTEM_NAMESPACE) -> Iterator[None]:
     """Say what went wrong in a request.
 
     Args:
         cluster: whom the request is for.
         what: what is being done, as in `reading the lease of feature/test`.
         right: what the user must be allowed to do, as in `get leases`.
+        namespace: where; None: in the whole cluster, or in several.
 
     Raises:
         ConflictError: see there.
         NoAnswerError: see there; asking again may help.
-        UnreachableError: the cluster refuses.
+        RefusedError: see there.
+        UnreachableError: the cluster refuses for another reason.
         OwnershipError: the cluster has no system namespace.
     """
     try:
         yield
     except ApiException as error:
         if error.status == 409:
-            raise ConflictError(_said(error)) from None
-        raise _refusal(cluster, what, right, error) from None
-    # A command that renews the credentials, the connection, or a proxy that answers with a page of its own.
-    except (ConfigException, HTTPError, OSError, json.JSONDecodeError) as error:
+            raise ConflictError(f"{what} failed: it has changed meanwhile ({_said(error)})") from None
+        raise _refusal(cluster, what, right, namespace, error) from None
+    # A command that renews the credentials, the connection, or a proxy that answers with a page of its own; ValueError
+    # is what the client's models raise for an object that the API could not have sent.
+    except (ConfigException, HTTPError, OSError, ValueError) as error:
         raise NoAnswerError(
             f"{what} failed: the Kubernetes API server at {cluster.api.configuration.host} did not answer ({error}). "
             "Its address comes from the kubeconfig."
@@ -87,7 +90,7 @@ def every(page: Callable[..., Any]) -> list[Any]:
         parameters["_continue"] = answer.metadata._continue
 
 
-def _refusal(cluster: Cluster, what: str, right: str, error: ApiException) -> DeployTagError:
+def _refusal(cluster: Cluster, what: str, right: str, namespace: str | None, error: ApiException) -> DeployTagError:
     host = cluster.api.configuration.host
     status = error.status or 0
     if status == 401:
@@ -95,12 +98,13 @@ def _refusal(cluster: Cluster, what: str, right: str, error: ApiException) -> De
             f"{what} failed: the Kubernetes API server at {host} does not know the kubeconfig's user (401). "
             "Renew its credentials."
         )
-    if status == 403:
-        return UnreachableError(
-            f"{what} failed: the kubeconfig's user may not {right} in the namespace {SYSTEM_NAMESPACE} "
-            f"({_said(error)}). Give it that right."
+    if status == FORBIDDEN:
+        where = f" in the namespace {namespace}" if namespace else ""
+        return RefusedError(
+            f"{what} failed: the kubeconfig's user may not {right}{where} "
+            f"({_said(error)}). Give it that right; `deploytag doctor` says which ones are needed."
         )
-    if status == 404:
+    if status == 404 and namespace == SYSTEM_NAMESPACE:
         return OwnershipError(
             f"{what} failed: the cluster at {host} has no namespace {SYSTEM_NAMESPACE}, where DeployTag keeps it. "
             f"Make it once: `kubectl create namespace {SYSTEM_NAMESPACE}`."
@@ -112,8 +116,8 @@ def _refusal(cluster: Cluster, what: str, right: str, error: ApiException) -> De
 
 def _said(error: ApiException) -> str:
     """The API server's own words."""
-    with contextlib.suppress(ValueError, TypeError):
-        answer = json.loads(error.body or "")
+    with contextlib.suppress(DocumentError, TypeError):
+        answer = parse_json(error.body or "")
         if isinstance(answer, dict) and answer.get("message"):
             return str(answer["message"])
     return str(error.reason)

@@ -1,16 +1,13 @@
 """Where Pulumi keeps its state: which backend, from the same places and in the same order as the CLI looks for it."""
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-import yaml
-
+from deploytag.documents import DocumentError, parse_json, parse_yaml, read_file
 from deploytag.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,6 +38,17 @@ class Backend:
             return cls(url, "`pulumi login`", directory)
         return None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no URL.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        try:
+            urlsplit(self.url)
+        except ValueError as error:
+            raise SettingsError(f"{self.origin} is no URL ({error}). Correct it.") from None
+
     @property
     def scheme(self) -> str:
         """`file`, `s3`, `gs`, `azblob`, `https`, …"""
@@ -53,9 +61,18 @@ class Backend:
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
     def folder(self) -> Path:
-        """The folder of a `file://` backend."""
-        path = Path(self.url.removeprefix("file://").partition("?")[0]).expanduser()
-        return (self.directory / path).absolute()
+        """The folder of a `file://` backend.
+
+        Raises:
+            SettingsError: it names nobody's home, or no path at all.
+        """
+        path = Path(self.url.removeprefix("file://").partition("?")[0])
+        if "\0" in str(path):
+            raise SettingsError(f"{self.origin} names no folder: no path contains NUL. Correct it.")
+        try:
+            return (self.directory / path.expanduser()).absolute()
+        except RuntimeError as error:  # ~somebody
+            raise SettingsError(f"{self.origin} names no folder ({error}). Correct it.") from None
 
     def bucket(self) -> "S3Path":
         """Bucket and prefix of an `s3://` backend, read and written without a cache.
@@ -70,20 +87,20 @@ class Backend:
 
 def _project_backend(project: Path) -> str | None:
     try:
-        match yaml.safe_load(project.read_text()):
+        match parse_yaml(read_file(project)):
             case {"backend": {"url": str(url)}}:
                 return url
-    except (OSError, yaml.YAMLError):
+    except (OSError, DocumentError):
         pass  # the CLI says what is wrong with the project
     return None
 
 
 def _logged_in(credentials: Path) -> str | None:
     try:
-        match json.loads(credentials.read_text()):
+        match parse_json(read_file(credentials)):
             case {"current": str(url)} if url:
                 return url
-    except (OSError, ValueError):
+    except (OSError, DocumentError):
         pass  # nobody has logged in
     return None
 
@@ -127,11 +144,10 @@ def _bucket(url: SplitResult, origin: str) -> "S3Path":
         boto3_session=boto3.Session(botocore_session=session, region_name=options.get("region")),
         endpoint_url=_endpoint(options),
         no_sign_request=_true(options, "anonymous"),
-        # It caches what it read by a time of whole seconds, and a checkpoint changes several times in one.
+        # `store` reads objects itself, so there is no cache: it would know a checkpoint by a time of whole seconds, in
+        # which that changes several times, and outlive a run that is killed. No folder can be made in this place.
         file_cache_mode="close_file",
-        # Otherwise CLOUDPATHLIB_LOCAL_CACHE_DIR could name a folder with what another process read. The client removes
-        # it when it is closed.
-        local_cache_dir=tempfile.mkdtemp(prefix="deploytag-state-"),
+        local_cache_dir=f"{os.devnull}/none",
     )
     return S3Path(f"s3://{url.netloc}/{url.path.strip('/')}".rstrip("/"), client=client)
 

@@ -4,10 +4,11 @@ The format is `sdk/go/common/apitype/events.go` of pulumi/pulumi. Values of prop
 stack's outputs, in which the engine has masked secrets.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from deploytag.documents import DocumentError, parse_json
 
 CHANGES = frozenset(
     {"create", "update", "delete", "replace", "create-replacement", "delete-replaced", "import", "read-replacement"}
@@ -65,34 +66,39 @@ class Diagnostic:
 
 Event = Step | Diagnostic
 
-_STATES = {"resourcePreEvent": "begun", "resOutputsEvent": "done", "resOpFailedEvent": "failed"}
-
 
 def parse(line: str) -> Event | None:
     """The event in a line of output; None for what is none, or says nothing of interest."""
     try:
-        document = json.loads(line)
-    except ValueError:
+        document = parse_json(line)
+    except DocumentError:
         return None
-    if not isinstance(document, dict):
-        return None
-    for key, state in _STATES.items():
-        if key in document:
-            return _step(document[key]["metadata"], state)
-    if "diagnosticEvent" in document:
-        return _diagnostic(document["diagnosticEvent"])
+    # A program can print what looks like an event. One that is not of the engine's form is none.
+    match document:
+        case {"diagnosticEvent": {**event}}:
+            return _diagnostic(event)
+        case {"resourcePreEvent": {"metadata": {**metadata}}}:
+            return _step(metadata, "begun")
+        case {"resOutputsEvent": {"metadata": {**metadata}}}:
+            return _step(metadata, "done")
+        case {"resOpFailedEvent": {"metadata": {**metadata}}}:
+            return _step(metadata, "failed")
     return None
 
 
-def _diagnostic(event: Mapping[str, Any]) -> Diagnostic | None:
+def _diagnostic(event: Mapping[Any, Any]) -> Diagnostic | None:
     text, severity = str(event.get("message", "")).rstrip(), str(event.get("severity", "info"))
     if not text or severity == "debug":
         return None
-    return Diagnostic(severity, text, event.get("urn", ""), status=bool(event.get("ephemeral")))
+    return Diagnostic(severity, text, str(event.get("urn", "")), status=bool(event.get("ephemeral")))
 
 
-def _step(metadata: Mapping[str, Any], state: str) -> Step:
-    outputs = None
-    if metadata["type"] == "pulumi:pulumi:Stack" and state == "done":
-        outputs = (metadata.get("new") or {}).get("outputs") or None
-    return Step(metadata["op"], metadata["urn"], metadata["type"], state, outputs)
+def _step(metadata: Mapping[Any, Any], state: str) -> Step | None:
+    match metadata:
+        case {"type": "pulumi:pulumi:Stack", "op": str(op), "urn": str(urn), "new": {"outputs": {**outputs}}} if (
+            outputs and state == "done"
+        ):
+            return Step(op, urn, "pulumi:pulumi:Stack", state, {str(key): value for key, value in outputs.items()})
+        case {"type": str(type_), "op": str(op), "urn": str(urn)}:
+            return Step(op, urn, type_, state)
+    return None

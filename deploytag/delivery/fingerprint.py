@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
-import yaml
-
 import deploytag
 from deploytag.delivery.project import PULUMI_FILE, PulumiProject
+from deploytag.documents import DocumentError, parse_yaml, read_file
+from deploytag.errors import SettingsError
 from deploytag.identity import Identity
 from deploytag.repository import tracked_files
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Images
@@ -76,7 +76,10 @@ def program_digest(repository: Path, stack: str, images: Images) -> str:
 def _stack_config(repository: Path, stack: str) -> object:
     """What the stack's file configures. The first `up` writes a salt beside it, which decides nothing."""
     path = repository / PulumiProject.load(repository).stackConfigDir / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load(path.read_bytes()) if path.is_file() else None
+    try:
+        content = parse_yaml(read_file(path)) if path.is_file() else None
+    except (DocumentError, OSError) as error:
+        raise SettingsError(f"{path} cannot be read as YAML: {error}. Correct it.") from None
     return content.get("config") if isinstance(content, dict) else None
 
 

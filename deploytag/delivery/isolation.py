@@ -65,10 +65,21 @@ def look(cluster: Cluster, namespace: str) -> Isolation:
         UnreachableError: the cluster does not say.
     """
     with ThreadPoolExecutor(3) as threads:
-        spaces = threads.submit(listed, Space, cluster.core.list_namespace, field_selector=f"metadata.name={namespace}")
-        quotas = threads.submit(listed, Quota, cluster.core.list_namespaced_resource_quota, namespace)
+        spaces = threads.submit(
+            listed,
+            cluster,
+            "namespaces",
+            Space,
+            cluster.core.list_namespace,
+            field_selector=f"metadata.name={namespace}",
+        )
+        quotas = threads.submit(
+            listed, cluster, "resource quotas", Quota, cluster.core.list_namespaced_resource_quota, namespace
+        )
         networking = NetworkingV1Api(cluster.api)
-        policies = threads.submit(listed, Policy, networking.list_namespaced_network_policy, namespace)
+        policies = threads.submit(
+            listed, cluster, "network policies", Policy, networking.list_namespaced_network_policy, namespace
+        )
         return in_force(spaces.result(), quotas.result(), policies.result())
 
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
+
+from deploytag.printable import printable
 
 
 class Progress:
@@ -31,28 +33,30 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Something happened."""
-        self._line(escape(text))
+        self._line(text)
 
     def detail(self, text: str) -> None:
         """Something that only who looks for a fault wants to see."""
         if self._verbose:
-            self._line(f"[dim]{escape(text)}[/]")
+            self._line(text, "dim")
 
     def quote(self, line: str) -> None:
         """What a command printed, as it did."""
-        self._console.print(escape(line))
+        self._console.print(Text(printable(line)))
 
     def warn(self, text: str) -> None:
         """Something a person should know, though the run goes on."""
-        self._line(f"[yellow]{escape(text)}[/]")
+        self._line(text, "yellow")
 
     def fail(self, text: str) -> None:
         """Something went wrong."""
-        self._line(f"[red]{escape(text)}[/]")
+        self._line(text, "red")
 
     def done(self, text: str) -> None:
         """The good end."""
-        self._line(f"[green]{escape(text)}[/]")
+        self._line(text, "green")
 
-    def _line(self, markup: str) -> None:
-        self._console.print(f"[dim]{self._clock() - self._began:6.1f} s[/]  {markup}")
+    def _line(self, text: str, style: str = "") -> None:
+        # Never as markup: much of it was written by whoever pushes.
+        time_ = f"{self._clock() - self._began:6.1f} s"
+        self._console.print(Text.assemble((time_, "dim"), "  ", (printable(text), style)))

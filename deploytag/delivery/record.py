@@ -4,11 +4,11 @@ The truth is the remote's refs, the state, the cluster and the database server. 
 deployed and destroyed all the same; the record makes `ls` fast, `why` helpful, and an unchanged push quick.
 """
 
-from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import Action
 
 
@@ -32,8 +32,8 @@ class Attempt(_Model):
     run: str
     action: Action
     revision: str | None
-    started: datetime
-    finished: datetime | None = None
+    started: Moment
+    finished: Moment | None = None
     outcome: Outcome = Outcome.RUNNING
     cause: str | None = None
     """Why it failed: the sentence that the run ended with."""
@@ -49,7 +49,7 @@ class Deployed(_Model):
     url: str
     images: tuple[str, ...]
     """By digest: what `gc` must not delete."""
-    verified: datetime
+    verified: Moment
     secret_versions: dict[str, str] = {}
     """Of each secret that the pods have, by what its source is called: what `sync` compares."""
 
@@ -63,12 +63,12 @@ class Record(_Model):
     namespace: str
     environment_class: str | None = None
     """The name of its class in the policy."""
-    pushed: datetime
+    pushed: Moment
     """When a new commit last came: what idleness is counted from."""
     deployed: Deployed | None = None
     attempt: Attempt | None = None
     asleep: bool = False
-    keep_until: datetime | None = None
+    keep_until: Moment | None = None
 
 
 class BuildLog(_Model):
@@ -78,7 +78,7 @@ class BuildLog(_Model):
     ref: str
     revision: str | None
     """The commit that was built."""
-    written: datetime
+    written: Moment
     text: str
     """Its end, where it was longer than a cluster keeps."""
 
@@ -90,5 +90,5 @@ class Tombstone(_Model):
     ref: str
     tip: str | None
     """The remote's tip when it was destroyed; None: the ref was gone. A push of another commit ends the tombstone."""
-    destroyed: datetime
+    destroyed: Moment
     run: str

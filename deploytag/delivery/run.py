@@ -12,6 +12,9 @@ from uuid import uuid4
 MARK = "DEPLOYTAG_RUN"
 """Environment variable that everything a run starts carries, so that it is found wherever it went."""
 
+LARGEST_PID = 1 << 22
+"""Linux's own limit (PID_MAX_LIMIT)."""
+
 
 class Action(StrEnum):
     """What a run does to an environment."""

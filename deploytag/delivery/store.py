@@ -5,8 +5,6 @@ second of its own time. The layout is that of its "DIY" backends (pkg/backend/di
 """
 
 import contextlib
-import gzip
-import json
 import re
 import shutil
 import zlib
@@ -14,11 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Self
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from deploytag.delivery.backend import Backend
+from deploytag.delivery.moment import Moment
+from deploytag.delivery.run import LARGEST_PID
+from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import DeploymentError, UnreachableError
 
 if TYPE_CHECKING:
@@ -31,13 +33,18 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _SIDECAR = ".attrs"  # what a folder keeps beside each file, in place of an object's metadata
 
 
+LARGEST_STATE = 256 << 20
+"""Bytes of a checkpoint, unpacked."""
+LARGEST_LOCK = 64 << 10
+
+
 class Holder(BaseModel):
     """Who a lock says took it."""
 
-    pid: int
+    pid: Annotated[int, Field(gt=0, le=LARGEST_PID)]
     username: str
     hostname: str
-    timestamp: AwareDatetime
+    timestamp: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,11 @@ class StateStore:
                 "works) and let Pulumi write it anew: `pulumi refresh`."
             )
         try:
-            checkpoint = json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
-            deployment: dict[str, Any] = checkpoint["checkpoint"].get("latest") or {}
-        except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+            return deployment_of(content)
+        except DocumentError as error:
             raise DeploymentError(
                 f"{where} cannot be read ({error}); the one before it is beside it, with the ending .bak."
             ) from None
-        return deployment
 
     def _checkpoint(self, project: str, stack: str) -> bytes | None:
         endings = {f"{stack}.json{ending}" for ending in ("", ".gz", ".zst")}
@@ -117,7 +122,7 @@ class StateStore:
         if len(found) > 1:  # Pulumi was killed while it changed the compression: it takes the newest
             found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-            return found[0].read_bytes() if found else None
+            return _read(found[0], LARGEST_STATE) if found else None
         return None
 
     def locks(self, project: str, stack: str) -> list[Lock]:
@@ -181,6 +186,84 @@ class StateStore:
             ) from None
 
 
+def deployment_of(content: bytes) -> dict[str, Any]:
+    """The deployment in a checkpoint file, of the form that those who look at it expect; empty before the first one.
+
+    A program has the backend's credentials, so it may be anybody's text.
+
+    Raises:
+        DocumentError: it is none.
+    """
+    if content.startswith(_GZIP):
+        try:
+            unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+            content = unpacking.decompress(content, LARGEST_STATE)
+        except zlib.error as error:
+            raise DocumentError(str(error)) from None
+        if not unpacking.eof:
+            raise DocumentError("it is cut off, or larger than any state")
+    match parse_json(content):
+        case {"checkpoint": {"latest": {**latest}}}:
+            pass
+        case {"checkpoint": dict()}:
+            return {}
+        case _:
+            raise DocumentError("it holds no checkpoint")
+    try:
+        _DEPLOYMENT.validate_python(latest)
+    except ValidationError as error:
+        # Not the error's own text, which repeats what is there.
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise DocumentError(f"{where} is not as Pulumi writes it") from None
+    return {str(key): value for key, value in latest.items()}
+
+
+class _Resource(TypedDict):
+    """What of a resource's entry is relied on."""
+
+    urn: str
+    type: str
+    id: NotRequired[str | None]
+    inputs: NotRequired[dict[str, Any] | None]
+    outputs: NotRequired[dict[str, Any] | None]
+
+
+class _Pending(TypedDict):
+    type: str
+    resource: _Resource
+
+
+class _Deployment(TypedDict):
+    resources: NotRequired[list[_Resource] | None]
+    pending_operations: NotRequired[list[_Pending] | None]
+
+
+_DEPLOYMENT = TypeAdapter(_Deployment)
+
+
+def _read(path: "StatePath", limit: int) -> bytes:
+    """The content of a file or object, without a copy of it on this machine: a run that is killed would leave it.
+
+    Raises:
+        FileNotFoundError: there is none (any more).
+        OSError: it cannot be read, or is no file, or larger than `limit`.
+    """
+    if isinstance(path, Path):
+        try:
+            return read_file(path, limit)
+        except DocumentError as error:
+            raise OSError(f"{path}: {error}") from None
+    client = path.client.client
+    try:
+        body = client.get_object(Bucket=path.bucket, Key=path.key)["Body"]
+    except client.exceptions.NoSuchKey:
+        raise FileNotFoundError(str(path)) from None
+    content: bytes = body.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(f"{path} is larger than {limit >> 10} KiB")
+    return content
+
+
 def limitation(environ: Mapping[str, str], directory: Path | None = None) -> str | None:
     """What DeployTag cannot do with the backend that the CLI would use; None: there is nothing."""
     backend = Backend.find(environ, directory or Path.cwd())
@@ -204,10 +287,10 @@ def _is_torn(path: "StatePath") -> bool:
     if not path.name.endswith(_SIDECAR):
         return False
     try:
-        json.loads(path.read_bytes())
+        parse_json(_read(path, LARGEST_LOCK))
     except FileNotFoundError:
         return False
-    except ValueError:
+    except DocumentError:
         return True
     return False
 
@@ -220,7 +303,7 @@ def _children(folder: "StatePath") -> list["StatePath"]:
 
 
 def _read_lock(path: "StatePath") -> Lock:
-    content, written = path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    content, written = _read(path, LARGEST_LOCK), datetime.fromtimestamp(path.stat().st_mtime, UTC)
     try:
         return Lock(path, written, Holder.model_validate_json(content))
     except ValidationError:

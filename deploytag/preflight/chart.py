@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deploytag.credentials import stripped
+from deploytag.documents import DocumentError, parse_all_yaml
 from deploytag.errors import ContentError, UnreachableError
 
 TIMEOUT = 30
@@ -25,11 +24,9 @@ def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) 
         UnreachableError: there is no helm command.
     """
     manifest = _render(chart, release, namespace, values)
-    # The C loader where PyYAML has it: a chart may be long.
-    documents = yaml.load_all(manifest, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        complaint = unserved(release, documents)
-    except yaml.YAMLError as error:
+        complaint = unserved(release, parse_all_yaml(manifest))
+    except DocumentError as error:
         raise ContentError(f"the chart does not render to YAML, nothing was touched: {error}") from None
     if complaint:
         raise ContentError(complaint)
@@ -37,19 +34,25 @@ def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) 
 
 def unserved(release: str, documents: Iterable[Any]) -> str | None:
     """Why the rendered objects would give no URL; None when they do. Pure."""
-    services = {
-        document["metadata"]["name"]: document.get("spec") or {}
-        for document in documents
-        if isinstance(document, dict) and document.get("kind") == "Service"
-    }
+    services = dict(filter(None, map(_service, documents)))
     needed = (
         f"a Service named like the release ({release}) of type LoadBalancer, whose address is the environment's URL"
     )
     if release not in services:
         found = ", ".join(sorted(services)) or "none"
         return f"the chart must have {needed}; its Services are: {found}. Nothing was touched."
-    if (kind := services[release].get("type", "ClusterIP")) != "LoadBalancer":
+    if (kind := services[release]) != "LoadBalancer":
         return f"the chart must have {needed}; its Service of that name is of type {kind}. Nothing was touched."
+    return None
+
+
+def _service(document: Any) -> tuple[str, str] | None:
+    """Name and type of a Service; None for what is none. What it lacks the API server will say better."""
+    match document:
+        case {"kind": "Service", "metadata": {"name": str(name)}, "spec": {"type": kind}}:
+            return name, str(kind)
+        case {"kind": "Service", "metadata": {"name": str(name)}}:
+            return name, "ClusterIP"
     return None
 
 
@@ -65,7 +68,8 @@ def _render(chart: Path, release: str, namespace: str, values: Mapping[str, Any]
             [helm, "template", release, str(chart), "--namespace", namespace, "--values", "-"],
             input=json.dumps(values),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # a template may print a file that is no text
             # It renders what a branch brings, and needs nobody's credentials for that.
             env=stripped(os.environ),
             timeout=TIMEOUT,

@@ -1,6 +1,5 @@
 """Which services a run needs and where they are, from the environment. Pure but for reading the configuration files."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from deploytag.address import AddressError, HostPort, parse_host_port
 from deploytag.administrator import Administrator
+from deploytag.documents import parse_json, read_file
 from deploytag.errors import SettingsError, UnreachableError
 from deploytag.preflight.proxies import proxy_of
 
@@ -83,7 +83,7 @@ def builder_endpoint(builder: str | None, environ: Mapping[str, str]) -> Endpoin
     instance = Path(environ.get("BUILDX_CONFIG") or home / "buildx") / "instances" / builder
     configured_by = f"the builder `{builder}` (stack config `builder`) in {instance}"
     try:
-        driver, endpoint = _driver_and_endpoint(json.loads(instance.read_text()))
+        driver, endpoint = _driver_and_endpoint(parse_json(read_file(instance)))
         address = _builder_address(endpoint) if driver == "remote" else None
     except FileNotFoundError:
         raise UnreachableError(

@@ -1,9 +1,9 @@
 """`deploytag.yaml`: how this application is built, tested and run. It belongs to the branch."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from deploytag.settings.types import RelativePath, SettingsModel, VariableName
 from deploytag.yamlmodel import Complaints, read_model, unusable
@@ -59,7 +59,9 @@ class Chart(SettingsModel):
 
     path: RelativePath = "charts/app"
     timeout: int = Field(default=300, gt=0, description="seconds until its pods must be ready and its hooks done")
-    values: dict[str, Any] = Field(default_factory=dict, description="the chart's own values, beside the contract's")
+    values: dict[str, JsonValue] = Field(
+        default_factory=dict, description="the chart's own values, beside the contract's"
+    )
 
     @model_validator(mode="after")
     def _contract_keys_are_ours(self) -> Self:

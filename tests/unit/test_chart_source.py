@@ -153,7 +153,10 @@ def _link_out(checkout: Checkout) -> None:
         ),
         (lambda checkout: shutil.rmtree(checkout.path / "charts/app"), "There is no Helm chart at charts/app"),
         (lambda checkout: checkout.git("rm", "-q", "-r", "--cached", "charts/app"), "Run `git add charts/app`."),
-        (lambda checkout: checkout.write("charts/app/Chart.yaml", "a: ["), "charts/app/Chart.yaml is not valid YAML"),
+        (
+            lambda checkout: checkout.write("charts/app/Chart.yaml", "a: ["),
+            "charts/app/Chart.yaml cannot be read as YAML",
+        ),
         (
             lambda checkout: checkout.write("charts/app/Chart.yaml", "- a"),
             "charts/app/Chart.yaml does not hold a mapping",

@@ -58,7 +58,7 @@ def test_the_project_is_the_nearest_pulumi_yamls(
         (None, "There is no Pulumi.yaml in"),
         ("runtime: python\n", "has no `name:`"),
         ("- a\n", "has no `name:`"),
-        ("a: [", "is not valid YAML"),
+        ("a: [", "cannot be read as YAML"),
     ],
 )
 def test_no_project_is_a_sentence(

@@ -128,7 +128,7 @@ def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
     (tmp_path / POLICY_FILE).write_text(yaml.safe_dump(POLICY))
     for text in ("images: {", "images: {}\nimages: {}\n"):
         (tmp_path / SETTINGS_FILE).write_text(text)
-        with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}, line \d+: not YAML"):
+        with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}: cannot be used: line \d+: "):
             Settings.load(tmp_path)
 
 

@@ -12,7 +12,7 @@ from deploytag.trust import InForce, in_force, remote_name
 from tests.unit.checkout import Checkout
 
 A, B = "a" * 40, "b" * 40
-CLASS = {"pattern": "feature/*", "secret": "staging/app", "database": False, "migrations": False}
+CLASS = {"pattern": "feature/*", "secrets": ["staging/app"], "database": False, "migrations": False}
 POLICY = {"cluster": {"server": "https://cluster.test:6443"}, "classes": {"feature": CLASS}}
 FILE = "deploytag.policy.yaml"
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
@@ -31,7 +31,7 @@ def ours(checkout: Checkout, tmp_path: Path) -> Checkout:
     checkout.commit()
     checkout.git("push", "-q", "origin", "main")
     checkout.git("switch", "-q", "-c", "feature/x")
-    checkout.track({FILE: text(secret="production/app", protected=False, limits={"cpu": "64"})})
+    checkout.track({FILE: text(secrets=["production/app"], protected=False, limits={"cpu": "64"})})
     checkout.commit()
     checkout.git("push", "-q", "origin", "feature/x")
     return checkout
@@ -45,7 +45,7 @@ def test_a_branch_that_edits_its_policy_gains_nothing(ours: Checkout) -> None:
     main = ours.git("rev-parse", "main")
     before = ours.git("status", "--porcelain"), ours.git("for-each-ref"), (ours.path / FILE).read_text()
     trusted = found(ours)
-    assert trusted.policy.class_of("feature/x").secret == "staging/app"
+    assert trusted.policy.class_of("feature/x").secrets[0].id == "staging/app"
     assert trusted.policy.class_of("feature/x").limits.cpu == "2"
     assert trusted.origin == f"main at {main[:12]} of the remote origin"
     assert trusted.tip("feature/x") == ours.git("rev-parse", "HEAD")
@@ -60,7 +60,7 @@ def test_a_branch_that_edits_its_policy_gains_nothing(ours: Checkout) -> None:
 
 @pytest.mark.parametrize("edit", ["committed", "staged", "untracked", "replaced", "detached", "gone"])
 def test_nor_does_whatever_else_is_in_the_checkout(ours: Checkout, edit: str) -> None:
-    forged = text(secret="production/app")
+    forged = text(secrets=["production/app"])
     match edit:
         case "staged":
             ours.track({FILE: forged})
@@ -76,39 +76,39 @@ def test_nor_does_whatever_else_is_in_the_checkout(ours: Checkout, edit: str) ->
             (ours.path / FILE).unlink()
     ours.git("update-ref", "refs/remotes/origin/main", "HEAD")
     ours.git("branch", "-f", "main", "HEAD")
-    assert found(ours).policy.class_of("feature/x").secret == "staging/app"
+    assert found(ours).policy.class_of("feature/x").secrets[0].id == "staging/app"
 
 
 def test_a_policy_that_the_checkout_has_never_seen_is_fetched(ours: Checkout, tmp_path: Path) -> None:
     other = Checkout(tmp_path / "other")
     ours.git("clone", "-q", str(tmp_path / "remote.git"), str(other.path))
-    other.track({FILE: text(secret="newer/app")})
+    other.track({FILE: text(secrets=["newer/app"])})
     newer = other.commit()
     other.git("push", "-q", "origin", "main")
     trusted = found(ours)
-    assert trusted.policy.class_of("feature/x").secret == "newer/app"
+    assert trusted.policy.class_of("feature/x").secrets[0].id == "newer/app"
     assert newer[:12] in trusted.origin
     shallow = Checkout(tmp_path / "shallow")
     remote = f"file://{tmp_path / 'remote.git'}"
     ours.git("clone", "-q", "--depth=1", "--branch", "feature/x", remote, str(shallow.path))
-    assert found(shallow).policy.class_of("feature/x").secret == "newer/app"
+    assert found(shallow).policy.class_of("feature/x").secrets[0].id == "newer/app"
 
 
 def test_a_project_below_the_root_has_its_policy_there(ours: Checkout) -> None:
     ours.git("switch", "-q", "main")
-    ours.track({f"shop/{FILE}": text(secret="shop/app")})
+    ours.track({f"shop/{FILE}": text(secrets=["shop/app"])})
     ours.commit()
     ours.git("push", "-q", "origin", "main")
     trusted = in_force(ours.path / "shop", ENVIRON)
-    assert trusted.policy.class_of("feature/x").secret == "shop/app"
+    assert trusted.policy.class_of("feature/x").secrets[0].id == "shop/app"
 
 
 def test_a_file_outside_of_the_repository_wins(ours: Checkout, tmp_path: Path) -> None:
     outside = tmp_path / "policy.yaml"
-    outside.write_text(text(secret="outside/app"))
+    outside.write_text(text(secrets=["outside/app"]))
     ours.git("remote", "set-url", "origin", "/nonexistent")
     trusted = found(ours, DEPLOYTAG_POLICY=str(outside))
-    assert trusted.policy.class_of("feature/x").secret == "outside/app"
+    assert trusted.policy.class_of("feature/x").secrets[0].id == "outside/app"
     assert trusted.origin == f"{outside} (DEPLOYTAG_POLICY)"
     assert trusted.content == outside.read_bytes()
     with pytest.raises(UnreachableError):
@@ -150,7 +150,7 @@ def test_a_silent_remote_is_no_policy_but_for_what_removes(ours: Checkout, remot
     ours.git("update-ref", "refs/remotes/origin/main", "main")
     ours.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
     trusted = in_force(ours.path, ENVIRON, last_fetched=True)
-    assert trusted.policy.class_of("feature/x").secret == "staging/app"
+    assert trusted.policy.class_of("feature/x").secrets[0].id == "staging/app"
     assert trusted.listing is None
     with pytest.raises(UnreachableError):
         in_force(ours.path, ENVIRON)

@@ -27,10 +27,10 @@ DOCUMENT: dict[str, Any] = {
     "cluster": {"server": "https://cluster.test:6443"},
     "forks": "foreign",
     "classes": {
-        "feature": {"pattern": "feature/*", "secret": "staging/app", "database_key": "staging/key", "ttl": "14d"},
-        "product": {"pattern": "product", "secret": "product/app", **PLAIN},
-        "main": {"pattern": "main", "secret": "production/app", "protected": True, **PLAIN},
-        "foreign": {"pattern": "fork/*", "secret": None, "ttl": "1d", **PLAIN},
+        "feature": {"pattern": "feature/*", "secrets": ["staging/app"], "database_key": "staging/key", "ttl": "14d"},
+        "product": {"pattern": "product", "secrets": ["product/app"], **PLAIN},
+        "main": {"pattern": "main", "secrets": ["production/app"], "protected": True, **PLAIN},
+        "foreign": {"pattern": "fork/*", "secrets": [], "ttl": "1d", **PLAIN},
     },
 }
 POLICY = Policy.model_validate(DOCUMENT)
@@ -133,7 +133,7 @@ def test_a_forks_branch_of_our_name_is_nobodys(environ: dict[str, str], event: d
 
 
 def test_without_a_class_for_forks_no_pattern_takes_them() -> None:
-    everything = {"pattern": "*", "secret": "staging/app", **PLAIN}
+    everything = {"pattern": "*", "secrets": ["staging/app"], **PLAIN}
     policy = Policy.model_validate({**DOCUMENT, "forks": None, "classes": {"all": everything}})
     assert policy.class_name_of("feature/x") == "all"
     with pytest.raises(SettingsError, match="the code of forks"):
@@ -190,7 +190,7 @@ def test_what_may_be_done_with_a_class(name: str, row: tuple[str | None, bool, b
     ending = [Step("replace", f"urn:pulumi:s::shop::{type_}::shop-namespace", type_, "begun")]
     end = expiry(record, cls)
     assert row == (
-        cls.secret,
+        cls.secrets[0].id if cls.secrets else None,
         cls.database,
         protection(identity, cls, None) is None,
         bool(gc.decide(facts).entries),

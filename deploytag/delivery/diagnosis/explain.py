@@ -202,10 +202,16 @@ def _resting(facts: Facts) -> Explanation | None:
     return None
 
 
+def _version(release: Release) -> int:
+    """The revision; 0 for a Secret that only says it is Helm's."""
+    said = release.metadata.labels.get("version", "")
+    return int(said) if said.isdecimal() and len(said) < 10 else 0
+
+
 def pending_release(releases: Sequence[Release], name: str) -> str | None:
     """What Helm was doing when it was interrupted; None: its newest revision is finished."""
     own = [release for release in releases if release.metadata.labels.get("name") == name]
-    newest = max(own, key=lambda release: int(release.metadata.labels.get("version", "0")), default=None)
+    newest = max(own, key=_version, default=None)
     if newest is None or not newest.metadata.labels.get("status", "").startswith("pending-"):
         return None
     status, version = newest.metadata.labels["status"], newest.metadata.labels.get("version")

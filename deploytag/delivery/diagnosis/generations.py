@@ -43,7 +43,9 @@ def newest_generations(snapshot: Snapshot) -> frozenset[str]:
 def _age(replica_set: Workload) -> tuple[int, float]:
     # The controller numbers them, and a rollback gives an old one the highest number again.
     number = replica_set.metadata.annotations.get(REVISION, "")
-    return int(number) if number.isdecimal() else 0, replica_set.metadata.creation_timestamp.timestamp()
+    return int(number) if number.isdecimal() and len(
+        number
+    ) < 10 else 0, replica_set.metadata.creation_timestamp.timestamp()
 
 
 def generation(pod: Pod) -> str | None:

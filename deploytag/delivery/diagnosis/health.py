@@ -20,8 +20,12 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
     """
     namespace, apps = identity.namespace, cluster.apps
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_namespaced_deployment, namespace)
-        stateful_sets = threads.submit(listed, Workload, apps.list_namespaced_stateful_set, namespace)
+        deployments = threads.submit(
+            listed, cluster, "deployments", Workload, apps.list_namespaced_deployment, namespace
+        )
+        stateful_sets = threads.submit(
+            listed, cluster, "stateful sets", Workload, apps.list_namespaced_stateful_set, namespace
+        )
         try:
             return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
         except RefusedError:
@@ -39,8 +43,10 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
     """
     apps = cluster.apps
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, Workload, apps.list_deployment_for_all_namespaces)
-        stateful_sets = threads.submit(listed, Workload, apps.list_stateful_set_for_all_namespaces)
+        deployments = threads.submit(listed, cluster, "deployments", Workload, apps.list_deployment_for_all_namespaces)
+        stateful_sets = threads.submit(
+            listed, cluster, "stateful sets", Workload, apps.list_stateful_set_for_all_namespaces
+        )
         try:
             return complaints(deployments.result(), stateful_sets.result())
         except RefusedError:
@@ -51,8 +57,10 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
 
 
 def _complaints_in(cluster: Cluster, namespace: str) -> dict[str, tuple[str, ...]]:
+    apps = cluster.apps
     try:
-        deployments = listed(Workload, cluster.apps.list_namespaced_deployment, namespace)
-        return complaints(deployments, listed(Workload, cluster.apps.list_namespaced_stateful_set, namespace))
+        deployments = listed(cluster, "deployments", Workload, apps.list_namespaced_deployment, namespace)
+        stateful_sets = listed(cluster, "stateful sets", Workload, apps.list_namespaced_stateful_set, namespace)
+        return complaints(deployments, stateful_sets)
     except RefusedError:
         return {}  # nothing can be in it: the first thing that is made there is the right to look

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -23,6 +22,7 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.generations import Snapshot
 from deploytag.delivery.diagnosis.listing import ask, document, lines, said
 from deploytag.delivery.diagnosis.objects import EndpointSlice, Event, Job, KubernetesObject, Pod, Release, Workload
+from deploytag.documents import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class Informer:
             except _ExpiredError:
                 continue
             # Whatever the server or the way to it does, the run must not fail for being watched.
-            except (ApiException, HTTPError, OSError, ValueError, KeyError) as error:
+            except (ApiException, HTTPError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
                 if self._closed.is_set():
                     return
                 self.complaints[kind.field] = said(error)
@@ -188,7 +188,7 @@ class Informer:
             if self._closed.is_set():  # it may have been just before this response was known
                 return version
             for line in lines(response):
-                change = json.loads(line)
+                change = parse_json(line)
                 if change["type"] == "ERROR":
                     if change["object"].get("code") == GONE:
                         raise _ExpiredError
@@ -240,8 +240,11 @@ def look(cluster: Cluster, namespace: str, kinds: Sequence[Kind]) -> tuple[Snaps
 
 
 def _served_at(response: Any) -> datetime | None:
-    served = response.headers.get("Date")
-    return parsedate_to_datetime(served) if served else None
+    try:
+        served = parsedate_to_datetime(response.headers.get("Date") or "")
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return served if served.tzinfo else None
 
 
 def _parsed(kind: Kind, listing: Mapping[str, Any]) -> dict[str, KubernetesObject]:

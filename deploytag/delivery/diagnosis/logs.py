@@ -23,6 +23,8 @@ from deploytag.identity import Identity
 KINDS = (PODS, JOBS)
 TICK = 1.0
 TIMEOUT = 10
+LARGEST_LOG = 16 << 20
+"""Bytes of one container's log."""
 SILENCE = 3600
 """Seconds that a program may print nothing while its log is followed."""
 
@@ -135,6 +137,8 @@ def _request(cluster: Cluster, identity: Identity, source: Source, tail: int, *,
         container=source.container,
         tail_lines=tail,
         follow=follow,
+        # A program that never ends its line must not fill this process.
+        **({} if follow else {"limit_bytes": LARGEST_LOG}),
     )
 
 

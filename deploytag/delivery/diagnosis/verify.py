@@ -21,6 +21,7 @@ from deploytag.delivery.diagnosis.informer import (
 )
 from deploytag.delivery.diagnosis.objects import Target
 from deploytag.delivery.diagnosis.workloads import ailing
+from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
 from deploytag.settings import Verify
@@ -30,6 +31,8 @@ TICK = 0.25
 """Seconds between two tries when nothing changes in the cluster: nodes learn of new endpoints a moment later."""
 TRY = 5.0
 """Seconds one answer may take."""
+LARGEST_ANSWER = 1 << 20
+"""Bytes of JSON that hold the revision: the application is not trusted to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +118,15 @@ def _ask(url: str, verify: Verify, revision: str) -> Answer | str:
     """The right answer, or what came instead."""
     try:
         # Not a client that is kept: its connection would go on leading to the pod that it was made to.
-        response = httpx.get(url + verify.path, timeout=TRY, headers={"Cache-Control": "no-cache"})
+        with httpx.stream("GET", url + verify.path, timeout=TRY, headers={"Cache-Control": "no-cache"}) as response:
+            document = _document(response) if verify.json_path else None
     except httpx.ConnectError as error:
         return f"Nothing listens there: {error}."
     except httpx.TimeoutException:
         return f"It has not answered within {TRY:.0f} s."
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"It cannot be asked: {error}."
-    return judge(verify, revision, response.status_code, response.headers, _json(response))
+    return judge(verify, revision, response.status_code, response.headers, document)
 
 
 def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str], document: Any = None) -> Answer | str:
@@ -139,8 +143,15 @@ def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str]
     return f"It answered with status {status} and shows {said} ({where})."
 
 
-def _json(response: httpx.Response) -> Any:
+def _document(response: httpx.Response) -> Any:
+    """What it says in JSON; None when it is none, too long, or does not come to its end."""
+    until = time.monotonic() + TRY
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
+            return None
     try:
-        return response.json()
-    except ValueError:
+        return parse_json(bytes(content))
+    except DocumentError:
         return None

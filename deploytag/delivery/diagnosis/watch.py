@@ -24,6 +24,8 @@ FIRST_LOOK = 5.0
 """Seconds that entering waits for the first look, from which old things are told from the run's own."""
 TAIL = 20
 """Lines of a log that are shown."""
+LARGEST_TAIL = 64 << 10
+"""Bytes of them all."""
 TIMEOUT = 10
 
 
@@ -90,7 +92,13 @@ def _log_tail(cluster: Cluster, namespace: str, pod: str, container: str, previo
     for before in (previous, not previous):
         try:
             text = cluster.core.read_namespaced_pod_log(
-                pod, namespace, container=container, previous=before, tail_lines=TAIL, _request_timeout=TIMEOUT
+                pod,
+                namespace,
+                container=container,
+                previous=before,
+                tail_lines=TAIL,
+                limit_bytes=LARGEST_TAIL,
+                _request_timeout=TIMEOUT,
             )
         except (ApiException, HTTPError):
             continue

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from deploytag import repository
 from deploytag.address import AddressError, parse_host_port
 from deploytag.delivery.project import PULUMI_FILE, PulumiProject
+from deploytag.documents import DocumentError, read_file
 from deploytag.errors import ContentError, SettingsError, UsageError
 from deploytag.identity import identify
 from deploytag.settings import SETTINGS_FILE, ApplicationSettings
@@ -159,7 +160,8 @@ def _registry(wanted: str | None) -> str:
         parse_host_port(registry.partition("/")[0], 443)
     except AddressError as error:
         raise UsageError(f"--registry cannot be used: {error}. Write HOST[:PORT][/PATH], without https://.") from None
-    if not re.fullmatch(r"[^/\s]+(/[a-z0-9._/-]*[a-z0-9])?", registry):
+    # It is written into a pipeline's shell: no host has other characters.
+    if not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+(/[a-z0-9._/-]*[a-z0-9])?", registry):
         raise UsageError(f"--registry {registry} cannot be used: write HOST[:PORT][/PATH], the path in lower case.")
     return registry
 
@@ -201,13 +203,13 @@ def charts_in(root: Path) -> list[str]:
 
 def exposed_port(dockerfile: str) -> int | None:
     """The port that a Dockerfile exposes; None when it says none or one that needs root. Pure."""
-    ports = [int(port) for port in re.findall(r"^\s*EXPOSE\s+(\d+)", dockerfile, re.M | re.I)]
+    ports = [int(port) for port in re.findall(r"^[ \t]*EXPOSE[ \t]+([0-9]{1,5})\b", dockerfile, re.M | re.I)]
     return ports[-1] if ports and 1024 <= ports[-1] <= 65535 else None
 
 
 def first_image(dockerfile: str) -> str | None:
     """The image that a Dockerfile is built on, where it is said without a variable. Pure."""
-    found = re.search(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", dockerfile, re.M | re.I)
+    found = re.search(r"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*([^\s-]\S*)", dockerfile, re.M | re.I)
     return found[1] if found and "$" not in found[1] else None
 
 
@@ -230,8 +232,8 @@ def requirement(version: str, origin: Mapping[str, Any]) -> str:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(errors="replace")
+        return read_file(path).decode(errors="replace")
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ContentError(f"{path} cannot be read: {error.strerror}.") from None
+    except (OSError, DocumentError) as error:
+        raise ContentError(f"{path} cannot be read: {error}.") from None

@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any, Protocol
 
 import psycopg
-from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
 
 from deploytag import ownership
 from deploytag.administrator import Administrator
-from deploytag.delivery.asking import FORBIDDEN, RefusedError
+from deploytag.delivery.asking import RefusedError, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint, databases, whose
 from deploytag.delivery.inventory.databases import Server
@@ -88,15 +86,17 @@ def of(identity: Identity, sources: Sources) -> Inventory:
     # By name, as a list of one or none: the same few lines read both this and a whole project.
     by_name = f"metadata.name={name}"
     with ThreadPoolExecutor(max_workers=9) as pool:
-        namespaces = pool.submit(_namespaces, partial(core.list_namespace, field_selector=by_name))
+        namespaces = pool.submit(_namespaces, sources.cluster, partial(core.list_namespace, field_selector=by_name))
         ledger = pool.submit(
             _ledger,
+            sources.cluster,
             partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, field_selector=by_name, label_selector=LEDGER),
         )
-        services = pool.submit(_addresses_in, core, name)
-        volumes = pool.submit(_volumes, core.list_persistent_volume)
+        services = pool.submit(_addresses_in, sources.cluster, name)
+        volumes = pool.submit(_volumes, sources.cluster, core.list_persistent_volume)
         leases = pool.submit(
             _leases,
+            sources.cluster,
             partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, field_selector=by_name),
         )
         server = pool.submit(_server, sources.administrator)
@@ -126,12 +126,15 @@ def all(project: str, sources: Sources) -> Inventory:
     """
     core, selector = sources.cluster.core, ownership.selector(project)
     with ThreadPoolExecutor(max_workers=9) as pool:
-        namespaces = pool.submit(_namespaces, partial(core.list_namespace, label_selector=selector))
-        ledger = pool.submit(_ledger, partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, label_selector=LEDGER))
-        services = pool.submit(_all_addresses, core, namespaces)
-        volumes = pool.submit(_volumes, core.list_persistent_volume)
+        namespaces = pool.submit(_namespaces, sources.cluster, partial(core.list_namespace, label_selector=selector))
+        ledger = pool.submit(
+            _ledger, sources.cluster, partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, label_selector=LEDGER)
+        )
+        services = pool.submit(_all_addresses, sources.cluster, namespaces)
+        volumes = pool.submit(_volumes, sources.cluster, core.list_persistent_volume)
         leases = pool.submit(
             _leases,
+            sources.cluster,
             partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, label_selector=selector),
         )
         server = pool.submit(_server, sources.administrator)
@@ -202,43 +205,44 @@ def _said(project: str, stack: str, states: States | None) -> str | None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-def _namespaces(question: Callable[..., Any]) -> list[NamespaceFacts]:
+def _namespaces(cluster: Cluster, question: Callable[..., Any]) -> list[NamespaceFacts]:
     return [
-        NamespaceFacts(it.metadata.name, it.metadata.annotations or {}, it.status.phase)
-        for it in _list("namespaces", question)
+        NamespaceFacts(it.metadata.name, it.metadata.annotations or {}, (it.status and it.status.phase) or "")
+        for it in _list(cluster, "namespaces", question)
     ]
 
 
-def _ledger(question: Callable[..., Any]) -> list[LedgerFacts]:
-    return [LedgerFacts(it.metadata.name, it.data or {}) for it in _list("the ledger of databases", question)]
+def _ledger(cluster: Cluster, question: Callable[..., Any]) -> list[LedgerFacts]:
+    return [LedgerFacts(it.metadata.name, it.data or {}) for it in _list(cluster, "config maps", question)]
 
 
-def _all_addresses(core: Any, namespaces: Future[list[NamespaceFacts]]) -> list[AddressFacts]:
+def _all_addresses(cluster: Cluster, namespaces: Future[list[NamespaceFacts]]) -> list[AddressFacts]:
     """Of the whole cluster at once; where this user may not ask that, of each namespace."""
+    everywhere = partial(cluster.core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer")
     try:
-        return _addresses(partial(core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer"))
+        return _addresses(cluster, everywhere)
     except RefusedError:
         names = [space.name for space in namespaces.result()]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return [address for found in pool.map(partial(_addresses_in, core), names) for address in found]
+        return [address for found in pool.map(partial(_addresses_in, cluster), names) for address in found]
 
 
-def _addresses_in(core: Any, namespace: str) -> list[AddressFacts]:
+def _addresses_in(cluster: Cluster, namespace: str) -> list[AddressFacts]:
     """Of one namespace; none where this user may not look: it is none of ours, or holds nothing yet."""
     try:
-        return _addresses(partial(core.list_namespaced_service, namespace))
+        return _addresses(cluster, partial(cluster.core.list_namespaced_service, namespace))
     except RefusedError:
         return []
 
 
-def _addresses(question: Callable[..., Any]) -> list[AddressFacts]:
+def _addresses(cluster: Cluster, question: Callable[..., Any]) -> list[AddressFacts]:
     return [
         AddressFacts(
             it.metadata.namespace,
             it.metadata.name,
-            ", ".join(entry.hostname or entry.ip for entry in _ingress(it.status.load_balancer)),
+            ", ".join(entry.hostname or entry.ip or "?" for entry in _ingress(it.status.load_balancer)),
         )
-        for it in _list("Services", question)
+        for it in _list(cluster, "services", question)
         if it.spec.type == "LoadBalancer"
     ]
 
@@ -247,7 +251,7 @@ def _ingress(load_balancer: Any) -> list[Any]:
     return (load_balancer.ingress if load_balancer else None) or []
 
 
-def _volumes(question: Callable[..., Any]) -> list[VolumeFacts]:
+def _volumes(cluster: Cluster, question: Callable[..., Any]) -> list[VolumeFacts]:
     return [
         VolumeFacts(
             it.metadata.name,
@@ -255,28 +259,20 @@ def _volumes(question: Callable[..., Any]) -> list[VolumeFacts]:
             it.spec.claim_ref.namespace if it.spec.claim_ref else None,
             f"{it.status.phase}, {it.spec.persistent_volume_reclaim_policy}",
         )
-        for it in _list("persistent volumes", question)
+        for it in _list(cluster, "persistent volumes", question)
     ]
 
 
-def _leases(question: Callable[..., Any]) -> list[LeaseFacts]:
+def _leases(cluster: Cluster, question: Callable[..., Any]) -> list[LeaseFacts]:
     return [
         LeaseFacts(it.metadata.name, it.metadata.annotations or {}, it.spec.holder_identity or "")
-        for it in _list("Leases", question)
+        for it in _list(cluster, "leases", question)
     ]
 
 
-def _list(what: str, question: Callable[..., Any]) -> list[Any]:
-    try:
+def _list(cluster: Cluster, what: str, question: Callable[..., Any]) -> list[Any]:
+    with asking(cluster, f"looking for {what}", f"list {what}", namespace=None):
         found: list[Any] = question(_request_timeout=TIMEOUT).items
-    except ApiException as error:
-        kind = RefusedError if error.status == FORBIDDEN else UnreachableError
-        raise kind(
-            f"the cluster refuses to list {what}: {error.status} {error.reason}. `deploytag doctor` says which rights "
-            "the kubeconfig's user needs."
-        ) from None
-    except HTTPError as error:
-        raise UnreachableError(f"the cluster cannot be asked for {what}: {error}.") from None
     return found
 
 

@@ -4,14 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
-
+from deploytag.delivery.asking import asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint
 from deploytag.delivery.inventory.look import States
 from deploytag.delivery.record import Record
-from deploytag.errors import UnreachableError
 
 TIMEOUT = 30
 """Seconds one question may take."""
@@ -27,13 +24,13 @@ def references(project: str, cluster: Cluster, states: States | None, records: I
         DeploymentError: a state cannot be read.
     """
     questions: list[Callable[[], Iterable[str]]] = [
-        lambda: _of_pods(_list(cluster.core.list_pod_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster.apps.list_replica_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster.apps.list_deployment_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster.apps.list_stateful_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster.apps.list_daemon_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster.batch.list_job_for_all_namespaces)),
-        lambda: _of_cron_jobs(_list(cluster.batch.list_cron_job_for_all_namespaces)),
+        lambda: _of_pods(_list(cluster, cluster.core.list_pod_for_all_namespaces)),
+        lambda: _of_templates(_list(cluster, cluster.apps.list_replica_set_for_all_namespaces)),
+        lambda: _of_templates(_list(cluster, cluster.apps.list_deployment_for_all_namespaces)),
+        lambda: _of_templates(_list(cluster, cluster.apps.list_stateful_set_for_all_namespaces)),
+        lambda: _of_templates(_list(cluster, cluster.apps.list_daemon_set_for_all_namespaces)),
+        lambda: _of_templates(_list(cluster, cluster.batch.list_job_for_all_namespaces)),
+        lambda: _of_cron_jobs(_list(cluster, cluster.batch.list_cron_job_for_all_namespaces)),
         lambda: _of_states(project, states),
     ]
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
@@ -69,14 +66,7 @@ def _of_states(project: str, states: States | None) -> Iterator[str]:
         yield from checkpoint.images(states.checkpoint(project, stack) or {} if states else {})
 
 
-def _list(question: Callable[..., Any]) -> list[Any]:
-    try:
+def _list(cluster: Cluster, question: Callable[..., Any]) -> list[Any]:
+    with asking(cluster, "looking which images are in use", "list what runs in the cluster", namespace=None):
         found: list[Any] = question(_request_timeout=TIMEOUT).items
-    except ApiException as error:
-        raise UnreachableError(
-            f"the cluster refuses to list what runs in it: {error.status} {error.reason}. Without that, no image is "
-            "deleted."
-        ) from None
-    except HTTPError as error:
-        raise UnreachableError(f"the cluster cannot be asked what runs in it: {error}.") from None
     return found

@@ -1,6 +1,5 @@
 """The leases in the cluster: read, written, listed and watched, and nothing decided."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib3.exceptions import ReadTimeoutError
 from deploytag.delivery.asking import TIMEOUT, NoAnswerError, asking, every
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.state import LeaseState, object_of, state_of
+from deploytag.documents import parse_json
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, selector
 
@@ -135,8 +135,11 @@ class LeaseObjects:
                 return False  # the API server would have ended it a moment later
             finally:
                 stream.close()
-            if line and json.loads(line.split(b"\n", 1)[0]).get("type") == "ERROR":
-                raise NoAnswerError(f"the Kubernetes API server cannot watch the lease of {identity.ref} now: {line!r}")
+            match parse_json(line.split(b"\n", 1)[0]) if line else None:
+                case {"type": "ERROR"}:
+                    raise NoAnswerError(
+                        f"the Kubernetes API server cannot watch the lease of {identity.ref} now: {line[:1000]!r}"
+                    )
         return bool(line)
 
 
@@ -147,6 +150,7 @@ def _only(identity: Identity) -> str:
 def _date(headers: Mapping[str, str] | None) -> datetime | None:
     """The API server's time, to the second."""
     try:
-        return parsedate_to_datetime((headers or {})["Date"])
-    except (KeyError, ValueError):
+        said = parsedate_to_datetime((headers or {})["Date"])
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return said if said.tzinfo else None

@@ -19,7 +19,8 @@ from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
 from pydantic import TypeAdapter, ValidationError
 
 from deploytag import ownership
-from deploytag.delivery.run import Action, Run
+from deploytag.delivery.moment import Moment, plausible
+from deploytag.delivery.run import LARGEST_PID, Action, Run
 from deploytag.identity import Identity
 
 RUN = "deploytag.dev/run"
@@ -43,7 +44,7 @@ class EngineProcess:
 
     host: str
     pid: int
-    started: datetime
+    started: Moment
     """By the clock of its host, as Pulumi's lock has it."""
 
 
@@ -187,8 +188,8 @@ def state_of(lease: V1Lease, seen: datetime | None) -> LeaseState:
         run=_run_of(notes),
         engines=_engines_of(notes),
         duration=spec.lease_duration_seconds or LONGEST,
-        acquired=spec.acquire_time,
-        renewed=spec.renew_time,
+        acquired=_moment(spec.acquire_time),
+        renewed=_moment(spec.renew_time),
         transitions=spec.lease_transitions or 0,
         uid=metadata.uid,
         version=metadata.resource_version,
@@ -232,9 +233,16 @@ def _microtime(when: datetime | None) -> datetime | None:
     return when.replace(microsecond=when.microsecond or 1) if when else None
 
 
+def _moment(said: datetime | None) -> datetime | None:
+    return said if said and plausible(said) else None
+
+
 def _run_of(notes: dict[str, str]) -> Run | None:
     try:
-        return Run(notes[RUN], Action(notes[ACTION]), notes.get(COMMIT), notes[HOST], notes[MACHINE], int(notes[PID]))
+        pid = int(notes[PID])
+        if not 0 < pid <= LARGEST_PID:
+            return None
+        return Run(notes[RUN], Action(notes[ACTION]), notes.get(COMMIT), notes[HOST], notes[MACHINE], pid)
     except (KeyError, ValueError):
         return None
 

@@ -12,13 +12,16 @@ from pathlib import Path
 
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
+from deploytag.printable import one_line, printable
 from deploytag.redaction import redact
 
 GITLAB_REPORT = "deploytag.env"
 """The file to name as `artifacts: reports: dotenv:` of the GitLab job."""
 
-# GitHub takes a mebibyte for a step; a reason may quote a long log.
+# GitHub takes a mebibyte for a step; a reason may quote a long log, and a warning name anything.
 _LONGEST_REASON = 20_000
+_LONGEST_LINE = 1000
+_MOST_LINES = 100
 
 _HEADINGS = {
     Result.DEPLOYED: "{ref} is deployed",
@@ -43,8 +46,8 @@ _DONE = {
 
 def headline(report: Report) -> str:
     """How it ended, as the last line of a log."""
-    line = _heading(report, _one_line(report.ref or "this run"))
-    return f"{line}: {_one_line(report.url)}" if report.url and report.outcome.ok else line
+    line = _heading(report, one_line(report.ref or "this run"))
+    return f"{line}: {one_line(report.url)}" if report.url and report.outcome.ok else line
 
 
 def markdown(report: Report) -> str:
@@ -68,14 +71,16 @@ def markdown(report: Report) -> str:
         ("Warnings", report.warnings),
     ):
         if lines:
-            blocks.append("\n".join([f"**{title}**", "", *(f"- {_code(line)}" for line in lines)]))
+            shown = [f"- {_code(_shortened(line))}" for line in lines[:_MOST_LINES]]
+            more = [f"- … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+            blocks.append("\n".join([f"**{title}**", "", *shown, *more]))
     return "\n\n".join(blocks) + "\n"
 
 
 def github_output(report: Report) -> str:
     """Lines for GITHUB_OUTPUT: `url`, `ref`, `result`; empty where there is none."""
     values = {"url": report.url, "ref": report.ref, "result": report.outcome}
-    return "".join(f"{name}={_one_line(value or '')}\n" for name, value in values.items())
+    return "".join(f"{name}={one_line(value or '')}\n" for name, value in values.items())
 
 
 def dotenv(report: Report) -> str:
@@ -84,7 +89,7 @@ def dotenv(report: Report) -> str:
     None of these names is one that DeployTag itself reads: later jobs of the pipeline inherit them.
     """
     values = {"DEPLOYTAG_URL": report.url, "DEPLOYTAG_REF": report.ref, "DEPLOYTAG_RESULT": report.outcome}
-    return "".join(f"{name}={_one_line(value)}\n" for name, value in values.items() if value)
+    return "".join(f"{name}={one_line(value)}\n" for name, value in values.items() if value)
 
 
 def write(report: Report, environ: Mapping[str, str], directory: Path) -> None:
@@ -115,14 +120,9 @@ def _times(seconds: Mapping[str, float]) -> str:
     return f"{sum(seconds.values()):.1f} s ({phases})"
 
 
-def _one_line(text: str) -> str:
-    """Nothing in it ends a line, for whatever reads it: Unicode knows more ends of lines than `\\n`."""
-    return " ".join(text.split()).encode("utf-8", "replace").decode()
-
-
 def _code(text: str) -> str:
     """Inline code, in which markdown and HTML mean nothing; fenced by more backticks than it contains in a row."""
-    line = _one_line(text)
+    line = one_line(text)
     fence = "`" * (_longest_run(line) + 1)
     padding = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{padding}{line}{padding}{fence}"
@@ -133,9 +133,13 @@ def _block(text: str) -> str:
         # The end of a log says more than its beginning, and the first line says what it is about.
         first, _, rest = text.partition("\n")
         text = f"{first[:_LONGEST_REASON]}\n…\n{rest[-_LONGEST_REASON:]}"
-    text = text.encode("utf-8", "replace").decode()
+    text = printable(text)
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def _longest_run(text: str) -> int:
@@ -144,5 +148,5 @@ def _longest_run(text: str) -> int:
 
 def _link(url: str) -> str:
     """A link where it is one; what is no plain address is shown and not followed."""
-    line = _one_line(url)
+    line = one_line(url)
     return f"<{line}>" if re.fullmatch(r"https?://[A-Za-z0-9._:/?#\[\]@!$&'()*+,;=%~-]+", line) else _code(line)

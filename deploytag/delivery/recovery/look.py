@@ -3,7 +3,7 @@
 # The client loads the models of each API when one of them is named, which annotations need not do.
 from __future__ import annotations
 
-import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +13,7 @@ import psutil
 from kubernetes.client import NetworkingV1Api, RbacAuthorizationV1Api
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.delivery.asking import FORBIDDEN
+from deploytag.delivery.asking import FORBIDDEN, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import databases, objects
 from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
@@ -21,10 +21,12 @@ from deploytag.delivery.recovery.locks import SKEW, SeenLock
 from deploytag.delivery.recovery.state import RELEASE, ObjectName, State, release_id
 from deploytag.delivery.recovery.tools import Tools
 from deploytag.delivery.store import Lock
+from deploytag.documents import parse_json
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
 from deploytag.rights import API_GROUP, BINDING
 
+_STATUSES = frozenset(Status)
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -58,7 +60,10 @@ def look(tools: Tools) -> Facts:
         DeploymentError: the stack's checkpoint cannot be read.
     """
     identity, cluster = tools.identity, tools.cluster
-    with ThreadPoolExecutor() as pool, objects.asking(cluster):
+    with (
+        ThreadPoolExecutor() as pool,
+        asking(cluster, f"looking at what there is of {identity.ref}", "read what is in its namespace", namespace=None),
+    ):
         state = pool.submit(_state, tools)
         namespace = pool.submit(_namespace, cluster, identity)
         entry = pool.submit(_ledger, cluster, identity)
@@ -120,7 +125,10 @@ def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:
     content = answer.read()
     if answer.status != 200:
         raise ApiException.from_response(http_resp=answer, body=content.decode(), data=None)
-    return [item["metadata"] for item in json.loads(content).get("items") or ()]
+    match parse_json(content):
+        case {"items": [*items]}:
+            return [item["metadata"] for item in items]
+    return []
 
 
 def _unless_locked_out(
@@ -147,7 +155,9 @@ def _revisions(secrets: list[dict[str, Any]], identity: Identity) -> list[Revisi
     for metadata in secrets:
         match metadata.get("labels"):
             case {"owner": "helm", "name": identity.release, "version": str(version), "status": str(status)}:
-                found.append(Revision(int(version), Status(status)))
+                # A program can make a Secret that says it is Helm's. What Helm could not have made is none of it.
+                if re.fullmatch(r"[1-9][0-9]{0,8}", version) and status in _STATUSES:
+                    found.append(Revision(int(version), Status(status)))
     return sorted(found, key=lambda revision: revision.version)
 
 

@@ -8,13 +8,11 @@ from typing import Any, TypeVar
 
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
+from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
 from kubernetes.watch import Watch
-from urllib3.exceptions import HTTPError
 
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery.state import ObjectName
-from deploytag.errors import UnreachableError
 
 Found = TypeVar("Found")
 
@@ -80,17 +78,3 @@ def _expired_watch() -> Iterator[None]:
     except ApiException as error:
         if error.status != 410:
             raise
-
-
-@contextlib.contextmanager
-def asking(cluster: Cluster) -> Iterator[None]:
-    """What the client raises inside becomes a sentence."""
-    try:
-        yield
-    except HTTPError as error:
-        raise UnreachableError(f"the cluster at {cluster.api.configuration.host} does not answer: {error}.") from None
-    except (ApiException, DynamicApiError) as error:
-        raise UnreachableError(
-            f"the cluster at {cluster.api.configuration.host} refuses what recovery needs to see or repair: "
-            f"{error.status} {error.reason}. `deploytag doctor` says which permission is missing."
-        ) from None

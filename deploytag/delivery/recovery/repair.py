@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deploytag.delivery.asking import asking
 from deploytag.delivery.recovery import databases, namespaces, objects, releases, rights
 from deploytag.delivery.recovery.repairs import (
     Administer,
@@ -36,7 +37,7 @@ def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for ea
     """
     tools.lease.check()
     cluster = tools.cluster
-    with objects.asking(cluster):
+    with asking(cluster, "repairing what a dead run left", "read and delete what is in it", namespace=None):
         match it:
             case AwaitNamespaceGone():
                 tools.say(f"waiting for the namespace {it.namespace} to be gone")

@@ -4,10 +4,10 @@ Credentials are Docker's own: `config.json` and the helpers it names. They are s
 """
 
 import base64
-import json
 import re
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from typing import Any, Self
 import httpx
 
 from deploytag.delivery.removal.image_gc import StoredImage
+from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import DeployTagError, UnreachableError
 
 SECONDS = 20.0
@@ -33,6 +34,13 @@ MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.v2+json",
     )
 )
+LARGEST_ANSWER = 4 << 20
+"""Bytes: what the distribution specification lets a manifest have."""
+MOST_PAGES = 1000
+"""Of 500 tags each."""
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -128,22 +136,44 @@ class Registry:
 
     def _tags(self, repository: str) -> Iterator[str]:
         path: str | None = f"/v2/{repository}/tags/list?n=500"
-        while path:
+        for _ in range(MOST_PAGES):
+            if path is None:
+                return
             answer = self._ask("GET", path, repository)
             if answer.status_code == 404:
                 return
             self._expect(answer, f"for the tags of {repository}")
-            yield from answer.json().get("tags") or []
+            match self._document(answer):
+                case {"tags": [*tags]}:
+                    # A name that is none would lead to another place of the registry.
+                    yield from (tag for tag in tags if isinstance(tag, str) and _TAG.fullmatch(tag))
             link = answer.links.get("next", {}).get("url")
-            path = httpx.URL(self._base).join(link).raw_path.decode() if link else None
+            path = self._next(link) if link else None
+
+        raise UnreachableError(
+            f"the registry {self._host} was asked for the tags of {repository}, and does not come to an end."
+        )
+
+    def _next(self, link: str) -> str:
+        """The path of a next page: on this registry, whatever host the link names."""
+        try:
+            return httpx.URL(self._base).join(link).raw_path.decode()
+        except (httpx.InvalidURL, ValueError):
+            raise UnreachableError(f"the registry {self._host} names a next page that is no address.") from None
+
+    def _document(self, answer: httpx.Response) -> Any:
+        try:
+            return parse_json(answer.content)
+        except DocumentError as error:
+            raise UnreachableError(f"the registry {self._host} answers with what is no JSON: {error}.") from None
 
     def _digest(self, repository: str, tag: str) -> str | None:
         answer = self._ask("HEAD", f"/v2/{repository}/manifests/{tag}", repository)
         if answer.status_code == 404:  # deleted meanwhile
             return None
         self._expect(answer, f"for the digest of {repository}:{tag}")
-        digest: str | None = answer.headers.get("Docker-Content-Digest")
-        return digest
+        digest = answer.headers.get("Docker-Content-Digest", "")
+        return digest if _DIGEST.fullmatch(digest) else None
 
     def _expect(self, answer: httpx.Response, asked: str) -> None:
         if not answer.is_success:
@@ -163,21 +193,42 @@ class Registry:
                 if base.startswith("https") and _speaks_plainly(error):
                     continue
                 raise self._silent(error) from None
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 raise self._silent(error) from None
             self._base = base
             self._login = credentials(self._host, self._environ) if base.startswith("https") else None
             return
 
     def _ask(self, method: str, path: str, repository: str, actions: str = "pull") -> httpx.Response:
-        try:
-            answer = self._client.request(method, self._base + path, headers=self._headers(repository, actions))
-            if answer.status_code == 401:
-                self._authenticate(answer, repository, actions)
-                answer = self._client.request(method, self._base + path, headers=self._headers(repository, actions))
-        except httpx.HTTPError as error:
-            raise self._silent(error) from None
+        answer = self._send(method, self._base + path, self._headers(repository, actions))
+        if answer.status_code == 401:
+            self._authenticate(answer, repository, actions)
+            answer = self._send(method, self._base + path, self._headers(repository, actions))
         return answer
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], params: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """One question; its answer is read within its limits, however slowly it comes.
+
+        Raises:
+            UnreachableError: there is none.
+        """
+        until = time.monotonic() + 2 * SECONDS
+        try:
+            with self._client.stream(method, url, headers=dict(headers), params=params) as answer:
+                content = bytearray()
+                for chunk in answer.iter_bytes():
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER or time.monotonic() > until:
+                        raise UnreachableError(f"the image registry {self._host} does not end its answer.")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._silent(error) from None
+        except (UnicodeError, ValueError):  # what a registry says in a challenge or a token becomes a part of a request
+            raise UnreachableError(f"the image registry {self._host} says what cannot be sent back to it.") from None
+        return httpx.Response(
+            answer.status_code, headers=_undone(answer.headers), content=bytes(content), request=answer.request
+        )
 
     def _headers(self, repository: str, actions: str) -> dict[str, str]:
         token = self._tokens.get((repository, actions))
@@ -196,13 +247,24 @@ class Registry:
         query = {"scope": f"repository:{repository}:{actions}"}
         if service := asked.get("service"):
             query["service"] = service
-        answer = self._client.get(asked.get("realm", ""), params=query, headers=login)
+        answer = self._send("GET", asked.get("realm", ""), login, query)
         self._expect(answer, f"for a token to {actions} {repository}")
-        document = answer.json()
-        self._tokens[repository, actions] = f"Bearer {document.get('token') or document.get('access_token') or ''}"
+        match self._document(answer):
+            case {"token": str(token)} | {"access_token": str(token)}:
+                self._tokens[repository, actions] = f"Bearer {token}"
+            case _:
+                raise UnreachableError(f"the registry {self._host} gives no token to {actions} {repository}.")
 
-    def _silent(self, error: httpx.HTTPError) -> UnreachableError:
+    def _silent(self, error: Exception) -> UnreachableError:
         return UnreachableError(f"the image registry {self._host} does not answer: {error}.")
+
+
+def _undone(headers: httpx.Headers) -> httpx.Headers:
+    """The headers of an answer whose content is unpacked already."""
+    kept = headers.copy()
+    for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
+        kept.pop(name, None)
+    return kept
 
 
 def _speaks_plainly(error: httpx.ConnectError) -> bool:
@@ -226,14 +288,14 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
     path = folder / "config.json"
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
+        config = parse_json(read_file(path))
         auth = (config.get("auths") or {}).get(host, {}).get("auth")
         if auth:
             user, _, password = base64.b64decode(auth).decode().partition(":")
             return Login(user, password)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError):
         # Not the content: it may hold a password.
         raise UnreachableError(
             f"Docker's configuration {path} cannot be read. `docker login` writes it anew."
@@ -255,7 +317,7 @@ def _from_helper(command: str, host: str, environ: Mapping[str, str]) -> Login |
         )
         if done.returncode:  # it has no login for this registry; some need none
             return None
-        document = json.loads(done.stdout)
-        return Login(document["Username"], document["Secret"])
-    except (OSError, ValueError, KeyError, subprocess.TimeoutExpired):
+        document = parse_json(done.stdout)
+        return Login(str(document["Username"]), str(document["Secret"]))
+    except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired):
         raise UnreachableError(f"{command}, which Docker's configuration names for {host}, does not work.") from None

@@ -26,7 +26,7 @@ EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "3"))
 """Orphans of each kind; the soak has 20."""
 
 SERVER = "https://172.30.0.1:6443"
-CLASS = {"pattern": "feature/*", "secret": None, "database": False, "migrations": False}
+CLASS = {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}
 POLICY = {"cluster": {"server": SERVER}, "classes": {"feature": CLASS}}
 KEPT = "feature/kept"
 

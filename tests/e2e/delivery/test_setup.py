@@ -184,7 +184,7 @@ def test_every_problem_is_said_beside_the_others(application: Checkout, tmp_path
     policy.write_text(
         (application.path / "deploytag.policy.yaml")
         .read_text()
-        .replace("secret: null", f"secret: no/such/{tmp_path.name}")
+        .replace("secrets: []", f"secrets: [no/such/{tmp_path.name}]")
         .replace("database: false", "database: true\n    database_key: staging/database-key")
     )
     application.edit("Pulumi.yaml", 'default: "deploytag"', "default: no-such-builder")
@@ -213,7 +213,7 @@ def test_every_problem_is_said_beside_the_others(application: Checkout, tmp_path
     [
         ("server: https", "server: nonsense", {}, SettingsError.exit_code),
         ("server: https://", "server: https://other.", {}, OwnershipError.exit_code),
-        ("secret: null", "secret: no/such/secret", {}, SecretError.exit_code),
+        ("secrets: []", "secrets: [no/such/secret]", {}, SecretError.exit_code),
         ("pattern: bug", "pattern: bug", {"KUBECONFIG": "/nonexistent"}, UnreachableError.exit_code),
     ],
 )

@@ -15,7 +15,7 @@ from tests.e2e.program.inventory import kubectl
 pytestmark = pytest.mark.e2e
 
 FILE = "deploytag.policy.yaml"
-NOTHING = {"secret": None, "database": False, "database_key": None, "migrations": False}
+NOTHING = {"secrets": [], "database": False, "database_key": None, "migrations": False}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_branch_that_edits_its_policy_gains_nothing(trusting: Pushing) -> None
         trusting,
         LEASE_SECONDS=600,
         CLUSTER={"server": "https://203.0.113.1:6443"},
-        **NOTHING | {"secret": "staging/database-key"},
+        **NOTHING | {"secrets": ["staging/database-key"]},
         limits={"pods": 99, "cpu": "64"},
     )
     commit = trusting.push(ref)

@@ -14,8 +14,8 @@ from deploytag.delivery.record import Record
 from deploytag.settings import Policy
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PLAIN = {"secret": None, "database": False, "migrations": False}
-FULL = {"secret": None, "database_key": "k", "limits": {"database_connections": 20, "load_balancers": 2}}
+PLAIN = {"secrets": [], "database": False, "migrations": False}
+FULL = {"secrets": [], "database_key": "k", "limits": {"database_connections": 20, "load_balancers": 2}}
 
 
 def policy(**caps: Any) -> Policy:

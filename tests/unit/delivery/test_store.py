@@ -51,12 +51,15 @@ def test_the_stacks_of_a_project(store: StateStore, tmp_path: Path) -> None:
     assert store.stacks("shop") == ["a", "b"]
 
 
+RESOURCE = {"urn": "urn:pulumi:x::shop::a:b:C::d", "type": "a:b:C"}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("x.json", checkpoint({"resources": [1]}), {"resources": [1]}),
-        ("x.json.gz", gzip.compress(checkpoint({"resources": [1]}), mtime=0), {"resources": [1]}),
-        ("x.json", gzip.compress(checkpoint({"resources": [1]}), mtime=0), {"resources": [1]}),
+        ("x.json", checkpoint({"resources": [RESOURCE]}), {"resources": [RESOURCE]}),
+        ("x.json.gz", gzip.compress(checkpoint({"resources": [RESOURCE]}), mtime=0), {"resources": [RESOURCE]}),
+        ("x.json", gzip.compress(checkpoint({"resources": [RESOURCE]}), mtime=0), {"resources": [RESOURCE]}),
         ("x.json", checkpoint(None), {}),
         ("x.json", b'{"version": 3, "checkpoint": {"stack": "x"}}', {}),
         ("x.json.bak", checkpoint({}), None),
