@@ -67,7 +67,7 @@ class World:
         selector = (
             f"app.kubernetes.io/component={component}" if component != "redis" else "app.kubernetes.io/name=redis"
         )
-        found = self.cluster.core.list_namespaced_pod(
+        found: list[Any] = self.cluster.core.list_namespaced_pod(
             identity.namespace, label_selector=selector, field_selector="status.phase=Running"
         ).items
         return next(pod for pod in found if not pod.metadata.deletion_timestamp)
@@ -150,8 +150,8 @@ def network_attempts(world: World) -> list[Attempt]:
     """Connections that A must not be able to make."""
     b, node = world.b, world.pushing.checkout.environ["PGHOST"]
     web, redis = world.pod(b, "web").status.pod_ip, world.pod(b, "redis").status.pod_ip
-    neighbour = world.cluster.core.read_namespaced_pod("neighbour", world.outside.name).status.pod_ip
-    service = world.cluster.core.read_namespaced_service(b.release, b.namespace)
+    neighbour: Any = world.cluster.core.read_namespaced_pod("neighbour", world.outside.name)
+    service: Any = world.cluster.core.read_namespaced_service(b.release, b.namespace)
     balancer = httpx.URL(world.url[b.ref])
     attempt = partial(Attempt, denial=DROPPED, allowed_for=UNRESTRICTED, stopped_by="network policy of A")
     both = partial(attempt, allowed_for=ITS_OWN, stopped_by="network policies of A and of B")
@@ -162,7 +162,7 @@ def network_attempts(world: World) -> list[Attempt]:
         attempt("B's load balancer", ("tcp", balancer.host, balancer.port or 80)),
         attempt("B's Service, by its port on the node", ("tcp", node, service.spec.ports[0].node_port)),
         both("B's Redis", ("tcp", redis, 6379)),
-        attempt("a pod of another namespace", ("tcp", neighbour, 6379)),
+        attempt("a pod of another namespace", ("tcp", neighbour.status.pod_ip, 6379)),
         attempt("the API server, by its Service", ("tcp", "kubernetes.default.svc.cluster.local", 443)),
         attempt("the API server, on the node", ("tcp", node, 6443)),
         attempt("the kubelet", ("tcp", node, 10250)),
@@ -352,8 +352,8 @@ def limit_rows(world: World) -> list[str]:
     for manifest in (pod("big", big), SECOND_BALANCER):
         assert created(world.outside.name, manifest, dry=True) == ""
     held = world.from_a({"connections": ("connections", 1000)})["connections"]
-    number, _, reason = held.removeprefix("RuntimeError: ").partition(" held; ")
-    assert 0 < int(number) <= CONNECTIONS, held
+    count, _, reason = held.removeprefix("RuntimeError: ").partition(" held; ")
+    assert 0 < int(count) <= CONNECTIONS, held
     assert reason.startswith("too many connections for role"), held
     outside = "a namespace without policies"
     return [
@@ -366,5 +366,5 @@ def limit_rows(world: World) -> list[str]:
 
 def running(world: World) -> list[Any]:
     """Pods that count."""
-    found = world.cluster.core.list_namespaced_pod(world.a.namespace).items
+    found: list[Any] = world.cluster.core.list_namespaced_pod(world.a.namespace).items
     return [pod for pod in found if pod.status.phase not in {"Succeeded", "Failed"}]

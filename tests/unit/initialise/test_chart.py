@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
-from deploytag.program.namespace import PUBLIC_LABEL
+from deploytag.program.network import PUBLIC_LABEL
 from deploytag.settings import CONTRACT_VALUES, Variables
 
 CHART = Path(__file__).parents[3] / "deploytag" / "templates" / "chart"
