@@ -58,6 +58,10 @@ test: check up ## every test
 	@# These stop and start the one sandbox of this machine, so nothing runs beside them.
 	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest tests/e2e/sandbox
 
+.PHONY: attempts
+attempts: up ## try to break out of an environment, and write the table in docs/security.md
+	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest --write-docs tests/e2e/delivery/test_attack.py
+
 .PHONY: soak
 soak: up ## the long tests: all that `make test` samples, the kill matrix, 200 rounds of the storm (hours)
 	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(PYTEST) --all -m sampled --ignore tests/e2e/sandbox tests/e2e

@@ -155,6 +155,8 @@ def _node(config: Config, layout: Layout, toolchain: Path, python: str) -> tuple
             (
                 *(str(toolchain / "network-policies"), f"-kubeconfig={layout.kubeconfigs / 'network-policies.yaml'}"),
                 *(f"-node={NODE}", f"-pods={config.pod_subnet}", f"-name-server={config.node}"),
+                # As etc/cni/pods.conflist and etc/containerd.toml have them.
+                *("-addresses=/run/cni/pods", "-sandboxes=/run/containerd/io.containerd.runtime.v2.task/k8s.io"),
                 f"-health={config.node}:10258",
             ),
             needs=("apiserver",),

@@ -23,8 +23,9 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--all` runs also what is otherwise only sampled."""
+    """`--all` runs also what is otherwise only sampled; `--write-docs` writes what tests say in the documentation."""
     parser.addoption("--all", action="store_true", help="run every long test, not a sample of each kind")
+    parser.addoption("--write-docs", action="store_true", help="write the tables in docs/ that tests are the source of")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -37,7 +37,6 @@ NOT_THE_INTERNET = tuple(
         "224.0.0.0/4",
         "240.0.0.0/4",  # pods of some clusters
         "::/127",
-        "::ffff:0:0/96",
         "64:ff9b:1::/48",
         "fc00::/7",  # unique local, and AWS's metadata fd00:ec2::254
         "fe80::/10",

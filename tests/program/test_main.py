@@ -1,5 +1,7 @@
 """What the program refuses before its first resource, and what it makes of its configuration."""
 
+import asyncio
+
 import pulumi
 import pytest
 from pulumi.runtime import set_all_config
@@ -7,16 +9,18 @@ from pulumi.runtime import set_all_config
 from deploytag.administrator import Administrator
 from deploytag.errors import DeployTagError, SecretError, SettingsError
 from deploytag.identity import identify
+from deploytag.passwords import DatabaseAddress
 from deploytag.program import Environment
 from deploytag.program.main import (
     database_address,
+    database_networks,
     read_variables,
     refuse_other_stack,
     refuse_other_targets,
     trial_values,
 )
 from deploytag.program.release import url_of
-from deploytag.settings import ApplicationSettings, EnvironmentClass
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation
 from tests.program.environments import COMBINATIONS, FULL, declare
 from tests.program.world import SECRET_ID, run, values
 
@@ -64,6 +68,29 @@ def test_the_database_is_where_the_administrator_finds_it_unless_configured() ->
     address = database_address(IDENTITY, administrator, pulumi.Config("shop"))
     assert (address.host, address.port, address.sslmode) == ("inside.test", 5432, "disable")
     assert (address.database, address.role) == (IDENTITY.database, IDENTITY.role)
+
+
+@pytest.mark.parametrize(
+    ("isolation", "networks"),
+    [
+        ({}, ["192.0.2.9/32"]),
+        ({"database_cidrs": ["10.0.16.0/20"]}, ["10.0.16.0/20"]),
+        ({"network": False}, []),
+    ],
+)
+def test_the_databases_networks_are_what_the_class_names_or_what_its_name_means(
+    isolation: dict[str, object], networks: list[str]
+) -> None:
+    address = DatabaseAddress("192.0.2.9", 5432, IDENTITY.database, IDENTITY.role)
+    found = asyncio.run(database_networks(Isolation.model_validate(isolation), address))
+    assert list(map(str, found)) == networks
+
+
+def test_what_the_class_names_is_not_looked_up() -> None:
+    unknown = DatabaseAddress("db.invalid", 5432, IDENTITY.database, IDENTITY.role)
+    named = Isolation.model_validate({"database_cidrs": ["10.0.16.0/20"]})
+    assert asyncio.run(database_networks(named, unknown)) == named.database_cidrs
+    assert asyncio.run(database_networks(Isolation(), None)) == ()
 
 
 @pytest.mark.parametrize("key", ["kubernetes:context", "kubernetes:kubeconfig", "postgresql:host"])

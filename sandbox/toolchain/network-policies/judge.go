@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/kube-network-policies/pkg/podinfo"
 )
 
-// A pod's first packets may come before the kubelet has told the API server its address: they are held so long.
+// The watch may show a pod a moment after the kubelet saw it: its first packets are held so long.
 const patience = 3 * time.Second
 
 // judge decides on the first packets of connections.
 type judge struct {
-	known      *knownPods
+	known      *podsByAddress
 	pods       netip.Prefix
 	bridge     netip.Addr
 	nameServer netip.Addr
@@ -30,7 +30,7 @@ type judge struct {
 
 func newJudge(factory informers.SharedInformerFactory, o options) (*judge, error) {
 	pods, namespaces := factory.Core().V1().Pods(), factory.Core().V1().Namespaces()
-	known, err := newKnownPods(pods.Informer())
+	known, err := newPodsByAddress(pods.Informer(), o.addresses, o.sandboxes)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ type options struct {
 	node       string
 	nameServer netip.Addr
 	pods       netip.Prefix
+	addresses  string
+	sandboxes  string
 	bridge     string
 	queue      uint
 	health     string
@@ -38,6 +40,8 @@ func main() {
 	flag.StringVar(&o.node, "node", "", "name of the node")
 	flag.TextVar(&o.nameServer, "name-server", netip.Addr{}, "address at which the node itself answers as kube-dns")
 	flag.TextVar(&o.pods, "pods", netip.Prefix{}, "addresses of the node's pods; the first is the bridge's own")
+	flag.StringVar(&o.addresses, "addresses", "", "folder in which host-local says which sandbox has an address")
+	flag.StringVar(&o.sandboxes, "sandboxes", "", "folder in which containerd has the sandboxes' configuration")
 	flag.StringVar(&o.bridge, "bridge", "cni0", "the bridge that pods are on")
 	flag.UintVar(&o.queue, "queue", 100, "number of the netfilter queue")
 	flag.StringVar(&o.health, "health", "", "host:port that answers 200 while policies are enforced")

@@ -2,71 +2,88 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
-const byAddress = "address"
+// podsByAddress finds the pod that has an address now. It asks those who gave the address, for the API server learns of
+// it only when the pod has long begun to send: the CNI plugin host-local has a file for each address with the id of its
+// sandbox, and containerd one for each sandbox with the name of its pod.
+type podsByAddress struct {
+	addresses string
+	sandboxes string
+	pods      cache.Indexer
 
-// knownPods finds the pod that has an address now. An address is given to another pod when its pod has ended, which
-// stays in the API for long: those that ended do not count (the package's own resolver prefers a running pod, and a
-// new one is not called running before its first packets).
-type knownPods struct {
-	indexer cache.Indexer
 	mutex   sync.Mutex
 	changed chan struct{}
+	found   map[string]owner
 }
 
-func newKnownPods(informer cache.SharedIndexInformer) (*knownPods, error) {
-	known := &knownPods{indexer: informer.GetIndexer(), changed: make(chan struct{})}
-	if err := informer.AddIndexers(cache.Indexers{byAddress: addresses}); err != nil {
-		return nil, err
+type owner struct{ sandbox, pod string }
+
+func newPodsByAddress(informer cache.SharedIndexInformer, addresses, sandboxes string) (*podsByAddress, error) {
+	p := &podsByAddress{
+		addresses: addresses,
+		sandboxes: sandboxes,
+		pods:      informer.GetIndexer(),
+		changed:   make(chan struct{}),
+		found:     map[string]owner{},
 	}
-	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { known.announce() },
-		UpdateFunc: func(_, _ any) { known.announce() },
-	})
-	return known, err
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) { p.announce() }})
+	return p, err
 }
 
-func addresses(object any) ([]string, error) {
-	pod, ok := object.(*corev1.Pod)
-	if !ok || pod.Spec.HostNetwork || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-		return nil, nil
-	}
-	found := make([]string, 0, len(pod.Status.PodIPs))
-	for _, address := range pod.Status.PodIPs {
-		found = append(found, address.IP)
-	}
-	return found, nil
-}
-
-// LookupPod is podinfo.IPResolver: the key of the pod with this address, the youngest should one be about to go.
-func (k *knownPods) LookupPod(address string) (string, bool) {
-	objects, err := k.indexer.ByIndex(byAddress, address)
+// LookupPod is podinfo.IPResolver: namespace and name of the pod.
+func (p *podsByAddress) LookupPod(address string) (string, bool) {
+	content, err := os.ReadFile(filepath.Join(p.addresses, filepath.Base(address)))
 	if err != nil {
 		return "", false
 	}
-	var youngest *corev1.Pod
-	for _, object := range objects {
-		pod, ok := object.(*corev1.Pod)
-		if ok && (youngest == nil || youngest.CreationTimestamp.Before(&pod.CreationTimestamp)) {
-			youngest = pod
-		}
+	sandbox, _, _ := strings.Cut(string(content), "\n")
+	sandbox = filepath.Base(strings.TrimSpace(sandbox))
+	p.mutex.Lock()
+	known, ok := p.found[address]
+	p.mutex.Unlock()
+	if ok && known.sandbox == sandbox {
+		return known.pod, true
 	}
-	if youngest == nil {
-		return "", false
+	pod, ok := p.podOf(sandbox)
+	if ok {
+		p.mutex.Lock()
+		p.found[address] = owner{sandbox, pod}
+		p.mutex.Unlock()
 	}
-	return youngest.Namespace + "/" + youngest.Name, true
+	return pod, ok
 }
 
-// wait until the pod with this address is known, and say whether it is.
-func (k *knownPods) wait(ctx context.Context, address string) bool {
+func (p *podsByAddress) podOf(sandbox string) (string, bool) {
+	content, err := os.ReadFile(filepath.Join(p.sandboxes, sandbox, "config.json"))
+	if err != nil {
+		return "", false
+	}
+	var config struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := json.Unmarshal(content, &config); err != nil {
+		return "", false
+	}
+	namespace := config.Annotations["io.kubernetes.cri.sandbox-namespace"]
+	name := config.Annotations["io.kubernetes.cri.sandbox-name"]
+	return namespace + "/" + name, namespace != "" && name != ""
+}
+
+// wait until the labels of the pod with this address are known, and say whether they are.
+func (p *podsByAddress) wait(ctx context.Context, address string) bool {
 	for {
-		changed := k.next()
-		if _, ok := k.LookupPod(address); ok {
+		changed := p.next()
+		if pod, ok := p.LookupPod(address); !ok {
+			return false
+		} else if _, exists, err := p.pods.GetByKey(pod); err == nil && exists {
 			return true
 		}
 		select {
@@ -77,16 +94,16 @@ func (k *knownPods) wait(ctx context.Context, address string) bool {
 	}
 }
 
-// next is closed when something has changed.
-func (k *knownPods) next() <-chan struct{} {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	return k.changed
+// next is closed when a pod came.
+func (p *podsByAddress) next() <-chan struct{} {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.changed
 }
 
-func (k *knownPods) announce() {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	close(k.changed)
-	k.changed = make(chan struct{})
+func (p *podsByAddress) announce() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
 }

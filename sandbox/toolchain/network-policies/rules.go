@@ -11,8 +11,8 @@ import (
 
 const chain = "NETWORK-POLICIES"
 
-// rules are those of the kernel that lead here. In `mangle`, where addresses of Services are pods' already and no
-// other program of the node has rules.
+// rules are those of the kernel that lead here. In the table that comes last: addresses of Services are pods' by then,
+// and what kube-proxy refuses, such as a Service without pods, its client has been told.
 type rules struct {
 	bridge string
 	queue  uint
@@ -72,7 +72,7 @@ func sweep(command string) {
 }
 
 func tables(command string, arguments ...string) error {
-	arguments = append([]string{"--wait", "--table", "mangle"}, arguments...)
+	arguments = append([]string{"--wait", "--table", "security"}, arguments...)
 	if output, err := exec.Command(command, arguments...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %s", command, strings.Join(arguments, " "), strings.TrimSpace(string(output)))
 	}
