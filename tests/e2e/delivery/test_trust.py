@@ -130,7 +130,7 @@ def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None
     assert f"\n  {served}, pushed" in output
     namespace = trusting.identity(refused).namespace
     assert namespace not in kubectl("get", "namespaces", "-o", "name")
-    assert namespace not in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name")
+    assert f"configmap/{namespace}.record" not in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name")
     assert "1 of 1 environments of the class trustcap" in trusting.deploytag("doctor").output
     # What is there may be pushed to as ever, and what goes makes room.
     trusting.push(served)
