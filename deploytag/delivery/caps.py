@@ -108,15 +108,25 @@ def refusal(ref: str, class_name: str, known: Facts, policy: Policy) -> str | No
     over = [use for use in over if more.get(use.what)]
     if not over:
         return None
+    helpful = [it for it in known.environments if _would_help(it, over, policy)]
     needed = "; ".join(f"with it there would be {use}" for use in over)
     return "\n  ".join(
         [
             f"{ref} gets no environment: {needed}. Nothing was made. Longest without a push:",
-            *(_said(it) for it in idlest(known.environments, policy)),
+            *(_said(it) for it in idlest(helpful, policy)),
             "Remove one (`deploytag destroy BRANCH`), collect what is due (`deploytag gc --yes`), or raise `caps` in "
             "the policy, then push again.",
         ]
     )
+
+
+def _would_help(it: Present, over: Iterable[Use], policy: Policy) -> bool:
+    """Whether any of what there is too much of would be less without it."""
+    cls = _class(it, policy)
+    held = {ENVIRONMENTS, LOAD_BALANCERS, _of_class(it.class_name or "")}
+    if cls is None or cls.database:
+        held.add(CONNECTIONS)
+    return any(use.what in held for use in over)
 
 
 def idlest(environments: Iterable[Present], policy: Policy) -> list[Present]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploytag.errors import SettingsError, UnreachableError
+from deploytag.errors import RefError, SettingsError, UnreachableError
 from deploytag.remote import Listing, parse_listing
 from deploytag.trust import InForce, in_force, remote_name
 from tests.unit.checkout import Checkout
@@ -56,6 +56,15 @@ def test_a_branch_that_edits_its_policy_gains_nothing(ours: Checkout) -> None:
     assert after == before
     ours.git("switch", "-q", "main")
     assert found(ours).differs(ours.path) is None
+
+
+def test_one_question_says_where_the_policy_and_where_the_branch_is(ours: Checkout) -> None:
+    trusted = found(ours)
+    ours.git("remote", "set-url", "origin", "/nonexistent")
+    assert trusted.tip("feature/x") == ours.git("rev-parse", "feature/x")
+    assert trusted.tip("feature/gone") is None
+    with pytest.raises(RefError):
+        trusted.tip("feature/../x")
 
 
 @pytest.mark.parametrize("edit", ["committed", "staged", "untracked", "replaced", "detached", "gone"])

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg
 import pytest
 import yaml
 
@@ -80,18 +79,16 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
     assert done.ok, done.output
     write(trusting, protected=False)
     program = trusting.path / "__main__.py"
-    program.write_text(REPLACING.format(suffix="_2"))
+    program.write_text(REPLACING.format(suffix="-2"))
     (trusting.path / "charts/app/templates/extra.yaml").write_text(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\n"
     )
     trusting.push(ref)
     refused = trusting.deploytag("deploy", ref)
     assert refused.code == 14, refused.output
-    assert "would delete or replace what its state protects" in refused.output
+    assert "would delete or replace" in refused.output
     assert "Nothing was touched" in refused.output
-    with psycopg.connect() as connection:
-        query = "SELECT count(*) FROM pg_database WHERE datname = %s"
-        assert connection.execute(query, [identity.database]).fetchone() == (1,)
+    assert f"namespace/{identity.namespace}\n" in kubectl("get", "namespaces", "-o", "name")
     assert "extra" not in kubectl("get", "configmaps", "-n", identity.namespace, "-o", "name")
     status = trusting.report("status", ref)
     assert status["revision"] == first
@@ -102,11 +99,11 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
     trusting.push(ref)
     lifted = trusting.deploytag("deploy", ref)
     assert lifted.ok, lifted.output
-    program.write_text(REPLACING.format(suffix="_2"))
+    program.write_text(REPLACING.format(suffix="-2"))
     trusting.push(ref)
     refused = trusting.deploytag("deploy", ref)
     assert refused.code == 14, refused.output
-    assert "would delete or replace the database shop-database" in refused.output
+    assert "would delete or replace the namespace shop-namespace" in refused.output
     destroyed = trusting.deploytag("destroy", ref)
     assert destroyed.code == 14, destroyed.output
     forced = trusting.deploytag("destroy", ref, "--force", "--confirm", ref)
@@ -133,7 +130,7 @@ def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None
     assert f"\n  {served}, pushed" in output
     namespace = trusting.identity(refused).namespace
     assert namespace not in kubectl("get", "namespaces", "-o", "name")
-    assert namespace not in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name")
+    assert f"configmap/{namespace}.record" not in kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "name")
     assert "1 of 1 environments of the class trustcap" in trusting.deploytag("doctor").output
     # What is there may be pushed to as ever, and what goes makes room.
     trusting.push(served)
@@ -160,10 +157,10 @@ from deploytag.program import Environment, main
 
 
 def replace(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult:
-    """Another name is another database; the protection of everything is lifted in the same push."""
+    """Another name is another namespace; the protection of everything is lifted in the same push."""
     props = dict(args.props)
-    if args.type_ == "postgresql:index/database:Database":
-        props["name"] += "{suffix}"
+    if args.type_ == "kubernetes:core/v1:Namespace":
+        props["metadata"] = {{**props["metadata"], "name": props["metadata"]["name"] + "{suffix}"}}
     return pulumi.ResourceTransformResult(props, pulumi.ResourceOptions.merge(args.opts, LIFTED))
 
 

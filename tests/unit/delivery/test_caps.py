@@ -90,6 +90,14 @@ def test_the_idlest_are_listed_first_and_what_is_protected_is_not() -> None:
     said = refusal("feature/x", "feature", Facts((*fleet, sleeper), None), policy(environments=5))
     assert said is not None
     assert "bug/z, pushed 2025-11-22 12:00 UTC, asleep\n" in said
+    # Only those without which there would be room.
+    said = refusal("feature/x", "feature", Facts((*fleet, sleeper), None), policy(classes={"feature": 8}))
+    assert said is not None
+    assert "feature/a, pushed" in said
+    assert "bug/z" not in said
+    said = refusal("feature/x", "feature", Facts((*fleet, sleeper), Connections(9, {})), policy())
+    assert said is not None
+    assert "bug/z" not in said
 
 
 def test_what_exists_and_what_is_being_made_both_count() -> None:
