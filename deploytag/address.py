@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from deploytag.identity import Identity
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -69,6 +71,16 @@ def parse_port(text: str) -> int:
     if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
     raise AddressError(f"{text!r} is no port: a number from 1 to 65535 is")
+
+
+def host_of(wildcard: str, identity: Identity) -> str:
+    """The environment's own host: its name in place of the star of `*.preview.example.org`."""
+    return wildcard.replace("*", identity.host, 1)
+
+
+def url_of_host(host: str, *, tls: bool) -> str:
+    """What a browser asks an ingress controller for."""
+    return f"{'https' if tls else 'http'}://{host}"
 
 
 def _split(text: str) -> tuple[str, str | None]:

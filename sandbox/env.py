@@ -25,7 +25,8 @@ def variables(
         {
             "PATH": ":".join([*first, *(entry for entry in rest if entry not in first)]),
             "DEPLOYTAG_SANDBOX": str(layout.root),
-            "KUBECONFIG": str(layout.kubeconfig),
+            "KUBECONFIG": str(layout.wrapper_kubeconfig),
+            "SANDBOX_ADMIN_KUBECONFIG": str(layout.kubeconfig),
             "PULUMI_HOME": str(layout.pulumi_home),
             "PULUMI_BACKEND_URL": f"file://{layout.state}",
             "PULUMI_CONFIG_PASSPHRASE": "sandbox",

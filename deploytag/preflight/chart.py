@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from deploytag.errors import ContentError, UnreachableError
+from deploytag.preflight.doors import wrong_door
 
 TIMEOUT = 30
 """Seconds for Helm: a chart is rendered in one, but the machine may be busy."""
@@ -26,29 +27,11 @@ def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) 
     # The C loader where PyYAML has it: a chart may be long.
     documents = yaml.load_all(manifest, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        complaint = unserved(release, documents)
+        complaint = wrong_door(release, documents, values.get("access"))
     except yaml.YAMLError as error:
         raise ContentError(f"the chart does not render to YAML, nothing was touched: {error}") from None
     if complaint:
         raise ContentError(complaint)
-
-
-def unserved(release: str, documents: Iterable[Any]) -> str | None:
-    """Why the rendered objects would give no URL; None when they do. Pure."""
-    services = {
-        document["metadata"]["name"]: document.get("spec") or {}
-        for document in documents
-        if isinstance(document, dict) and document.get("kind") == "Service"
-    }
-    needed = (
-        f"a Service named like the release ({release}) of type LoadBalancer, whose address is the environment's URL"
-    )
-    if release not in services:
-        found = ", ".join(sorted(services)) or "none"
-        return f"the chart must have {needed}; its Services are: {found}. Nothing was touched."
-    if (kind := services[release].get("type", "ClusterIP")) != "LoadBalancer":
-        return f"the chart must have {needed}; its Service of that name is of type {kind}. Nothing was touched."
-    return None
 
 
 def _render(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from deploytag.contract import ContractValues, contract_values
+from deploytag.contract import ContractValues, access_values, contract_values
 from deploytag.identity import Identity
 from deploytag.program.database import Database, DatabaseArgs
 from deploytag.program.images import Images, ImagesArgs
@@ -102,7 +102,13 @@ class Environment(pulumi.ComponentResource):
         """The namespace with its guardrails; not before the image is built, so that a failed build leaves nothing."""
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(self.args.identity, self.args.cls.limits, self.args.cls.protected, self.args.deployers),
+            NamespaceArgs(
+                self.args.identity,
+                self.args.cls.limits,
+                self.args.cls.protected,
+                self.args.deployers,
+                self.args.cls.access,
+            ),
             self._child(needs=[self.images.app_image]),
         )
 
@@ -152,7 +158,14 @@ class Environment(pulumi.ComponentResource):
         values = {**self.more_values(self.args.settings, self.args.cls), **self.chart_values()}
         return Release(
             f"{self.name}-release",
-            ReleaseArgs(self.args.identity, self.args.trees.chart, self.args.settings.chart.timeout, values, needs),
+            ReleaseArgs(
+                self.args.identity,
+                self.args.trees.chart,
+                self.args.settings.chart.timeout,
+                values,
+                needs,
+                self.args.cls.access,
+            ),
             self._child(protect=self.args.cls.protected),
         )
 
@@ -176,6 +189,7 @@ class Environment(pulumi.ComponentResource):
             migrations=args.cls.migrations,
             names=args.settings.variables,
             asleep=args.asleep,
+            access=access_values(args.cls.access, args.identity),
         )
 
     def _child(self, needs: Sequence[pulumi.Resource] = (), *, protect: bool = False) -> pulumi.ResourceOptions:

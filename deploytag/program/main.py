@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 
 from deploytag.administrator import Administrator
-from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, contract_values
+from deploytag.contract import CHART_VARIABLES, PLACEHOLDER_IMAGE, ContractValues, access_values, contract_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
 from deploytag.preflight import Target, check
@@ -150,6 +150,7 @@ def trial_values(
         database=cls.database,
         migrations=cls.migrations,
         names=settings.variables,
+        access=access_values(cls.access, identity),
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
+from deploytag.settings.access import Access
 from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
 from deploytag.yamlmodel import Complaints, read_model, unusable
 
@@ -63,6 +64,7 @@ class EnvironmentClass(SettingsModel):
         default=None, description="time without a push after which its pods are put to sleep: 12h, 2d"
     )
     limits: Limits = Limits()
+    access: Access = Field(default=Access(), description="who can reach the environments, and how")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

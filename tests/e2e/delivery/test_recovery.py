@@ -192,7 +192,7 @@ def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
     kubectl("delete", "namespace", identity.namespace, "--wait=false")
     it = tools(repository, identity)
     try:
-        with pytest.raises(DeploymentError, match=r"What remains in it: ConfigMap held \(example.com/hold\)"):
+        with pytest.raises(DeploymentError, match=r"finalizers remaining: example.com/hold"):
             namespaces.await_gone(it.cluster, identity.namespace, patience=20)
     finally:
         kubectl("patch", *held, "-p", '{"metadata": {"finalizers": null}}')
