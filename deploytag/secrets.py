@@ -63,8 +63,8 @@ def _complaint(key: str, value: object, reserved: frozenset[str]) -> str | None:
     return None
 
 
-def database_key(secret_id: str, payload: str | None) -> str:
-    """The key that passwords are derived from: any text, as it is.
+def text(secret_id: str, payload: str | None) -> str:
+    """Any text, as it is: a key that passwords are derived from, or what a build may mount.
 
     Raises:
         SecretError: it is binary or empty.
@@ -72,6 +72,15 @@ def database_key(secret_id: str, payload: str | None) -> str:
     if not payload:
         raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
     return payload
+
+
+def database_key(secret_id: str, payload: str | None) -> str:
+    """The key that passwords are derived from.
+
+    Raises:
+        SecretError: as `text`.
+    """
+    return text(secret_id, payload)
 
 
 def database_password(key: str, role: str) -> str:

@@ -1,7 +1,7 @@
 """The environment of one git ref, as a component other programs can use and extend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -42,6 +42,8 @@ class EnvironmentArgs:
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
     asleep: bool = False
     """Whether nothing is to run."""
+    build_secrets: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """What the builds may mount, by id: secret outputs."""
     deployers: Sequence[Subject] | None = None
     """Whom the cluster's administrator named for the project; None: nobody, and rights come from elsewhere."""
 
@@ -94,7 +96,15 @@ class Environment(pulumi.ComponentResource):
         args, trees = self.args, self.args.trees
         return Images(
             f"{self.name}-images",
-            ImagesArgs(args.settings.images, trees.base, trees.app, args.repository, args.builder, args.base_from),
+            ImagesArgs(
+                args.settings.images,
+                trees.base,
+                trees.app,
+                args.repository,
+                args.builder,
+                args.base_from,
+                args.build_secrets,
+            ),
             self._child(),
         )
 

@@ -18,7 +18,7 @@ from deploytag.program.environment import Environment, EnvironmentArgs
 from deploytag.program.images import digest_of_tag
 from deploytag.program.secret import SecretVersion
 from deploytag.ref import find_ref, find_revision
-from deploytag.secrets import DatabaseAddress, database_key, environment_variables
+from deploytag.secrets import DatabaseAddress, database_key, environment_variables, text
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Settings
 from deploytag.trees import stage
 
@@ -70,7 +70,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             chart=trees.chart.path,
             values={**more_values, **trial_values(identity, revision, settings.application, cls)},
             administrator=administrator,
-            needs_secrets=cls.secret is not None or cls.database,
+            needs_secrets=cls.secret is not None or cls.database or bool(cls.build_secrets),
         ),
         os.environ,
     )
@@ -89,6 +89,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             administrator=administrator.user if administrator else None,
             address=database_address(identity, administrator, config) if administrator else None,
             asleep=asleep(os.environ),
+            build_secrets={id_: secret.read(it, text).content for id_, it in cls.build_secrets.items()},
             deployers=seen.deployers,
             base_from=digest_of_tag(follow) if (follow := settings.application.images.base.follow) else None,
         ),

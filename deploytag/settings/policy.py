@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
 from deploytag.settings.access import Access
-from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
+from deploytag.settings.types import BuildSecretId, Duration, Quantity, SecretId, SettingsModel
 from deploytag.yamlmodel import Complaints, read_model, unusable
 
 POLICY_FILE = "deploytag.policy.yaml"
@@ -54,6 +54,11 @@ class EnvironmentClass(SettingsModel):
     database: bool = True
     database_key: SecretId | None = Field(
         default=None, description="Secrets Manager id of the key from which database passwords are derived"
+    )
+    build_secrets: dict[BuildSecretId, SecretId] = Field(
+        default_factory=dict,
+        description="what a Dockerfile may mount by `RUN --mount=type=secret,id=ID`: that id, and the Secrets Manager "
+        "id of the text. It gets into no image, and is never a build argument",
     )
     migrations: bool = True
     protected: bool = Field(default=False, description="never destroyed without force")

@@ -11,7 +11,7 @@ from deploytag.content import StagedTree
 from deploytag.identity import identify
 from deploytag.program import Environment, EnvironmentArgs
 from deploytag.program.secret import read
-from deploytag.secrets import DatabaseAddress, database_key, environment_variables
+from deploytag.secrets import DatabaseAddress, database_key, environment_variables, text
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import Trees
 from tests.program.world import KEY_ID, PROJECT, SECRET_ID, World, run
@@ -60,6 +60,7 @@ def declare(
             builder="deploytag",
             secret=read(cls.secret, variables) if cls.secret else None,
             database_key=read(cls.database_key, database_key) if cls.database and cls.database_key else None,
+            build_secrets={id_: read(it, text).content for id_, it in cls.build_secrets.items()},
             administrator="administrator" if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
         )

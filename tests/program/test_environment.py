@@ -9,7 +9,7 @@ from deploytag.program import Environment
 from deploytag.rights import Subject
 from deploytag.settings import CONTRACT_VALUES, Access, ApplicationSettings, EnvironmentClass
 from tests.program.environments import COMBINATIONS, FULL, declare
-from tests.program.world import CANARY, SECRET_ID, Registration, World, leaves, values
+from tests.program.world import CANARY, KEY_ID, SECRET_ID, Registration, World, leaves, values
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
@@ -98,6 +98,13 @@ def test_whom_the_administrator_named_is_bound_before_anything_else_is_made(
     assert len(inside) > 5
     assert all(binding.urn in it.request.dependencies for it in inside if it is not binding)
     assert waited == ([] if preview else ["shop-feature-test"])
+
+
+def test_a_build_mounts_its_secrets_and_has_them_nowhere_else() -> None:
+    world = declare(cls=FULL.model_copy(update={"build_secrets": {"npm": KEY_ID}}))
+    for image in world.all(IMAGE):
+        found = [(path, secret) for path, value, secret in leaves(image.inputs) if CANARY in str(value)]
+        assert found == [("secrets.npm", True)], image.urn
 
 
 def test_without_anybody_named_nobody_is_bound() -> None:

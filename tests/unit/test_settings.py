@@ -83,7 +83,7 @@ def test_a_class_may_be_named_like_a_key(tmp_path: Path, name: str) -> None:
     """The name of a class is no field, whatever it is called."""
     classes = {name: {**CLASS, "limits": {"ram": "1Gi"}, "secrets": "x"}}
     said = complaints(tmp_path, policy={**POLICY, "classes": classes})
-    assert f"classes.{name}.secrets: unknown key; allowed here: database, database_key, limits" in said
+    assert f"classes.{name}.secrets: unknown key; allowed here: access, build_secrets, database" in said
     assert f"classes.{name}.limits.ram: unknown key; allowed here: cpu, database_connections" in said
 
 
