@@ -1,4 +1,4 @@
-"""What the wrapper must not do, tried with the very rights that it has in all other tests; and what another project's."""
+"""What the wrapper must not do, tried with the very rights that it has in all other tests."""
 
 import json
 import os
@@ -100,8 +100,8 @@ def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
         "make a privileged namespace": (("create", "-f", "-"), namespace(mine, PROJECT, "privileged")),
         "take over a foreign namespace": (
             ("annotate", "namespace", there, "deploytag.dev/project=shop", "--overwrite"),
-        )
-        + (None,),
+            None,
+        ),
         "label a foreign namespace": (("label", "namespace", "kube-public", "deploytag.dev/project=shop"), None),
         "bind cluster-admin for all": (
             ("create", "clusterrolebinding", mine, "--clusterrole=cluster-admin", f"--user={WRAPPER.name}"),
