@@ -1,4 +1,4 @@
-"""Who reaches an environment: a load balancer that lets in some, an Ingress, and a chart that ignores what it is told."""
+"""Who reaches an environment: a load balancer that lets in some, or an Ingress; and what a build may mount."""
 
 import gzip
 import hashlib
