@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from deploytag.identity import Identity
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -70,6 +72,16 @@ def parse_port(text: str) -> int:
     if re.fullmatch(r"0*[0-9]{1,5}", text) and 0 < int(text[-5:]) < 65536:
         return int(text[-5:])
     raise AddressError(f"{text!r} is no port: a number from 1 to 65535 is")
+
+
+def host_of(wildcard: str, identity: Identity) -> str:
+    """The environment's own host: its name in place of the star of `*.preview.example.org`."""
+    return wildcard.replace("*", identity.host, 1)
+
+
+def url_of_host(host: str, *, tls: bool) -> str:
+    """What a browser asks an ingress controller for."""
+    return f"{'https' if tls else 'http'}://{host}"
 
 
 def _split(text: str) -> tuple[str, str | None]:

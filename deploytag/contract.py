@@ -4,9 +4,11 @@
 Secret goes by its name.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from deploytag.settings import Variables
+from deploytag.address import host_of
+from deploytag.identity import Identity
+from deploytag.settings import Access, Variables
 
 SERVICE_ACCOUNT = "app"
 """The service account the program makes and the chart's pods run as."""
@@ -25,6 +27,28 @@ class Switch(TypedDict):
     enabled: bool
 
 
+class IngressValues(TypedDict):
+    """The Ingress that leads to the Service."""
+
+    className: str
+    host: str
+    tls: bool
+    tlsSecret: str
+    """Empty: the controller's own certificate."""
+
+
+class AccessValues(TypedDict):
+    """How the environment is reached, where its class says more than that it has a load balancer."""
+
+    expose: str
+    """`loadbalancer` or `ingress`."""
+    annotations: dict[str, str]
+    """Of the Service or Ingress with the address."""
+    sourceRanges: list[str]
+    """Of the Service; empty: everybody."""
+    ingress: IngressValues | None
+
+
 class ContractValues(TypedDict):
     """What every chart is told."""
 
@@ -41,6 +65,28 @@ class ContractValues(TypedDict):
     migrations: Switch
     variables: dict[str, str]
     """Under which names the application finds its services."""
+    access: NotRequired[AccessValues]
+    """Left out where the class asks for nothing, so that a chart need not know it."""
+
+
+def access_values(access: Access, identity: Identity) -> AccessValues | None:
+    """What a class's access means for one environment; None: no more than a load balancer."""
+    if access.is_default:
+        return None
+    ingress = access.ingress
+    return AccessValues(
+        expose=access.expose.value,
+        annotations=access.all_annotations,
+        sourceRanges=list(access.source_ranges),
+        ingress=IngressValues(
+            className=ingress.class_name,
+            host=host_of(ingress.host, identity),
+            tls=ingress.tls,
+            tlsSecret=ingress.tls_secret or "",
+        )
+        if ingress
+        else None,
+    )
 
 
 def contract_values(
@@ -53,9 +99,10 @@ def contract_values(
     migrations: bool,
     names: Variables,
     asleep: bool = False,
+    access: AccessValues | None = None,
 ) -> ContractValues:
     """The values for one environment."""
-    return ContractValues(
+    values = ContractValues(
         image=image,
         ref=ref,
         revision=revision,
@@ -66,3 +113,4 @@ def contract_values(
         migrations=Switch(enabled=database and migrations),
         variables={"database": names.database, "redis": names.redis},
     )
+    return {**values, "access": access} if access else values

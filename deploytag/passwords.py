@@ -5,8 +5,6 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from deploytag.errors import SecretError
-
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
@@ -24,22 +22,6 @@ class DatabaseAddress:
         return (
             f"postgresql://{quote(self.role)}:{quote(password, safe='')}@{self.host}:{self.port}/{self.database}{query}"
         )
-
-
-def database_key(secret_id: str, payload: str | None) -> str:
-    """The key that passwords are derived from: any text, as it is.
-
-    Raises:
-        SecretError: it is binary, empty or no valid text.
-    """
-    if not payload:
-        raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
-    try:
-        payload.encode()
-    except UnicodeEncodeError:
-        # `from None`: the error carries the text.
-        raise SecretError(f"the secret {secret_id} is no valid text (it has half of a surrogate pair)") from None
-    return payload
 
 
 def database_password(key: str, role: str) -> str:

@@ -162,6 +162,22 @@ def _check_size(variables: Mapping[str, str]) -> None:
         )
 
 
+def plain_text(secret_id: str, payload: str | None) -> str:
+    """Any text, as it is: a key that passwords are derived from, or what a build may mount.
+
+    Raises:
+        SecretError: it is binary, empty or no valid text.
+    """
+    if not payload:
+        raise SecretError(f"the secret {secret_id} is {'empty' if payload == '' else 'binary'}; a text is needed")
+    try:
+        payload.encode()
+    except UnicodeEncodeError:
+        # `from None`: the error carries the text.
+        raise SecretError(f"the secret {secret_id} is no valid text (it has half of a surrogate pair)") from None
+    return payload
+
+
 def env_secret_name(deciding: Mapping[str, object]) -> str:
     """The name of the immutable Kubernetes Secret whose content `deciding` decides (none of it secret).
 

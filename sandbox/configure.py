@@ -21,6 +21,8 @@ from sandbox.services import Part, parts
 from sandbox.versions import pinned
 
 SOURCE = Path(__file__).parent
+RIGHTS = SOURCE.parent / "docs" / "reference" / "rights.yaml"
+"""What whoever deploys may do in the cluster, as the documentation ships it."""
 BUILDER = "deploytag"
 # Code of ours that runs inside: when it changes, what runs is out of date.
 RUNNING = ("init.py", "loadbalancer.py", "allocation.py", "database.py", "aws_server.py", "snapshots.py")
@@ -85,8 +87,8 @@ def fingerprint(config: Config, layout: Layout, toolchain: Path, resolv_conf: st
     digest = hashlib.sha256()
     for path, content in sorted(files(config, layout, toolchain, resolv_conf, Caller("python", 0)).items()):
         digest.update(f"{path}\0{content}\0".encode())
-    for name in RUNNING:
-        digest.update((SOURCE / name).read_bytes())
+    for path in (*(SOURCE / name for name in RUNNING), RIGHTS):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -27,7 +27,8 @@ def variables(
             "DEPLOYTAG_SANDBOX": str(layout.root),
             # Whatever a checkout calls it: the truth about branches, and whose default branch has the policy.
             "DEPLOYTAG_REMOTE": str(layout.repository),
-            "KUBECONFIG": str(layout.kubeconfig),
+            "KUBECONFIG": str(layout.wrapper_kubeconfig),
+            "SANDBOX_ADMIN_KUBECONFIG": str(layout.kubeconfig),
             "PULUMI_HOME": str(layout.pulumi_home),
             "PULUMI_BACKEND_URL": f"file://{layout.state}",
             "PULUMI_CONFIG_PASSPHRASE": "sandbox",

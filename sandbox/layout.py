@@ -44,6 +44,11 @@ class Layout:
         return self.kubeconfigs / "admin.yaml"
 
     @property
+    def wrapper_kubeconfig(self) -> Path:
+        """The kubeconfig of whoever deploys: it may what docs/reference/rights.yaml says, and nothing else."""
+        return self.kubeconfigs / "deploytag.yaml"
+
+    @property
     def logs(self) -> Path:
         """One log file per part."""
         return self.root / "logs"

@@ -149,6 +149,8 @@ def _apply_objects(sandbox: Sandbox, programs: Path) -> None:
         ),
         *("apply", "--server-side", "--force-conflicts", "--field-manager=sandbox", "--validate=false"),
         f"--filename={layout.etc / 'cluster.yaml'}",
+        # As an administrator applies it to a cluster of their own.
+        f"--filename={configure.RIGHTS}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -48,6 +48,7 @@ def subjects(config: Config) -> tuple[Subject, ...]:
         Subject("apiserver-kubelet", "kube-apiserver-kubelet-client", "system:masters"),
         Subject("front-client", "front-proxy-client", authority="front"),
         Subject("admin", "admin", "system:masters", kubeconfig=True),
+        Subject("deploytag", "deploytag", kubeconfig=True),
         Subject("controller-manager", "system:kube-controller-manager", kubeconfig=True),
         Subject("scheduler", "system:kube-scheduler", kubeconfig=True),
         Subject("kube-proxy", "system:kube-proxy", kubeconfig=True),

@@ -114,6 +114,7 @@ def _lines(row: Row) -> dict[str, str]:
         "note": row.note,
         "commit": row.revision,
         "url": row.url,
+        "access": row.access,
         "pushed": _age(row.pushed),
         "expires": f"{row.expires:%Y-%m-%d %H:%M} UTC" if row.expires else None,
     }

@@ -1,4 +1,4 @@
-"""`deploytag doctor` and `init`: what is done before the first deployment."""
+"""`deploytag doctor`, `rights` and `init`: what is done before the first deployment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, nearest, print_json, say
+from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json, say
 from deploytag.errors import UsageError
 from deploytag.printable import printable
 
@@ -46,6 +46,30 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         _print(results)
     raise typer.Exit(exit_code(results))
+
+
+@app.command(rich_help_panel=Panel.SETUP)
+def rights(
+    *,
+    project: Annotated[
+        str | None, typer.Option(help="The project; by default `name:` of the nearest Pulumi.yaml.")
+    ] = None,
+    user: Annotated[list[str] | None, typer.Option(help="A user of the cluster who deploys it.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="A group of users who deploy it.")] = None,
+    service_account: Annotated[
+        list[str] | None, typer.Option(help="A service account that deploys it: NAMESPACE/NAME.")
+    ] = None,
+) -> None:
+    """Print what a cluster's administrator applies, once, so that somebody may deploy a project, and nothing else.
+
+    `deploytag rights --group shop-pipeline | kubectl apply --server-side -f -`
+    """
+    from deploytag.delivery.doctor.rights import manifest, subjects  # noqa: PLC0415 - as in `doctor`
+    from deploytag.identity import identify  # noqa: PLC0415
+
+    project = project or nearest_project(Path.cwd())
+    identify(project, "main")  # refuses what is no project
+    typer.echo(manifest(project, subjects(user or (), group or (), service_account or ())), nl=False)
 
 
 @app.command(rich_help_panel=Panel.SETUP)

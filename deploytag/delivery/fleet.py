@@ -45,6 +45,8 @@ class Row:
     revision: str | None
     """The commit that serves."""
     url: str | None
+    access: str | None
+    """How its class has it reached."""
     pushed: datetime | None
     expires: datetime | None
     """When it is collected unless somebody pushes; None: never, or nobody knows."""
@@ -112,6 +114,7 @@ def _row(
         environment_class=name,
         revision=deployed.revision if deployed else None,
         url=deployed.url if deployed else None,
+        access=cls.access.said if cls else None,
         pushed=record.pushed if record else None,
         expires=expiry(record, cls) if record and cls else None,
         note=note,

@@ -10,8 +10,8 @@ from typing import Any, Protocol, cast
 from deploytag import redaction
 from deploytag.errors import SecretError, UnreachableError
 from deploytag.identity import Identity
-from deploytag.passwords import database_key, database_password
-from deploytag.secrets import Payload, environment_variables, no_such_secret, reserved_names
+from deploytag.passwords import database_password
+from deploytag.secrets import Payload, environment_variables, no_such_secret, plain_text, reserved_names
 from deploytag.settings import ApplicationSettings, EnvironmentClass, SecretSource
 from deploytag.settings.secrets import CURRENT
 
@@ -67,7 +67,7 @@ def check(
     reserved = reserved_names(settings.variables, database=cls.database)
     environment_variables(layers, reserved=reserved, required=settings.variables.required)
     for key in payloads[len(cls.secrets) :]:
-        redaction.learn([database_password(database_key(key.source.id, key.text), identity.role)])
+        redaction.learn([database_password(plain_text(key.source.id, key.text), identity.role)])
     return {payload.source.said: payload.version_id for payload in payloads}
 
 

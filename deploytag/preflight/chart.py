@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from deploytag.credentials import stripped
 from deploytag.documents import DocumentError, parse_all_yaml
 from deploytag.errors import ContentError, UnreachableError
+from deploytag.preflight.doors import wrong_door
 
 TIMEOUT = 30
 """Seconds for Helm: a chart is rendered in one, but the machine may be busy."""
@@ -25,35 +26,11 @@ def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) 
     """
     manifest = _render(chart, release, namespace, values)
     try:
-        complaint = unserved(release, parse_all_yaml(manifest))
+        complaint = wrong_door(release, parse_all_yaml(manifest), values.get("access"))
     except DocumentError as error:
         raise ContentError(f"the chart does not render to YAML, nothing was touched: {error}") from None
     if complaint:
         raise ContentError(complaint)
-
-
-def unserved(release: str, documents: Iterable[Any]) -> str | None:
-    """Why the rendered objects would give no URL; None when they do. Pure."""
-    services = dict(filter(None, map(_service, documents)))
-    needed = (
-        f"a Service named like the release ({release}) of type LoadBalancer, whose address is the environment's URL"
-    )
-    if release not in services:
-        found = ", ".join(sorted(services)) or "none"
-        return f"the chart must have {needed}; its Services are: {found}. Nothing was touched."
-    if (kind := services[release]) != "LoadBalancer":
-        return f"the chart must have {needed}; its Service of that name is of type {kind}. Nothing was touched."
-    return None
-
-
-def _service(document: Any) -> tuple[str, str] | None:
-    """Name and type of a Service; None for what is none. What it lacks the API server will say better."""
-    match document:
-        case {"kind": "Service", "metadata": {"name": str(name)}, "spec": {"type": kind}}:
-            return name, str(kind)
-        case {"kind": "Service", "metadata": {"name": str(name)}}:
-            return name, "ClusterIP"
-    return None
 
 
 def _render(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) -> str:

@@ -1,12 +1,12 @@
 """The environment of one git ref, as a component other programs can use and extend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 
-from deploytag.contract import ContractValues, contract_values
+from deploytag.contract import ContractValues, access_values, contract_values
 from deploytag.identity import Identity
 from deploytag.passwords import DatabaseAddress
 from deploytag.program.database import Database, DatabaseArgs
@@ -46,6 +46,8 @@ class EnvironmentArgs:
     """`image@sha256:…` that the base image is built from, where the settings follow a tag."""
     asleep: bool = False
     """Whether nothing is to run."""
+    build_secrets: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """What the builds may mount, by id: secret outputs."""
     deployers: Sequence[Subject] | None = None
     """Whom the cluster's administrator named for the project; None: nobody, and rights come from elsewhere."""
 
@@ -109,7 +111,15 @@ class Environment(pulumi.ComponentResource):
         args, trees = self.args, self.args.trees
         return Images(
             f"{self.name}-images",
-            ImagesArgs(args.settings.images, trees.base, trees.app, args.repository, args.builder, args.base_from),
+            ImagesArgs(
+                args.settings.images,
+                trees.base,
+                trees.app,
+                args.repository,
+                args.builder,
+                args.base_from,
+                args.build_secrets,
+            ),
             self._child(),
         )
 
@@ -119,7 +129,7 @@ class Environment(pulumi.ComponentResource):
         server = DatabaseServer(args.database_networks, args.address.port) if args.address else None
         return Namespace(
             f"{self.name}-namespace",
-            NamespaceArgs(args.identity, cls.limits, cls.isolation, server, cls.protected, args.deployers),
+            NamespaceArgs(args.identity, cls.limits, cls.isolation, server, cls.protected, args.deployers, cls.access),
             self._child(needs=[self.images.app_image]),
         )
 
@@ -169,7 +179,14 @@ class Environment(pulumi.ComponentResource):
         values = {**self.more_values(self.args.settings, self.args.cls), **self.chart_values()}
         return Release(
             f"{self.name}-release",
-            ReleaseArgs(self.args.identity, self.args.trees.chart, self.args.settings.chart.timeout, values, needs),
+            ReleaseArgs(
+                self.args.identity,
+                self.args.trees.chart,
+                self.args.settings.chart.timeout,
+                values,
+                needs,
+                self.args.cls.access,
+            ),
             self._child(protect=self.args.cls.protected),
         )
 
@@ -193,6 +210,7 @@ class Environment(pulumi.ComponentResource):
             migrations=args.cls.migrations,
             names=args.settings.variables,
             asleep=args.asleep,
+            access=access_values(args.cls.access, args.identity),
         )
 
     def _child(self, needs: Sequence[pulumi.Resource] = (), *, protect: bool = False) -> pulumi.ResourceOptions:

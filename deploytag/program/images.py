@@ -1,6 +1,7 @@
 """The base image and, on its digest, the application image."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import pulumi
@@ -25,6 +26,8 @@ class ImagesArgs:
     """The buildx builder; None takes buildx's current one."""
     base_from: str | None = None
     """`image@sha256:…` that the base is built from, where the settings follow a tag."""
+    secrets: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """What a build may mount, by the id that a Dockerfile names: secret outputs."""
 
 
 class Images(pulumi.ComponentResource):
@@ -86,6 +89,10 @@ class Images(pulumi.ComponentResource):
             build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},
             tags=[f"{image}:{tag}"],
             push=True,
+            # A mount: it is in no layer, no history and no cache. Another value builds nothing anew: what is built is
+            # decided by its content.
+            secrets=dict(args.secrets) or None,
+            ignore_secrets_in_diff_calculation=sorted(args.secrets) or None,
             builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,
             cache_from=[
                 docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=cache)) for cache in caches

@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 
 from deploytag.administrator import Administrator
-from deploytag.contract import PLACEHOLDER_IMAGE, ContractValues, contract_values
+from deploytag.contract import PLACEHOLDER_IMAGE, ContractValues, access_values, contract_values
 from deploytag.credentials import secret_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
@@ -76,7 +76,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             chart=trees.chart.path,
             values={**more_values, **trial_values(identity, revision, settings, cls)},
             administrator=administrator,
-            needs_secrets=bool(cls.secrets) or cls.database,
+            needs_secrets=bool(cls.secrets) or cls.database or bool(cls.build_secrets),
         ),
         os.environ,
     )
@@ -92,11 +92,12 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             repository=f"{registry}/{pulumi.get_project()}",
             builder=builder,
             secrets=read_variables(settings, cls),
-            database_key=secret.read_key(cls.database_key) if cls.database and cls.database_key else None,
+            database_key=secret.read_text(cls.database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
             address=address,
             database_networks=await database_networks(cls.isolation, address),
             asleep=asleep(os.environ),
+            build_secrets={id_: secret.read_text(it).content for id_, it in cls.build_secrets.items()},
             deployers=seen.deployers,
             base_from=digest_of_tag(follow) if (follow := settings.images.base.follow) else None,
         ),
@@ -157,6 +158,7 @@ def trial_values(
         database=cls.database,
         migrations=cls.migrations,
         names=settings.variables,
+        access=access_values(cls.access, identity),
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
@@ -16,7 +16,7 @@ from deploytag.ownership import ALLOWS, annotations, labels
 from deploytag.preflight.rights import await_effective
 from deploytag.program.network import DatabaseServer, policies
 from deploytag.rights import Subject, role_binding
-from deploytag.settings import Isolation, Limits
+from deploytag.settings import Access, Expose, Isolation, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class NamespaceArgs:
     protected: bool = False
     deployers: Sequence[Subject] | None = None
     """Whom to give the rights for what is done in it; None: they have them anyway."""
+    access: Access = field(default_factory=Access)
 
 
 class Namespace(pulumi.ComponentResource):
@@ -62,7 +63,7 @@ class Namespace(pulumi.ComponentResource):
         self.usable = self._rights(name, args.deployers)
         self.guardrails = [
             self._service_account(name),
-            self._quota(name, args.limits),
+            self._quota(name, args.limits, args.access),
             self._container_defaults(name),
             *self._network_policies(name, args),
         ]
@@ -108,7 +109,7 @@ class Namespace(pulumi.ComponentResource):
             opts=self._inside(),
         )
 
-    def _quota(self, name: str, limits: Limits) -> pulumi.Resource:
+    def _quota(self, name: str, limits: Limits, access: Access) -> pulumi.Resource:
         return core.ResourceQuota(
             f"{name}-quota",
             metadata=self._metadata("environment"),
@@ -117,7 +118,7 @@ class Namespace(pulumi.ComponentResource):
                     "limits.cpu": limits.cpu,
                     "limits.memory": limits.memory,
                     "pods": str(limits.pods),
-                    "services.loadbalancers": str(limits.load_balancers),
+                    **_doors(limits, access),
                 }
             ),
             opts=self._inside(),
@@ -150,6 +151,13 @@ class Namespace(pulumi.ComponentResource):
             )
             for policy in policies(args.isolation, args.database)
         ]
+
+
+def _doors(limits: Limits, access: Access) -> dict[str, str]:
+    """How many Services may lead in from outside: none beside a shared ingress, which would go around it."""
+    if access.expose is Expose.INGRESS:
+        return {"services.loadbalancers": "0", "services.nodeports": "0"}
+    return {"services.loadbalancers": str(limits.load_balancers)}
 
 
 def _pod_security(level: str) -> dict[str, str]:

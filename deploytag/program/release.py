@@ -1,15 +1,17 @@
 """The Helm release of the chart in the repository, and the address it got."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.helm import v3 as helm
 
+from deploytag.address import host_of, url_of_host
 from deploytag.content import StagedTree
 from deploytag.identity import Identity
+from deploytag.settings import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class ReleaseArgs:
     """Seconds until its pods must be ready and its hooks done."""
     values: Mapping[str, Any]
     needs: Sequence[pulumi.Resource]
+    access: Access = field(default_factory=Access)
 
 
 class Release(pulumi.ComponentResource):
@@ -54,14 +57,20 @@ class Release(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.needs)),
         )
         self.name = self.release.status.name
+        self.url = self._url(name, args)
+        self.register_outputs({"name": self.name, "url": self.url})
+
+    def _url(self, name: str, args: ReleaseArgs) -> pulumi.Output[str]:
+        if ingress := args.access.ingress:
+            url = url_of_host(host_of(ingress.host, args.identity), tls=ingress.tls)
+            return self.release.status.apply(lambda _: url)
         service = core.Service.get(
             f"{name}-address",
             self.release.status.apply(lambda status: f"{status.namespace}/{status.name}"),
             # Only read: there is nothing of it to protect.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.release], protect=False),
         )
-        self.url = pulumi.Output.all(service.status, service.spec).apply(lambda it: url_of(*it))
-        self.register_outputs({"name": self.name, "url": self.url})
+        return pulumi.Output.all(service.status, service.spec).apply(lambda it: url_of(*it))
 
 
 def url_of(status: Mapping[str, Any], spec: Mapping[str, Any]) -> str:

@@ -10,8 +10,7 @@ import pulumi_aws as aws
 
 from deploytag import redaction
 from deploytag.errors import SecretError
-from deploytag.passwords import database_key
-from deploytag.secrets import Payload, no_such_secret
+from deploytag.secrets import Payload, no_such_secret, plain_text
 from deploytag.settings import SecretSource
 
 Content = TypeVar("Content")
@@ -40,14 +39,14 @@ def read_layers(
     )
 
 
-def read_key(secret_id: str) -> SecretVersions[str]:
-    """The key that passwords are derived from.
+def read_text(secret_id: str) -> SecretVersions[str]:
+    """A secret as it is: a key that passwords are derived from, or what a build may mount.
 
     Raises:
         SecretError: it is not there, AWS cannot be asked, or it is no text.
     """
     payload = _read(SecretSource(id=secret_id))
-    content = pulumi.Output.secret(database_key(secret_id, payload.text))
+    content = pulumi.Output.secret(plain_text(secret_id, payload.text))
     return SecretVersions(((payload.source, payload.version_id),), content)
 
 

@@ -4,6 +4,7 @@ Everything in a file is checked before anything is touched, and everything wrong
 what is allowed there. The JSON schemas that editors use come from these models (`deploytag schema`).
 """
 
+from deploytag.settings.access import Access, Expose
 from deploytag.settings.application import (
     CONTRACT_VALUES,
     SETTINGS_FILE,
@@ -26,11 +27,13 @@ __all__ = [
     "POLICY_FILE",
     "SETTINGS_FILE",
     "VARIABLE_NAME",
+    "Access",
     "ApplicationSettings",
     "Caps",
     "Cluster",
     "Destination",
     "EnvironmentClass",
+    "Expose",
     "Images",
     "Isolation",
     "Limits",

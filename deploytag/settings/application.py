@@ -49,7 +49,18 @@ class Tests(SettingsModel):
 
 
 CONTRACT_VALUES = frozenset(
-    {"image", "ref", "revision", "serviceAccount", "envSecret", "asleep", "migrations", "database", "variables"}
+    {
+        "image",
+        "ref",
+        "revision",
+        "serviceAccount",
+        "envSecret",
+        "asleep",
+        "migrations",
+        "database",
+        "variables",
+        "access",
+    }
 )
 """Chart values that the program gives: the keys of `deploytag.contract.ContractValues`."""
 

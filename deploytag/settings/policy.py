@@ -6,10 +6,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from deploytag.errors import RefError, SettingsError
 from deploytag.refname import check_pattern, matches
+from deploytag.settings.access import Access
 from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Isolation
 from deploytag.settings.secrets import SecretSources
-from deploytag.settings.types import Duration, Quantity, SecretId, SettingsModel
+from deploytag.settings.types import BuildSecretId, Duration, Quantity, SecretId, SettingsModel
 
 POLICY_FILE = "deploytag.policy.yaml"
 
@@ -60,6 +61,11 @@ class EnvironmentClass(SettingsModel):
     database_key: SecretId | None = Field(
         default=None, description="Secrets Manager id of the key from which database passwords are derived"
     )
+    build_secrets: dict[BuildSecretId, SecretId] = Field(
+        default_factory=dict,
+        description="what a Dockerfile may mount by `RUN --mount=type=secret,id=ID`: that id, and the Secrets Manager "
+        "id of the text. It gets into no image, and is never a build argument",
+    )
     migrations: bool = True
     protected: bool = Field(default=False, description="never destroyed without force")
     ttl: Duration | None = Field(
@@ -70,6 +76,7 @@ class EnvironmentClass(SettingsModel):
     )
     limits: Limits = Limits()
     isolation: Isolation = Isolation()
+    access: Access = Field(default=Access(), description="who can reach the environments, and how")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

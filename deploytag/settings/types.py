@@ -20,6 +20,8 @@ def _inside_repository(path: str) -> str:
 
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_inside_repository)]
 VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
+BuildSecretId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""What BuildKit takes as the id of a secret, and what is a file's name where it is mounted."""
 SecretId = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as `500m` or `1Gi`."""

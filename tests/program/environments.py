@@ -12,7 +12,7 @@ from deploytag.identity import identify
 from deploytag.passwords import DatabaseAddress
 from deploytag.program import Environment, EnvironmentArgs
 from deploytag.program.main import read_variables
-from deploytag.program.secret import read_key
+from deploytag.program.secret import read_text
 from deploytag.settings import ApplicationSettings, EnvironmentClass, SecretSource
 from deploytag.trees import Trees
 from tests.program.world import KEY_ID, PROJECT, SECRET_ID, World, run
@@ -58,7 +58,8 @@ def declare(
             repository=f"registry.test/{PROJECT}",
             builder="deploytag",
             secrets=read_variables(settings or ApplicationSettings(), cls),
-            database_key=read_key(cls.database_key) if cls.database and cls.database_key else None,
+            database_key=read_text(cls.database_key) if cls.database and cls.database_key else None,
+            build_secrets={id_: read_text(it).content for id_, it in cls.build_secrets.items()},
             administrator="administrator" if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
             database_networks=(IPv4Network("192.0.2.7/32"),) if cls.database else (),

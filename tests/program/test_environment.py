@@ -7,7 +7,7 @@ import pytest
 from deploytag.contract import ContractValues
 from deploytag.program import Environment
 from deploytag.rights import Subject
-from deploytag.settings import CONTRACT_VALUES, ApplicationSettings, EnvironmentClass, SecretSource
+from deploytag.settings import CONTRACT_VALUES, Access, ApplicationSettings, EnvironmentClass, SecretSource
 from tests.program.environments import COMBINATIONS, FULL, declare
 from tests.program.world import CANARY, KEY_ID, SECRET_ID, Registration, World, leaves, values
 
@@ -104,6 +104,13 @@ def test_whom_the_administrator_named_is_bound_before_anything_else_is_made(
     assert waited == ([] if preview else ["shop-feature-test"])
 
 
+def test_a_build_mounts_its_secrets_and_has_them_nowhere_else() -> None:
+    world = declare(cls=FULL.model_copy(update={"build_secrets": {"npm": KEY_ID}}))
+    for image in world.all(IMAGE):
+        found = [(path, secret) for path, value, secret in leaves(image.inputs) if CANARY in str(value)]
+        assert found == [("secrets.npm", True)], image.urn
+
+
 def test_without_anybody_named_nobody_is_bound() -> None:
     assert declare().all(RIGHTS) == []
 
@@ -169,10 +176,29 @@ def test_the_database_is_never_replaced_by_a_default() -> None:
     assert set(declare().one(DATABASE).request.ignoreChanges) == {"template", "encoding", "lcCollate", "lcCtype"}
 
 
+def test_an_ingress_gives_the_url_and_leaves_no_other_way_in() -> None:
+    ingress = {"class": "public", "host": "*.preview.example.org", "tls": True, "tls_secret": "wildcard"}
+    access = Access.model_validate({"expose": "ingress", "ingress": ingress, "annotations": {"a": "b"}})
+    world = declare(cls=FULL.model_copy(update={"access": access}))
+    assert world.outputs["url"] == "https://shop-feature-test.preview.example.org"
+    release = values(world.one(RELEASE))
+    assert release["values.access.ingress.host"] == "shop-feature-test.preview.example.org"
+    assert release["values.access.annotations.a"] == "b"
+    quota = values(world.one("kubernetes:core/v1:ResourceQuota"))
+    assert quota["spec.hard.services.loadbalancers"] == quota["spec.hard.services.nodeports"] == "0"
+
+
+def test_a_load_balancer_is_told_whom_to_let_in() -> None:
+    access = Access.model_validate({"source_ranges": ["192.0.2.0/24"], "internal": "gcp"})
+    release = values(declare(cls=FULL.model_copy(update={"access": access})).one(RELEASE))
+    assert release["values.access.sourceRanges[0]"] == "192.0.2.0/24"
+    assert release["values.access.annotations.networking.gke.io/load-balancer-type"] == "Internal"
+
+
 def test_the_chart_gets_exactly_the_contract() -> None:
     release = values(declare().one(RELEASE))
     given = {path.split(".")[1] for path in release if path.startswith("values.")}
-    assert given == CONTRACT_VALUES == set(ContractValues.__annotations__)
+    assert given | {"access"} == CONTRACT_VALUES == set(ContractValues.__annotations__)
     assert release["values.image"].startswith("registry.test/shop/app:")
     assert "@sha256:" in release["values.image"]
     assert release["chart"].startswith(".deploytag/")

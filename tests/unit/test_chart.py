@@ -12,7 +12,10 @@ import pytest
 from kubernetes.utils.quantity import parse_quantity
 from ruamel.yaml import YAML
 
-from deploytag.settings import Limits
+from deploytag.contract import access_values
+from deploytag.identity import identify
+from deploytag.preflight.doors import wrong_door
+from deploytag.settings import Access, Limits
 
 pytestmark = pytest.mark.toolchain
 
@@ -30,6 +33,14 @@ CONTRACT: dict[str, Any] = {
     "migrations": {"enabled": True},
     "variables": {"database": "DATABASE_URL", "redis": "REDIS_URL"},
 }
+ACCESS: list[dict[str, Any]] = [
+    {"internal": "aws", "source_ranges": ["192.0.2.0/24"]},
+    {"expose": "ingress", "ingress": {"class": "public", "host": "*.example.org"}, "annotations": {"a": "b"}},
+    {
+        "expose": "ingress",
+        "ingress": {"class": "public", "host": "*.example.org", "tls": True, "tls_secret": "wildcard"},
+    },
+]
 NAMESPACED = {"CronJob", "Deployment", "Job", "Service"}
 Object = dict[str, Any]
 
@@ -93,6 +104,14 @@ def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
     for one in objects:
         if one["kind"] != "Service":
             yield f"{one['kind']}/{one['metadata']['name']}", pod_of(one)
+
+
+@pytest.mark.parametrize("access", ACCESS, ids=["load balancer", "ingress", "ingress with TLS"])
+def test_it_lets_in_whom_it_is_told_to(chart: Chart, access: dict[str, Any]) -> None:
+    told = access_values(Access.model_validate(access), identify("shop", "feature/test"))
+    objects = chart.render(access=told)
+    assert wrong_door(RELEASE, objects, told) is None
+    assert wrong_door(RELEASE, chart.render(), told), "what ignores it is refused"
 
 
 def quantity(text: str) -> Decimal:

@@ -2,12 +2,10 @@
 
 from urllib.parse import unquote, urlsplit
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.errors import SecretError
-from deploytag.passwords import DatabaseAddress, database_key, database_password
+from deploytag.passwords import DatabaseAddress, database_password
 
 
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
@@ -20,9 +18,3 @@ def test_any_password_survives_the_url(password: str) -> None:
 def test_passwords_differ_by_role_and_by_key_and_are_found_again() -> None:
     assert database_password("k", "a") == database_password("k", "a")
     assert len({database_password(key, role) for key in ("k", "l") for role in ("a", "b")}) == 4
-
-
-@pytest.mark.parametrize(("payload", "why"), [(None, "binary"), ("", "empty")])
-def test_a_key_is_a_text(payload: str | None, why: str) -> None:
-    with pytest.raises(SecretError, match=f"staging/key is {why}"):
-        database_key("staging/key", payload)

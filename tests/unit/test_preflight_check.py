@@ -16,7 +16,7 @@ from deploytag.administrator import Administrator
 from deploytag.errors import ContentError, UnreachableError
 from deploytag.identity import identify
 from deploytag.preflight import Target, chart, check, cluster, database
-from deploytag.preflight.chart import unserved
+from deploytag.preflight.doors import wrong_door
 from deploytag.preflight.patience import ask
 from deploytag.settings import Cluster
 
@@ -154,7 +154,7 @@ def test_nobody_waits_for_a_question_that_was_given_up() -> None:
     ],
 )
 def test_a_chart_must_have_a_service_that_gives_the_url(documents: list[object], complaint: str | None) -> None:
-    said = unserved("shop", documents)
+    said = wrong_door("shop", documents, None)
     assert (said is None) if complaint is None else (said is not None and complaint in said)
 
 

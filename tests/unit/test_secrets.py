@@ -15,6 +15,7 @@ from deploytag.secrets import (
     determinants,
     env_secret_name,
     environment_variables,
+    plain_text,
     reserved_names,
 )
 from deploytag.settings import SecretSource, Variables
@@ -172,3 +173,11 @@ def test_everything_that_decides_the_variables_decides_the_name() -> None:
     # By which stage a version was found does not matter.
     current = SecretSource(id="one", stage="AWSPREVIOUS")
     assert determinants([(one, "1")]) == determinants([(current, "1")])
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"), [(None, "is binary"), ("", "is empty"), ("\ud800", "is no valid text")], ids=repr
+)
+def test_a_text_is_a_text(payload: str | None, why: str) -> None:
+    with pytest.raises(SecretError, match=f"staging/key {why}"):
+        plain_text("staging/key", payload)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from deploytag.delivery.doctor import accounts, checkout, cluster, registry, room, state, tools
+from deploytag.delivery.doctor import accounts, authority, checkout, cluster, registry, room, state, tools
 from deploytag.delivery.doctor.findings import Check
 from deploytag.delivery.project import Project
 
@@ -24,7 +24,7 @@ def checks(project: Project, environ: Mapping[str, str]) -> tuple[Check, ...]:
         Check("remote", partial(checkout.remote, project, environ), seconds=30),
         Check("cluster", lambda: cluster.expected(settings(), environ)),
         Check("clock", partial(cluster.clock, environ)),
-        Check("permissions", partial(cluster.permissions, environ), seconds=30),
+        Check("permissions", lambda: authority.permissions(pulumi().name, environ), seconds=30),
         Check("namespace", partial(cluster.system_namespace, environ)),
         Check("aws", lambda: accounts.aws(settings()), seconds=30),
         Check("database", lambda: accounts.database(settings(), environ)),

@@ -1,13 +1,11 @@
-"""The cluster: is it the expected one, what may we do there, and does it agree about the time?"""
+"""The cluster: is it the expected one, and does it agree about the time?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import groupby
 from typing import TypeVar
 
 from kubernetes import client
@@ -15,7 +13,6 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
-from deploytag.delivery.doctor.permissions import Question, questions
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.preflight import cluster
@@ -23,9 +20,6 @@ from deploytag.preflight.endpoints import kubeconfig_path
 from deploytag.settings import Settings
 
 Answer = TypeVar("Answer")
-
-AT_ONCE = 8
-"""Questions under way at the same time; the client's connection pool is not larger."""
 
 SKEW_NOTED = timedelta(seconds=5)
 SKEW_REFUSED = timedelta(minutes=4)
@@ -55,14 +49,14 @@ def expected(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     if complaint := cluster.unexpected(settings.policy.cluster, connection.current):
         yield problem(complaint, kind=OwnershipError)
         return
-    version = _asked(connection, lambda: client.VersionApi(connection.api).get_code(_request_timeout=cluster.TIMEOUT))
+    version = asked(connection, lambda: client.VersionApi(connection.api).get_code(_request_timeout=cluster.TIMEOUT))
     yield ok(f"{connection.current.server}, Kubernetes {version.git_version}")
 
 
 def clock(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether this machine and the API server agree about the time."""
     connection = Connection.open(environ)
-    _, _, headers = _asked(
+    _, _, headers = asked(
         connection,
         lambda: client.VersionApi(connection.api).get_code_with_http_info(_request_timeout=cluster.TIMEOUT),
     )
@@ -90,10 +84,10 @@ def system_namespace(environ: Mapping[str, str]) -> Iterator[Finding]:
     connection = Connection.open(environ)
     core = client.CoreV1Api(connection.api)
     try:
-        namespace = _asked(
+        namespace = asked(
             connection, lambda: core.read_namespace(SYSTEM_NAMESPACE, _request_timeout=cluster.TIMEOUT), missing=True
         )
-    except _MissingError:
+    except MissingError:
         yield problem(f"there is no namespace {SYSTEM_NAMESPACE}", f"`kubectl create namespace {SYSTEM_NAMESPACE}`")
         return
     if namespace.metadata is not None and namespace.metadata.deletion_timestamp is not None:
@@ -102,59 +96,22 @@ def system_namespace(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield ok(SYSTEM_NAMESPACE)
 
 
-def permissions(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether everything that the program and the wrapper do is allowed."""
-    connection = Connection.open(environ)
-    authorization = client.AuthorizationV1Api(connection.api)
-
-    def allowed(question: Question) -> bool:
-        review = client.V1SelfSubjectAccessReview(
-            spec=client.V1SelfSubjectAccessReviewSpec(
-                resource_attributes=client.V1ResourceAttributes(
-                    group=question.group,
-                    resource=question.resource,
-                    subresource=question.subresource or None,
-                    verb=question.verb,
-                    namespace=question.namespace or None,
-                )
-            )
-        )
-        answer = _asked(
-            connection,
-            lambda: authorization.create_self_subject_access_review(review, _request_timeout=cluster.TIMEOUT),
-        )
-        return answer.status is not None and answer.status.allowed
-
-    everything = list(questions())
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(allowed, everything))
-    yield from denied(question for question, answer in zip(everything, answers, strict=True) if not answer)
-    if all(answers):
-        yield ok(f"all {len(everything)} actions that a run needs")
-
-
-def denied(refused: Iterable[Question]) -> Iterator[Finding]:
-    """A line for each resource with what may not be done to it. Pure."""
-    for permission, those in groupby(refused, key=lambda question: question.permission):
-        questions_ = list(those)
-        verbs = ", ".join(question.verb for question in questions_)
-        say = problem if permission.needed else warning
-        yield say(
-            f"may not {questions_[0].said.replace(questions_[0].verb, verbs, 1)} ({permission.reason})",
-            "Let the kubeconfig's user do it.",
-        )
-
-
-class _MissingError(Exception):
+class MissingError(Exception):
     """The cluster answered that there is no such object."""
 
 
-def _asked(connection: Connection, question: Callable[[], Answer], *, missing: bool = False) -> Answer:
+def asked(connection: Connection, question: Callable[[], Answer], *, missing: bool = False) -> Answer:
+    """The answer to a question to the cluster.
+
+    Raises:
+        MissingError: there is no such object, where `missing` says that this is an answer.
+        UnreachableError: it refuses, or does not answer.
+    """
     try:
         return question()
     except ApiException as error:
         if missing and error.status == 404:
-            raise _MissingError from None
+            raise MissingError from None
         raise UnreachableError(
             f"the cluster at {connection.current.server} refuses: {error.status} {error.reason}. The kubeconfig's "
             "credentials decide."

@@ -3,12 +3,13 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
 from deploytag.delivery.doctor.permissions import Where, project_rules, rules
 from deploytag.delivery.initialise.render import environment
+from deploytag.errors import UsageError
 from deploytag.rights import Subject, project_rights
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
@@ -32,6 +33,26 @@ def manifest(project: str, subjects: Sequence[Subject]) -> str:
     )
 
 
+def subjects(users: Iterable[str], groups: Iterable[str], service_accounts: Iterable[str]) -> list[Subject]:
+    """Whom a command line names.
+
+    Raises:
+        UsageError: nobody, or somebody who cannot exist.
+    """
+    named = [Subject(kind, name) for kind, names in (("User", users), ("Group", groups)) for name in names]
+    for text in service_accounts:
+        namespace, slash, name = text.partition("/")
+        if not (namespace and slash and name) or "/" in name:
+            raise UsageError(f"{text!r} is no service account: write NAMESPACE/NAME.")
+        named.append(Subject.service_account(namespace, name))
+    if not named:
+        raise UsageError("Say who deploys: --user, --group or --service-account; each may be given several times.")
+    for subject in named:
+        if not f"{subject.namespace or ''}{subject.name}".isprintable() or not subject.name:
+            raise UsageError(f"{subject.name!r} cannot be the name of a {subject.kind}.")
+    return named
+
+
 def _option(subject: Subject) -> str:
     if subject.kind == "ServiceAccount":
         return f"--service-account {subject.namespace}/{subject.name}"
@@ -46,5 +67,9 @@ def _flow(mapping: Mapping[str, str | Sequence[str]]) -> str:
 def _value(value: str | Sequence[str]) -> str:
     if isinstance(value, str):
         # `yes` and `null` look plain and are not.
-        return value if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value else json.dumps(value)
+        return (
+            value
+            if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value
+            else json.dumps(value, ensure_ascii=False)
+        )
     return f"[{', '.join(_value(it) for it in value)}]"

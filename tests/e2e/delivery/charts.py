@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploytag.rights import BINDING, ENVIRONMENT_ROLE
+from tests.e2e.rights import WRAPPER
+
 IMAGE = "debian:bookworm-slim"
 SLEEP = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]
 FAILING = {"exec": {"command": ["sh", "-c", "echo not today; exit 1"]}}
@@ -140,6 +143,8 @@ def namespace(folder: Path, name: str | None = None) -> Iterator[Namespace]:
     """One that goes away with everything in it."""
     it = Namespace(name or f"e2e-{uuid.uuid4().hex[:10]}", folder)
     subprocess.run(["kubectl", "create", "namespace", it.name], check=True, capture_output=True)
+    # As the program does it: what is tested may then look into it.
+    it.kubectl("create", "rolebinding", BINDING, f"--clusterrole={ENVIRONMENT_ROLE}", f"--user={WRAPPER.name}")
     try:
         yield it
     finally:

@@ -18,6 +18,7 @@ from deploytag.delivery.store import Lock, StateStore
 from deploytag.errors import BusyError, DeploymentError, OwnershipError
 from deploytag.identity import Identity
 from deploytag.ownership import annotations
+from deploytag.rights import BINDING
 from tests.e2e.delivery.recovering import (
     EngineProcess,
     exists,
@@ -180,6 +181,22 @@ def test_helm_that_was_killed_or_failed(repository: Checkout) -> None:
     must_come_up(repository, identity)
 
 
+def test_a_right_that_somebody_removed(repository: Checkout) -> None:
+    without_database(repository)
+    identity = repository.stack("feature/unbound")
+    must_come_up(repository, identity)
+    kubectl("delete", "rolebinding", BINDING, "-n", identity.namespace)
+    assert "RoleBinding" in recovered(tools(repository, identity))
+    must_come_up(repository, identity)
+    # And one that an interrupted run had not made yet.
+    kubectl("delete", "namespace", identity.namespace)
+    kubectl("create", "namespace", identity.namespace)
+    for key, value in annotations(identity).items():
+        kubectl("annotate", "namespace", identity.namespace, f"{key}={value}")
+    recovered(tools(repository, identity))
+    must_come_up(repository, identity)
+
+
 def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
     without_database(repository)
     identity = repository.stack("feature/terminating")
@@ -192,7 +209,7 @@ def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
     kubectl("delete", "namespace", identity.namespace, "--wait=false")
     it = tools(repository, identity)
     try:
-        with pytest.raises(DeploymentError, match=r"What remains in it: ConfigMap held \(example.com/hold\)"):
+        with pytest.raises(DeploymentError, match=r"finalizers remaining: example.com/hold"):
             namespaces.await_gone(it.cluster, identity.namespace, patience=20)
     finally:
         kubectl("patch", *held, "-p", '{"metadata": {"finalizers": null}}')

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ import httpx
 import pytest
 import yaml
 
-from deploytag.delivery.doctor.permissions import PERMISSIONS, Permission, Where
 from deploytag.errors import OwnershipError, SecretError, SettingsError, UnreachableError
 from deploytag.identity import identify
-from deploytag.ownership import SYSTEM_NAMESPACE
-from tests.e2e.program.checkout import REPOSITORY, Checkout, sandbox_environ
+from deploytag.rights import Subject
+from tests.e2e.program.checkout import REPOSITORY, Checkout, administrator, sandbox_environ
 from tests.e2e.program.inventory import kubectl
+from tests.e2e.rights import deployed_by_the_wrapper, take
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
@@ -56,58 +56,34 @@ def application(tmp_path: Path) -> Iterator[Checkout]:
 
 
 @pytest.fixture
-def kubeconfig_of() -> Iterator[Callable[[Sequence[Permission]], str]]:
-    """Makes the text of a kubeconfig whose user may do what the permissions say, and nothing else."""
+def project() -> Iterator[str]:
+    """A project of this test alone, which the wrapper of the tests may deploy."""
+    name = f"setup{os.urandom(3).hex()}"
+    with deployed_by_the_wrapper(name):
+        yield name
+
+
+@pytest.fixture
+def somebody(tmp_path: Path) -> Iterator[tuple[Subject, Path]]:
+    """Somebody who has no rights yet, and the kubeconfig."""
     name = f"setup-{os.urandom(4).hex()}"
     kubectl("create", "namespace", name)
-
-    def make(permissions: Sequence[Permission]) -> str:
-        kubectl("create", "serviceaccount", name, "-n", name)
-        for kind, binding, namespace in (
-            ("ClusterRole", "ClusterRoleBinding", None),
-            ("Role", "RoleBinding", SYSTEM_NAMESPACE),
-        ):
-            metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
-            rules = [
-                {"apiGroups": [it.group], "resources": [it.resource], "verbs": list(it.verbs)}
-                for it in permissions
-                if (it.where is Where.SYSTEM) == (namespace is not None)
-            ]
-            group = "rbac.authorization.k8s.io"
-            apply({"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, "rules": rules})
-            apply(
-                {
-                    "apiVersion": f"{group}/v1",
-                    "kind": binding,
-                    "metadata": metadata,
-                    "roleRef": {"apiGroup": group, "kind": kind, "name": name},
-                    "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": name}],
-                }
-            )
-        config = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
-        config["users"][0]["user"] = {"token": kubectl("create", "token", name, "-n", name, "--duration=1h").strip()}
-        return json.dumps(config)
-
+    kubectl("create", "serviceaccount", name, "-n", name)
+    config = json.loads(kubectl("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
+    config["users"][0]["user"] = {"token": kubectl("create", "token", name, "-n", name, "--duration=1h").strip()}
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config))
     try:
-        yield make
+        yield Subject.service_account(name, name), path
     finally:
-        for kind in ("clusterrolebinding", "clusterrole"):
-            kubectl("delete", kind, name, "--ignore-not-found")
-        for kind in ("rolebinding", "role"):
-            kubectl("delete", kind, name, "-n", SYSTEM_NAMESPACE, "--ignore-not-found")
         kubectl("delete", "namespace", name, "--wait=false")
 
 
-def apply(document: Mapping[str, Any]) -> None:
-    """`kubectl apply`."""
-    subprocess.run(["kubectl", "apply", "-f", "-"], input=json.dumps(document), text=True, check=True)
-
-
-def initialise(it: Checkout) -> None:
+def initialise(it: Checkout, project: str = "setuptest") -> None:
     """`deploytag init` for the sandbox, committed and pushed."""
     registry = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]["registry"]["default"]
     it.must(
-        *("deploytag", "init", "--project", "setuptest", "--builder", "deploytag", "--ci", "shell"),
+        *("deploytag", "init", "--project", project, "--builder", "deploytag", "--ci", "shell"),
         *("--registry", registry),
     )
     it.must("git", "add", "--all")
@@ -140,36 +116,48 @@ def doctor(it: Checkout, environ: Mapping[str, str] | None = None) -> tuple[int,
     return done.returncode, said
 
 
-def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_permissions(
+def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rights(
     # In this order, so that the environment is destroyed before its user is.
-    kubeconfig_of: Callable[[Sequence[Permission]], str],
+    somebody: tuple[Subject, Path],
     application: Checkout,
-    tmp_path: Path,
 ) -> None:
-    initialise(application)
-    limited = tmp_path / "kubeconfig"
-    limited.write_text(kubeconfig_of(PERMISSIONS))
-    application.environ["KUBECONFIG"] = str(limited)
-    _, said = doctor(application)
-    assert [level for level, _ in said["permissions"]] == ["ok"], said["permissions"]
-    application.must("git", "switch", "--quiet", "--create", "feature/setup")
-    identity = identify("setuptest", "feature/setup")
-    application.must("pulumi", "stack", "select", "--create", identity.stack)
-    application.stacks.append(identity.stack)
-    done = application.up(identity)
-    assert done.ok, done.output
-    revision = application.must("git", "rev-parse", "HEAD").strip()
-    url = application.outputs(identity)["url"]
-    assert httpx.get(url, timeout=10).text == f"feature/setup at {revision}\n"
-    assert "Warning" not in kubectl("get", "events", "-n", identity.namespace, "-o", "jsonpath={.items[*].type}")
-    # Nothing of DeployTag's own files is in the image: a change of them builds no other.
-    with (application.path / "deploytag.yaml").open("a") as settings:
-        settings.write("# edited\n")
-    assert application.changes(identity) == {"setuptest-release"}, "the pods are told that the checkout is dirty now"
+    subject, kubeconfig = somebody
+    project = f"setup{os.urandom(3).hex()}"
+    initialise(application, project)
+    application.environ["KUBECONFIG"] = str(kubeconfig)
+    assert subject.namespace
+    options = ("--service-account", f"{subject.namespace}/{subject.name}")
+    printed = application.must("deploytag", "rights", *options)
+    subprocess.run(
+        ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=printed, text=True, check=True
+    )
+    try:
+        _, said = doctor(application)
+        assert [level for level, _ in said["permissions"]] == ["ok"], said["permissions"]
+        application.must("git", "switch", "--quiet", "--create", "feature/setup")
+        identity = identify(project, "feature/setup")
+        application.must("pulumi", "stack", "select", "--create", identity.stack)
+        application.stacks.append(identity.stack)
+        done = application.up(identity)
+        assert done.ok, done.output
+        revision = application.must("git", "rev-parse", "HEAD").strip()
+        url = application.outputs(identity)["url"]
+        assert httpx.get(url, timeout=10).text == f"feature/setup at {revision}\n"
+        assert "Warning" not in kubectl("get", "events", "-n", identity.namespace, "-o", "jsonpath={.items[*].type}")
+        # Nothing of DeployTag's own files is in the image: a change of them builds no other.
+        with (application.path / "deploytag.yaml").open("a") as settings:
+            settings.write("# edited\n")
+        assert application.changes(identity) == {f"{project}-release"}, (
+            "the pods are told that the checkout is dirty now"
+        )
+        application.close()
+        application.stacks.clear()
+    finally:
+        take(project)
 
 
-def test_a_repository_that_can_deploy_has_no_problem(application: Checkout) -> None:
-    initialise(application)
+def test_a_repository_that_can_deploy_has_no_problem(application: Checkout, project: str) -> None:
+    initialise(application, project)
     use_this_environment(application)
     code, said = doctor(application)
     assert [(check, line) for check, lines in said.items() for line in lines if line[0] == "problem"] == []
@@ -178,8 +166,8 @@ def test_a_repository_that_can_deploy_has_no_problem(application: Checkout) -> N
     assert {said[check][0][0] for check in ("chart", "remote", "cluster", "clock", "permissions", "state")} == {"ok"}
 
 
-def test_every_problem_is_said_beside_the_others(application: Checkout, tmp_path: Path) -> None:
-    initialise(application)
+def test_every_problem_is_said_beside_the_others(application: Checkout, project: str, tmp_path: Path) -> None:
+    initialise(application, project)
     policy = tmp_path / "policy.yaml"
     policy.write_text(
         (application.path / "deploytag.policy.yaml")
@@ -228,15 +216,18 @@ def test_the_exit_code_says_which_kind_comes_first(
     assert doctor(application, environ)[0] == code
 
 
-def test_what_may_not_be_done_is_said_with_its_reason(
-    application: Checkout, tmp_path: Path, kubeconfig_of: Callable[[Sequence[Permission]], str]
-) -> None:
+def test_what_may_not_be_done_is_said_with_its_reason(application: Checkout, somebody: tuple[Subject, Path]) -> None:
     initialise(application)
-    limited = tmp_path / "kubeconfig"
-    limited.write_text(kubeconfig_of([]))
-    _, said = doctor(application, {"KUBECONFIG": str(limited)})
+    _, said = doctor(application, {"KUBECONFIG": str(somebody[1])})
     assert {level for level, _ in said["permissions"]} == {"problem", "warning"}
     seen = "\n".join(line for _, line in said["permissions"])
-    assert "jobs.batch in every namespace (the chart's hooks: migrations)" in seen
+    assert "jobs.batch in the environments (the chart's hooks: migrations)" in seen
     assert "refuses: 403 Forbidden" in said["namespace"][0][1]
     assert said["cluster"][0][0] == "ok", "anybody may ask for the version"
+
+
+def test_an_administrator_is_told_to_let_another_deploy(application: Checkout) -> None:
+    initialise(application)
+    _, said = doctor(application, administrator())
+    assert [level for level, _ in said["permissions"]] == ["ok", "warning"]
+    assert "everything in the cluster" in said["permissions"][1][1]

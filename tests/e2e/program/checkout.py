@@ -158,6 +158,11 @@ def sandbox_environ() -> dict[str, str]:
     return environ | {"KUBECONFIG": environ["WRAPPER_KUBECONFIG"]}
 
 
+def administrator() -> dict[str, str]:
+    """The variable that makes `kubectl` an administrator's; what is tested has the wrapper's rights only."""
+    return {"KUBECONFIG": os.environ["KUBECONFIG"]}
+
+
 def changed_resources(events: str) -> set[str]:
     """The logical names of custom resources that were created, updated, replaced or deleted, from `up --json`."""
     changed = set()

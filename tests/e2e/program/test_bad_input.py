@@ -10,7 +10,7 @@ import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from psycopg import sql
 
-from tests.e2e.program.checkout import Checkout, Finished
+from tests.e2e.program.checkout import Checkout, Finished, administrator
 from tests.e2e.program.inventory import made
 
 pytestmark = pytest.mark.e2e
@@ -178,12 +178,12 @@ def test_a_failing_build_shows_its_last_lines_and_makes_nothing(repository: Chec
 
 def test_a_namespace_of_somebody_else_is_left_alone(repository: Checkout) -> None:
     identity = repository.stack("feature/taken-namespace")
-    repository.must("kubectl", "create", "namespace", identity.namespace)
+    repository.must("kubectl", "create", "namespace", identity.namespace, environ=administrator())
     try:
         refused(repository.up(identity), f"namespace {identity.namespace} exists", "left alone")
         assert "Active" in repository.must("kubectl", "get", "namespace", identity.namespace)
     finally:
-        repository.must("kubectl", "delete", "namespace", identity.namespace)
+        repository.must("kubectl", "delete", "namespace", identity.namespace, environ=administrator())
 
 
 def test_a_database_of_somebody_else_is_left_alone(repository: Checkout) -> None:

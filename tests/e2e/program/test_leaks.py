@@ -9,7 +9,7 @@ import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from deploytag.passwords import database_password
-from tests.e2e.program.checkout import Checkout
+from tests.e2e.program.checkout import Checkout, administrator
 
 pytestmark = pytest.mark.e2e
 
@@ -33,8 +33,12 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
         repository.run("pulumi", "stack", "export", "--stack", identity.stack),
         repository.run("pulumi", "stack", "history", "--stack", identity.stack),
         repository.run("helm", "get", "all", identity.release, "--namespace", identity.namespace),
-        repository.run("kubectl", "get", everything_but_secrets(), "-o", "yaml", "-n", identity.namespace),
-        repository.run("kubectl", "describe", everything_but_secrets(), "-n", identity.namespace),
+        repository.run(
+            "kubectl", "get", everything_but_secrets(), "-o", "yaml", "-n", identity.namespace, environ=administrator()
+        ),
+        repository.run(
+            "kubectl", "describe", everything_but_secrets(), "-n", identity.namespace, environ=administrator()
+        ),
         repository.run(
             "kubectl", "logs", "-n", identity.namespace, "--all-containers", f"deployment/{identity.release}-web"
         ),

@@ -8,7 +8,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from deploytag.delivery.asking import ConflictError, NoAnswerError, asking
+from deploytag.delivery.asking import ConflictError, NoAnswerError, RefusedError, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.errors import OwnershipError, UnreachableError
 
@@ -23,8 +23,8 @@ def refused(status: int, message: str = "") -> ApiException:
     ("error", "kind", "said"),
     [
         (refused(401), UnreachableError, "does not know the kubeconfig's user (401). Renew its credentials."),
-        (refused(403, "User x cannot"), UnreachableError, "may not get leases in the namespace deploytag-system"),
-        (refused(403, "User x cannot"), UnreachableError, "User x cannot"),
+        (refused(403, "User x cannot"), RefusedError, "may not get leases in the namespace deploytag-system"),
+        (refused(403, "User x cannot"), RefusedError, "User x cannot"),
         (refused(404), OwnershipError, "`kubectl create namespace deploytag-system`"),
         (refused(409, "was modified"), ConflictError, "was modified"),
         (refused(422, "is invalid"), UnreachableError, "answered 422: is invalid"),

@@ -18,6 +18,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteNamespace,
     DeleteObjects,
     DropRole,
+    GiveRights,
     Ours,
     Refresh,
     Repair,
@@ -30,12 +31,14 @@ from deploytag.delivery.recovery.state import (
     NAMESPACE,
     RELEASE,
     ROLE,
+    ROLE_BINDING,
     ObjectName,
     PendingOperation,
     Resource,
     State,
     ledger_id,
     release_id,
+    rights_id,
 )
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
@@ -47,6 +50,7 @@ OTHER = identify("shop", "bug/other")
 LEDGER = ledger_entry(IT)
 SECRET = "kubernetes:core/v1:Secret"
 ENV = ObjectName("v1", "Secret", IT.namespace, "env-1")
+RIGHTS = ObjectName("rbac.authorization.k8s.io/v1", "RoleBinding", IT.namespace, "deploytag")
 
 
 def resource(type_: str, id_: str, *, failed: bool = False) -> Resource:
@@ -101,6 +105,10 @@ NOTHING = Facts(IT, server=server(None, False, None))
 """Before the first deployment."""
 
 
+BOUND = State((*state().resources, resource(ROLE_BINDING, rights_id(IT))))
+"""The state of an environment with a RoleBinding."""
+
+
 def but(**changes: Any) -> Facts:
     return WELL.but(**changes)
 
@@ -124,6 +132,23 @@ FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
         pytest.param(WELL, [], id="nothing is wrong"),
         pytest.param(NOTHING, [], id="nothing is there yet"),
         pytest.param(but(server=None, state=state("database", "role", "ledger"), ledger=None), [], id="no database"),
+        # the right to work in it
+        pytest.param(
+            but(locked_out=True, revisions=(), objects=(), state=BOUND),
+            [GiveRights(IT.namespace)],
+            id="the RoleBinding was removed",
+        ),
+        pytest.param(
+            but(locked_out=True, revisions=(), objects=()),
+            [],
+            id="a namespace that never had its RoleBinding gets it from Pulumi, and is not said to be empty",
+        ),
+        pytest.param(
+            but(objects=(ENV, RIGHTS)),
+            [DeleteObjects((RIGHTS,))],
+            id="a RoleBinding that the state does not know",
+        ),
+        pytest.param(but(objects=(ENV, RIGHTS), state=BOUND), [], id="a RoleBinding that the state knows"),
         # the namespace
         pytest.param(
             but(namespace=NamespaceFacts("uid", annotations(IT), terminating=True)),

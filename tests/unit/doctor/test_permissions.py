@@ -2,14 +2,15 @@
 
 from collections import Counter
 
-from deploytag.delivery.doctor.cluster import denied
+from deploytag.delivery.doctor.authority import denied
 from deploytag.delivery.doctor.findings import Level
-from deploytag.delivery.doctor.permissions import PERMISSIONS, Where, questions
+from deploytag.delivery.doctor.permissions import PERMISSIONS, Where, questions, questions_inside
 from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.rights import ENVIRONMENT_ROLE
 
 
 def test_nothing_is_in_the_table_twice_and_everything_has_a_reason() -> None:
-    rows = Counter((permission.group, permission.resource, permission.where) for permission in PERMISSIONS)
+    rows = Counter((it.group, it.resource, it.where, it.names) for it in PERMISSIONS)
     assert max(rows.values()) == 1
     assert all(permission.reason and permission.verbs for permission in PERMISSIONS)
     assert all(len(set(permission.verbs)) == len(permission.verbs) for permission in PERMISSIONS)
@@ -20,10 +21,13 @@ def test_nothing_is_asked_for_by_a_star() -> None:
 
 
 def test_each_verb_is_one_question_in_the_right_place() -> None:
-    asked = list(questions())
-    assert len(asked) == sum(len(permission.verbs) for permission in PERMISSIONS)
+    asked = [*questions(), *questions_inside()]
+    assert len(asked) == sum(len(it.verbs) * max(len(it.names), 1) for it in PERMISSIONS)
     places = {question.permission.where: question.namespace for question in asked}
-    assert places == {Where.CLUSTER: "", Where.SYSTEM: SYSTEM_NAMESPACE, Where.ENVIRONMENTS: ""}
+    assert places == dict.fromkeys(Where, "") | {Where.SYSTEM: SYSTEM_NAMESPACE}
+    assert all(question.permission.where is Where.ENVIRONMENTS for question in questions_inside())
+    bind = next(question for question in asked if question.verb == "bind")
+    assert (bind.resource, bind.name) == ("clusterroles", ENVIRONMENT_ROLE)
     log = next(question for question in asked if question.subresource)
     assert (log.resource, log.subresource, log.verb) == ("pods", "log", "get")
 
@@ -31,15 +35,15 @@ def test_each_verb_is_one_question_in_the_right_place() -> None:
 def test_what_is_refused_of_one_resource_is_one_line() -> None:
     refused = [
         question
-        for question in questions()
+        for question in (*questions_inside(), *questions())
         if (question.resource == "jobs" and question.verb in ("create", "delete"))
         or (question.resource == "leases" and question.verb == "update")
     ]
     lines = list(denied(refused))
     assert all(line.level is Level.PROBLEM for line in lines)
     assert sorted(line.seen for line in lines) == [
-        "may not create, delete jobs.batch in every namespace (the chart's hooks: migrations)",
-        "may not update leases.coordination.k8s.io in deploytag-system (one run an environment)",
+        "may not create, delete jobs.batch in the environments (the chart's hooks: migrations)",
+        "may not update leases.coordination.k8s.io in deploytag-system (one run at a time on an environment)",
     ]
     assert list(denied([])) == []
 

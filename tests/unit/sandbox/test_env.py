@@ -32,6 +32,8 @@ def test_the_toolchain_comes_first_and_once(layout: Layout) -> None:
 
 def test_every_tool_is_pointed_at_the_sandbox(layout: Layout) -> None:
     values = variables(Config(), layout, Path("/tools/bin"), {})
+    assert values["KUBECONFIG"] == f"{layout.root}/kubeconfigs/deploytag.yaml"
+    assert values["SANDBOX_ADMIN_KUBECONFIG"] == f"{layout.root}/kubeconfigs/admin.yaml"
     assert values["PULUMI_BACKEND_URL"] == f"file://{layout.root}/state"
     assert values["AWS_ENDPOINT_URL"] == "http://172.30.0.1:4566"
     assert (values["PGHOST"], values["PGUSER"], values["PGPASSWORD"]) == ("172.30.0.1", "deploytag_admin", "s3cr$t")

@@ -1,0 +1,124 @@
+"""What the kubeconfig's user may do in the cluster: everything a run needs, and fenced as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import Any
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from deploytag.delivery.doctor.cluster import Connection, asked
+from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
+from deploytag.delivery.doctor.permissions import Question, questions, questions_inside
+from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.preflight import cluster, rights
+from deploytag.rights import ENVIRONMENT_ROLE, project_rights
+
+AT_ONCE = 8
+"""Questions under way at the same time; the client's connection pool is not larger."""
+
+CURE = "Let an administrator apply what `deploytag rights` prints for this user: docs/how-to/existing-cluster.md."
+DRY_RUN = "All"
+
+
+def permissions(project: str, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether everything that the program and the wrapper do is allowed."""
+    connection = Connection.open(environ)
+    deployers = asked(connection, lambda: rights.named(connection.api, project))
+    everything = [*questions(), *(() if deployers is not None else questions_inside())]
+    refused = _refused(connection, everything)
+    findings = list(denied(refused))
+    if deployers is not None:
+        findings += _inside(connection, project)
+    yield from findings
+    if not refused and not findings:
+        yield ok(f"all {len(everything)} actions that a run needs")
+    yield from _fences(connection)
+
+
+def _refused(connection: Connection, everything: Sequence[Question]) -> list[Question]:
+    def allowed(question: Question) -> bool:
+        return _may(
+            connection,
+            group=question.group,
+            resource=question.resource,
+            subresource=question.subresource or None,
+            verb=question.verb,
+            namespace=question.namespace or None,
+            name=question.name or None,
+        )
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(allowed, everything))
+    return [question for question, answer in zip(everything, answers, strict=True) if not answer]
+
+
+def _may(connection: Connection, **attributes: Any) -> bool:
+    authorization = client.AuthorizationV1Api(connection.api)
+    review = client.V1SelfSubjectAccessReview(
+        spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=client.V1ResourceAttributes(**attributes))
+    )
+    answer = asked(
+        connection,
+        lambda: authorization.create_self_subject_access_review(review, _request_timeout=cluster.TIMEOUT),
+    )
+    return answer.status is not None and answer.status.allowed
+
+
+def _inside(connection: Connection, project: str) -> Iterator[Finding]:
+    """What those who may deploy the project are given in each environment, and whether this user is one of them."""
+    if not _may(
+        connection,
+        group="deploytag.dev",
+        resource="projects",
+        verb="deploy",
+        name=project,
+        namespace=SYSTEM_NAMESPACE,
+    ):
+        yield problem(f"may not deploy {project}: the RoleBinding {project_rights(project)} names others", CURE)
+        return
+    rbac = client.RbacAuthorizationV1Api(connection.api)
+    role = asked(connection, lambda: rbac.read_cluster_role(ENVIRONMENT_ROLE, _request_timeout=cluster.TIMEOUT))
+    yield from denied(lacking(role.rules or ()))
+
+
+def lacking(given: Iterable[Any]) -> list[Question]:
+    """What a ClusterRole's rules leave out of what is needed inside of environments. Pure."""
+    rules = list(given)
+    return [
+        question
+        for question in questions_inside()
+        if not any(
+            {question.group, "*"} & set(rule.api_groups or ())
+            and {question.permission.resource, "*"} & set(rule.resources or ())
+            and {question.verb, "*"} & set(rule.verbs)
+            and not rule.resource_names
+            for rule in rules
+        )
+    ]
+
+
+def denied(refused: Iterable[Question]) -> Iterator[Finding]:
+    """A line for each resource with what may not be done to it. Pure."""
+    for permission, those in groupby(refused, key=lambda question: question.permission):
+        questions_ = list(those)
+        verbs = ", ".join(question.verb for question in questions_)
+        say = problem if permission.needed else warning
+        yield say(f"may not {questions_[0].said.replace(questions_[0].verb, verbs, 1)} ({permission.reason})", CURE)
+
+
+def _fences(connection: Connection) -> Iterator[Finding]:
+    """Whether the admission policies are there: without them, the roles alone allow too much."""
+    if _may(connection, group="deploytag.dev", resource="wrappers", verb="be-free"):
+        yield warning("this user may do everything in the cluster", f"Deploy as one who may not. {CURE}")
+        return
+    core = client.CoreV1Api(connection.api)
+    harmless: Any = {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
+    try:
+        core.patch_namespace(SYSTEM_NAMESPACE, harmless, dry_run=DRY_RUN, _request_timeout=cluster.TIMEOUT)
+    except ApiException:
+        return
+    yield problem("nothing keeps this user from other namespaces: an admission policy is not there", CURE)

@@ -1,0 +1,134 @@
+"""Whether a rendered chart lets in those whom the class lets in, and nobody else. Pure.
+
+A chart may ignore what it is told, and an environment runs code that nobody has reviewed: what the policy says of its
+access is looked for in the objects themselves.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from deploytag.contract import AccessValues, IngressValues
+
+Document = Mapping[str, Any]
+
+
+def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | None) -> str | None:
+    """Why the chart's objects would give no URL, or one that others can reach; None when all is as the class says.
+
+    Args:
+        access: what the class asks for; None: no more than a load balancer.
+    """
+    found = list(_objects(documents))
+    services = {_name(it): it for it in found if it.get("kind") == "Service"}
+    ingresses = {_name(it): it for it in found if it.get("kind") == "Ingress"}
+    if access is None or access["ingress"] is None:
+        complaint = _no_address(release, services) or next(_open_services(services, access), None)
+        if complaint is None and access is not None and ingresses:
+            complaint = f"it has an Ingress {next(iter(ingresses))}, which leads around the load balancer"
+    else:
+        complaint = next(_around_the_ingress(release, services), None) or next(
+            _open_ingresses(release, ingresses, access["ingress"], access["annotations"]), None
+        )
+    if complaint is None:
+        return None
+    ignores = "" if access is None else " The class of the branch says so (`access` in the policy), and the chart is"
+    ignores += "" if access is None else " told by `access` in its values: docs/how-to/chart.md."
+    return f"the chart cannot be installed: {complaint}. Nothing was touched.{ignores}"
+
+
+def _no_address(release: str, services: Mapping[str, Document]) -> str | None:
+    needed = f"it must have a Service named like the release ({release}) of type LoadBalancer, whose address is the URL"
+    if release not in services:
+        return f"{needed}; its Services are: {', '.join(sorted(services)) or 'none'}"
+    if (kind := _type(services[release])) != "LoadBalancer":
+        return f"{needed}; its Service of that name is of type {kind}"
+    return None
+
+
+def _open_services(services: Mapping[str, Document], access: AccessValues | None) -> Iterator[str]:
+    """Services that more can reach than the class says; any, as one beside the URL's leads to the same pods."""
+    if access is None:
+        return
+    ranges = set(access["sourceRanges"])
+    for name, service in services.items():
+        if _type(service) == "NodePort":
+            yield f"its Service {name} is of type NodePort, which everybody reaches who reaches a node"
+        if _type(service) != "LoadBalancer":
+            continue
+        given = {str(it) for it in _several(_one(service, "spec"), "loadBalancerSourceRanges")}
+        if given != ranges:
+            yield (f"its Service {name} must have loadBalancerSourceRanges {_list(ranges)}, and has {_list(given)}")
+        if lacking := _lacking(service, access["annotations"]):
+            yield f"its Service {name} must have the annotations {_list(lacking)}"
+
+
+def _around_the_ingress(release: str, services: Mapping[str, Document]) -> Iterator[str]:
+    if release not in services:
+        yield f"it must have a Service named like the release ({release}), which its Ingress leads to"
+    for name, service in services.items():
+        if (kind := _type(service)) in ("LoadBalancer", "NodePort"):
+            yield f"its Service {name} is of type {kind}, which leads around the Ingress; it must be a ClusterIP"
+
+
+def _open_ingresses(
+    release: str, ingresses: Mapping[str, Document], wanted: IngressValues, annotations: Mapping[str, str]
+) -> Iterator[str]:
+    host, class_name = wanted["host"], wanted["className"]
+    if release not in ingresses:
+        yield f"it must have an Ingress named like the release ({release}) for the host {host}"
+    for name, ingress in ingresses.items():
+        spec = _one(ingress, "spec")
+        hosts = {str(rule.get("host") or "any host") for rule in _mappings(_several(spec, "rules"))}
+        if hosts != {host} or spec.get("defaultBackend"):
+            said = _list(hosts | ({"any host"} if spec.get("defaultBackend") else set()))
+            yield f"its Ingress {name} must be for the host {host} alone, and is for {said}"
+        if spec.get("ingressClassName") != class_name:
+            yield f"its Ingress {name} must be of the class {class_name}, and is of {spec.get('ingressClassName')}"
+        if lacking := _lacking(ingress, annotations):
+            yield f"its Ingress {name} must have the annotations {_list(lacking)}"
+        certified = [it for it in _mappings(_several(spec, "tls")) if host in _several(it, "hosts")]
+        secrets = {str(it.get("secretName") or "") for it in certified}
+        if wanted["tls"] and secrets != {wanted["tlsSecret"]}:
+            of = wanted["tlsSecret"] or "the controller"
+            yield f"its Ingress {name} must have TLS for {host} by the certificate of {of}"
+
+
+def _lacking(it: Document, annotations: Mapping[str, str]) -> set[str]:
+    given = _one(_one(it, "metadata"), "annotations")
+    return {f"{key}: {value}" for key, value in annotations.items() if given.get(key) != value}
+
+
+def _name(it: Document) -> str:
+    return str(_one(it, "metadata").get("name"))
+
+
+def _type(service: Document) -> str:
+    return str(_one(service, "spec").get("type") or "ClusterIP")
+
+
+# A chart may render anything. What is of no use where it stands is as if it were not there: it lets nobody in.
+
+
+def _objects(documents: Iterable[Any]) -> Iterator[Document]:
+    """Every object; Helm installs those in a `List` as well."""
+    for it in documents:
+        if isinstance(it, Mapping):
+            yield from _objects(_several(it, "items")) if it.get("kind") == "List" else (it,)
+
+
+def _one(it: Document, key: str) -> Document:
+    found = it.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _several(it: Document, key: str) -> Sequence[Any]:
+    found = it.get(key)
+    return found if isinstance(found, list) else ()
+
+
+def _mappings(found: Sequence[Any]) -> list[Document]:
+    return [it for it in found if isinstance(it, Mapping)]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

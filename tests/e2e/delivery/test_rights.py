@@ -1,0 +1,205 @@
+"""What the wrapper must not do, tried with the very rights that it has in all other tests."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploytag.identity import Identity, identify
+from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels
+from deploytag.rights import BINDING, ENVIRONMENT_ROLE, project_rights
+from tests.e2e.program.checkout import PROJECT, sandbox_environ
+from tests.e2e.program.inventory import kubectl
+from tests.e2e.rights import WRAPPER, deployed_by_the_wrapper
+
+pytestmark = pytest.mark.e2e
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def wrapper(*arguments: str, document: Any = None) -> subprocess.CompletedProcess[str]:
+    """`kubectl` as the wrapper."""
+    return subprocess.run(
+        ["kubectl", *arguments],
+        input=None if document is None else json.dumps(document),
+        env=sandbox_environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def namespace(name: str, project: str, level: str = "restricted") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "labels": {"pod-security.kubernetes.io/enforce": level},
+            "annotations": {"deploytag.dev/project": project},
+        },
+    }
+
+
+def binding(namespace: str, role: str = ENVIRONMENT_ROLE, *, name: str = BINDING, user: str = WRAPPER.name) -> Any:
+    group = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": namespace},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+    }
+
+
+@pytest.fixture
+def theirs() -> Iterator[Identity]:
+    """An environment of another project, of which this wrapper knows nothing."""
+    identity = identify(f"other{uuid.uuid4().hex[:6]}", "feature/theirs")
+    yield from _namespace(identity)
+
+
+@pytest.fixture
+def ours() -> Iterator[Identity]:
+    """A bare namespace of an environment of ours."""
+    identity = identify(PROJECT, f"feature/rights{uuid.uuid4().hex[:6]}x")
+    yield from _namespace(identity)
+
+
+def _namespace(identity: Identity) -> Iterator[Identity]:
+    kubectl("create", "namespace", identity.namespace)
+    for verb, words in (("label", labels(identity) | RESTRICTED), ("annotate", annotations(identity))):
+        kubectl(verb, "namespace", identity.namespace, *(f"{key}={value}" for key, value in words.items()))
+    entry = ("configmap", identity.namespace, "-n", SYSTEM_NAMESPACE)
+    kubectl("create", *entry)
+    kubectl("annotate", *entry, *(f"{key}={value}" for key, value in annotations(identity).items()))
+    try:
+        yield identity
+    finally:
+        kubectl("delete", *entry, "--ignore-not-found")
+        kubectl("delete", "namespace", identity.namespace, "--wait=false", "--ignore-not-found")
+
+
+def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
+    mine, there = f"{PROJECT}-feature-{uuid.uuid4().hex[:8]}", theirs.namespace
+    attempts: dict[str, tuple[tuple[str, ...], Any]] = {
+        "read a Secret of the system": (("get", "secrets", "-n", "kube-system"), None),
+        "read a Secret of another project": (("get", "secrets", "-n", there), None),
+        "list every Secret": (("get", "secrets", "-A"), None),
+        "delete a namespace of the system": (("delete", "namespace", "kube-public"), None),
+        "delete a namespace of another project": (("delete", "namespace", there), None),
+        "delete its own system namespace": (("delete", "namespace", SYSTEM_NAMESPACE), None),
+        "make a namespace of another project": (("create", "-f", "-"), namespace(f"{mine}-x", theirs.project)),
+        "make a namespace of no project": (("create", "namespace", mine), None),
+        "make a privileged namespace": (("create", "-f", "-"), namespace(mine, PROJECT, "privileged")),
+        "take over a foreign namespace": (
+            ("annotate", "namespace", there, "deploytag.dev/project=shop", "--overwrite"),
+            None,
+        ),
+        "label a foreign namespace": (("label", "namespace", "kube-public", "deploytag.dev/project=shop"), None),
+        "bind cluster-admin for all": (
+            ("create", "clusterrolebinding", mine, "--clusterrole=cluster-admin", f"--user={WRAPPER.name}"),
+            None,
+        ),
+        "bind itself in kube-system": (("create", "-f", "-"), binding("kube-system")),
+        "bind itself in another project": (("create", "-f", "-"), binding(there)),
+        "bind itself to another project": (
+            ("patch", "rolebinding", project_rights(PROJECT), "-n", SYSTEM_NAMESPACE, "--patch", '{"subjects":[]}'),
+            None,
+        ),
+        "change the ledger of another project": (
+            ("patch", "configmap", there, "-n", SYSTEM_NAMESPACE, "--patch", '{"data":{"a":"b"}}'),
+            None,
+        ),
+        "delete the ledger of another project": (("delete", "configmap", there, "-n", SYSTEM_NAMESPACE), None),
+        "write what is of no project": (("create", "configmap", mine, "-n", SYSTEM_NAMESPACE), None),
+        "change its own role": (
+            ("patch", "clusterrole", ENVIRONMENT_ROLE, "--type=json", "--patch", '[{"op":"remove","path":"/rules/0"}]'),
+            None,
+        ),
+        "remove the fence": (("delete", "validatingadmissionpolicybinding", "deploytag-projects"), None),
+        "be somebody else": (("get", "nodes", "--as=admin", "--as-group=system:masters"), None),
+        "read a node": (("get", "nodes"), None),
+    }
+    done = {what: wrapper(*arguments, document=document) for what, (arguments, document) in attempts.items()}
+    assert {what: it.stdout for what, it in done.items() if it.returncode == 0} == {}
+    assert {what: it.stderr for what, it in done.items() if "orbidden" not in it.stderr} == {}
+    assert "Active" in kubectl("get", "namespace", there, "kube-public", SYSTEM_NAMESPACE)
+
+
+def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Identity) -> None:
+    there = ours.namespace
+    assert wrapper("get", "secrets", "-n", there).returncode, "nothing before its RoleBinding"
+    for wrong in (
+        binding(there, "cluster-admin"),
+        binding(there, user="mallory"),
+        binding(there, name="another"),
+    ):
+        done = wrapper("create", "-f", "-", document=wrong)
+        assert done.returncode, done.stdout
+        assert "orbidden" in done.stderr or "NonResourceURLs" in done.stderr, done.stderr
+    made = wrapper("create", "-f", "-", document=binding(there))
+    assert made.returncode == 0, made.stderr
+    kubectl("auth", "can-i", "list", "secrets", "-n", there, f"--as={WRAPPER.name}")
+    refused = {
+        "exec": ("auth", "can-i", "create", "pods", "--subresource=exec"),
+        "attach": ("auth", "can-i", "create", "pods", "--subresource=attach"),
+        "forward": ("auth", "can-i", "create", "pods", "--subresource=portforward"),
+        "run a pod by hand": ("auth", "can-i", "create", "pods"),
+        "a token": ("auth", "can-i", "create", "serviceaccounts", "--subresource=token"),
+        "a role": ("auth", "can-i", "create", "roles"),
+    }
+    answers = {what: wrapper(*question, "-n", there).stdout.strip() for what, question in refused.items()}
+    assert set(answers.values()) == {"no"}, answers
+    assert wrapper("auth", "can-i", "get", "secrets", "-n", there).stdout.strip() == "yes"
+    lowered = wrapper("label", "namespace", there, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
+    assert "must be restricted or baseline" in lowered.stderr
+    given_away = wrapper("annotate", "namespace", there, "deploytag.dev/project=other", "--overwrite")
+    assert given_away.returncode, given_away.stdout
+    gone = wrapper("delete", "namespace", there)
+    assert gone.returncode == 0, gone.stderr
+
+
+def test_a_volume_is_touched_only_for_a_claim_of_ours(ours: Identity) -> None:
+    name = ours.namespace
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "storageClassName": "",
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Mi"},
+            "hostPath": {"path": "/nowhere"},
+            "claimRef": {"namespace": "kube-system", "name": "data"},
+        },
+    }
+    subprocess.run(["kubectl", "create", "-f", "-"], input=json.dumps(volume), text=True, check=True)
+    mark = ("annotate", "persistentvolume", name, f"deploytag.dev/project={PROJECT}")
+    try:
+        assert "not claimed from an environment" in wrapper(*mark).stderr
+        assert "not marked" in wrapper("delete", "persistentvolume", name).stderr
+    finally:
+        kubectl("delete", "persistentvolume", name)
+
+
+def test_rights_are_given_for_one_project_after_the_other(theirs: Identity) -> None:
+    refused = wrapper("label", "namespace", theirs.namespace, "now=ours")
+    assert refused.returncode, refused.stdout
+    with deployed_by_the_wrapper(theirs.project):
+        given = wrapper("label", "namespace", theirs.namespace, "now=ours")
+        assert given.returncode == 0, given.stderr
+    assert wrapper("label", "namespace", theirs.namespace, "now=theirs", "--overwrite").returncode
+
+
+def test_this_user_is_what_the_tests_say_it_is() -> None:
+    """Were it an administrator, all of the above would be shown by nothing."""
+    assert os.environ["KUBECONFIG"] != sandbox_environ()["KUBECONFIG"]
+    assert WRAPPER.name in wrapper("auth", "whoami").stdout
+    assert Path(sandbox_environ()["KUBECONFIG"]).exists()
