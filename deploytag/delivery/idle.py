@@ -42,15 +42,16 @@ def keep(world: World, ref: str, duration: timedelta) -> datetime:
     """
     identity = world.identity(ref)
     until = datetime.now(UTC) + duration
-    record, _ = _recorded(world, identity)
-    world.records.put(identity, record.model_copy(update={"keep_until": until}))
+    _recorded(world.records.get(identity), identity)
+    # Without the lease: a run may be working on the environment, and writes down what it does meanwhile.
+    world.records.update(identity, lambda now: _recorded(now, identity)[0].model_copy(update={"keep_until": until}))
     return until
 
 
 def _set(world: World, ref: str, action: Action, patience: float) -> Report:
     identity = world.identity(ref)
     with hold(world, identity, Run.start(action, None), patience=patience) as held:
-        record, deployed = _recorded(world, identity)
+        record, deployed = _recorded(world.records.get(identity), identity)
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE
         if record.asleep == asleep:
@@ -63,8 +64,7 @@ def _set(world: World, ref: str, action: Action, patience: float) -> Report:
             repaired = _converge(held, deployed, asleep=asleep)
         # Awake is counted like a push: who wakes it wants to use it.
         pushed = record.pushed if asleep else attempt.started
-        record = record.model_copy(update={"asleep": asleep, "pushed": pushed})
-        held.remember(record, Outcome.SUCCEEDED)
+        record = held.remember(record.model_copy(update={"asleep": asleep, "pushed": pushed}), Outcome.SUCCEEDED)
         world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {deployed.url}"))
         return _report(held, record, result, None, repaired)
 
@@ -85,8 +85,7 @@ def _converge(held: Held, deployed: Deployed, *, asleep: bool) -> tuple[str, ...
     return repaired
 
 
-def _recorded(world: World, identity: Identity) -> tuple[Record, Deployed]:
-    record = world.records.get(identity)
+def _recorded(record: Record | None, identity: Identity) -> tuple[Record, Deployed]:
     if record is None or record.deployed is None:
         raise UsageError(
             f"nothing is known to be deployed for {identity.ref}: `deploytag ls` shows what is, and "
