@@ -66,15 +66,13 @@ def without_hashes(package: Mapping[str, Any]) -> list[str]:
 def main() -> int:
     """Say what is wrong; 1 when something is."""
     advisories, locked = Advisories.read(), packages()
-    complaints = [
-        complaint
-        for package in locked
-        for complaint in advisories.of(package["name"], package["version"])
-    ]
+    complaints = [complaint for package in locked for complaint in advisories.of(package["name"], package["version"])]
     complaints += [f"no hash for {file}" for package in locked for file in without_hashes(package)]
     days = (datetime.now(UTC) - advisories.made).days
     print(f"{len(locked)} locked packages, all pinned by hash unless said.")
-    print(f"Advisories of {advisories.made:%Y-%m-%d}, {days} days old. Newer ones: uvx pip-audit --requirement requirements.txt")
+    print(
+        f"Advisories of {advisories.made:%Y-%m-%d}, {days} days old. Newer ones: uvx pip-audit --requirement requirements.txt"
+    )
     print("\n".join(complaints) or "nothing known")
     return 1 if complaints else 0
 
