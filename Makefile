@@ -40,15 +40,19 @@ lint: venv ## formatting, lint, types, architecture, exported requirements
 	@$(VENV)/ruff check --quiet
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports --no-logo 2>/dev/null || $(VENV)/lint-imports
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-header --no-annotate | diff -u requirements.txt - \
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-header --no-annotate | diff -u requirements.txt - \
 		|| { echo "requirements.txt is not what uv.lock says: run make requirements"; exit 1; }
 
 .PHONY: requirements
 requirements: venv ## export requirements.txt from the lock
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-hashes --no-header --no-annotate > requirements.txt
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-header --no-annotate > requirements.txt
+
+.PHONY: audit
+audit: venv ## known vulnerabilities of the locked packages, and whether each has its hashes; asks nobody
+	@$(VENV)/python -m tests.audit
 
 .PHONY: check
-check: lint ## the fast checks: no sandbox, no root
+check: lint audit ## the fast checks: no sandbox, no root
 	@$(RUN) deploytag test
 	@$(PYTEST) -m "not toolchain and not e2e and not soak" tests
 

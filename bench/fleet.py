@@ -62,21 +62,17 @@ def _make(cluster: Cluster, identity: Identity) -> None:
         )
     )
     now = datetime.now(UTC)
-    Records(cluster).put(
-        identity,
-        Record(
-            project=identity.project,
-            ref=identity.ref,
-            stack=identity.stack,
-            namespace=identity.namespace,
-            environment_class="feature",
-            pushed=now,
-            deployed=Deployed(revision="0" * 40, fingerprint="f", url="http://203.0.113.1", images=(), verified=now),
-            attempt=Attempt(
-                run="bench", action=Action.DEPLOY, revision="0" * 40, started=now, outcome=Outcome.SUCCEEDED
-            ),
-        ),
+    record = Record(
+        project=identity.project,
+        ref=identity.ref,
+        stack=identity.stack,
+        namespace=identity.namespace,
+        environment_class="feature",
+        pushed=now,
+        deployed=Deployed(revision="0" * 40, fingerprint="f", url="http://203.0.113.1", images=(), verified=now),
+        attempt=Attempt(run="bench", action=Action.DEPLOY, revision="0" * 40, started=now, outcome=Outcome.SUCCEEDED),
     )
+    Records(cluster).update(identity, lambda _: record)
     path = _state(identity)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(STATE))

@@ -81,7 +81,7 @@ def admit(world: World, identity: Identity, class_name: str, record: Record) -> 
 def _admit_once(world: World, identity: Identity, class_name: str, record: Record) -> None:
     turn = _turn(world.cluster, world.project)
     refuse_beyond(world, identity, class_name)
-    world.records.put(identity, record)
+    world.records.update(identity, lambda _: record)
     _take(world.cluster, world.project, turn)
 
 

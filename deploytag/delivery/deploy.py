@@ -137,8 +137,7 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
         deployed = _deployed(subject, result)
         with world.progress.phase("verify"):
             answers(world.cluster, identity, deployed.url, request.revision, subject.settings.verify, check=held.go_on)
-    record = record.model_copy(update={"deployed": deployed, "asleep": False})
-    held.remember(record, Outcome.SUCCEEDED)
+    record = held.remember(record.model_copy(update={"deployed": deployed, "asleep": False}), Outcome.SUCCEEDED)
     world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
     return _report(world, subject, Result.DEPLOYED, record, repaired=repaired)
 
@@ -246,9 +245,11 @@ def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
             same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
             reason = f"nothing to do: {url} serves {serving[:12]}{same}"
             if (record := world.records.get(subject.identity)) is not None:
+                before = record
                 # A push came all the same: idleness is counted from it.
-                record = record.model_copy(update={"pushed": _now()})
-                world.records.put(subject.identity, record)
+                record = world.records.update(
+                    subject.identity, lambda now: (now or before).model_copy(update={"pushed": _now()})
+                )
             world.progress.done(reason)
             return _report(world, subject, Result.UNCHANGED, record, reason=reason)
         case Skip(why=why):

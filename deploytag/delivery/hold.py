@@ -23,7 +23,7 @@ from deploytag.delivery.record import BuildLog, Outcome, Record
 from deploytag.delivery.run import Run, SkippedError, Still
 from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
-from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
+from deploytag.errors import BusyError, DeploymentError, DeployTagError, InterruptedRunError, LeftoverError
 from deploytag.identity import Identity
 from deploytag.redaction import redact
 from deploytag.settings import POLICY_FILE
@@ -128,15 +128,21 @@ class Held:
         if self.cancellation.requested:
             raise interrupted(self.identity, self.cancellation)
 
-    def remember(self, record: Record, outcome: Outcome, cause: str | None = None) -> None:
-        """Write down how the run ended."""
+    def remember(self, record: Record, outcome: Outcome, cause: str | None = None) -> Record:
+        """Write down how the run ended; the record as it is now."""
         if record.attempt is None:
             raise ValueError("only a run that began can end")
         ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": redact(cause) if cause else None}
         self.lease.check()
-        self.world.records.put(
-            self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})
-        )
+        return self._write(record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)}))
+
+    def _write(self, record: Record) -> Record:
+        """Write the record, but for what others may write without the lease: how long the environment is to be kept."""
+
+        def written(now: Record | None) -> Record:
+            return record.model_copy(update={"keep_until": now.keep_until}) if now else record
+
+        return self.world.records.update(self.identity, written)
 
     def keep_build_log(self) -> None:
         """Let `deploytag logs --build` show what this run's builds printed, wherever it is called."""
@@ -157,7 +163,7 @@ class Held:
     def remembering(self, record: Record) -> Iterator[None]:
         """Write down that the run began and, unless it goes well, why it ended."""
         self.lease.check()
-        self.world.records.put(self.identity, record)
+        self._write(record)
         try:
             yield
         except BaseException as error:
@@ -208,15 +214,48 @@ def hold(
     ):
         # Before anything else: by it this process is found, should it be the next one that dies.
         children = Children(run, world.environ, lease, grace=GRACE)
-        dead = lease.previous.run if lease.previous else None
-        if ended := end_leftovers(dead, LEFTOVER_SECONDS) if dead else []:
-            world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
-        if dead and dead.machine == run.machine and dead.id.isalnum():
-            shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
-        if why_not := still():
-            raise SkippedError(why_not)
-        yield Held(world, identity, run, lease, children, stop, scratch)
-        # Nothing was killed: each engine ended by itself, and gave its lock back.
+        if dead := lease.previous.run if lease.previous else None:
+            _end(dead, lease, world, run)
+        try:
+            _ask(still)
+            yield Held(world, identity, run, lease, children, stop, scratch)
+        except BaseException:
+            # Without the lease nothing can be written; what ended the run is the thing to say.
+            with suppress(BusyError):
+                _let_go(lease, children, run, failed=True)
+            raise
+        _let_go(lease, children, run, failed=False)
+
+
+def _ask(still: Still) -> None:
+    if why_not := still():
+        raise SkippedError(why_not)
+
+
+def _end(dead: Run, lease: Lease, world: World, run: Run) -> None:
+    """End what a dead run left on this machine.
+
+    Raises:
+        LeftoverError: it does not end; whoever holds the lease next is told of it again.
+    """
+    try:
+        ended = end_leftovers(dead, LEFTOVER_SECONDS)
+    except LeftoverError:
+        lease.leave_to_next(dead)
+        raise
+    if ended:
+        world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
+    if dead.machine == run.machine and dead.id.isalnum():
+        shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
+
+
+def _let_go(lease: Lease, children: Children, run: Run, *, failed: bool) -> None:
+    """Say of what nothing has to be remembered: engines that ended by themselves, and gave their locks back."""
+    if children.stuck:
+        lease.leave_to_next(run)
+    # A run that failed may not have come to repairing what those before it left.
+    inherited = lease.previous.engines if lease.previous and failed else ()
+    if not children.killed and not set(inherited) & set(lease.engines):
         lease.engines_ended()
 
 

@@ -40,15 +40,16 @@ def keep(world: World, ref: str, duration: timedelta) -> datetime:
     """
     identity = world.identity(ref)
     until = datetime.now(UTC) + duration
-    record, _ = _recorded(world, identity)
-    world.records.put(identity, record.model_copy(update={"keep_until": until}))
+    _recorded(world.records.get(identity), identity)
+    # Without the lease: a run may be working on the environment, and writes down what it does meanwhile.
+    world.records.update(identity, lambda now: _recorded(now, identity)[0].model_copy(update={"keep_until": until}))
     return until
 
 
 def _set(world: World, ref: str, action: Action, patience: float, still: Still) -> Report:
     identity = world.identity(ref)
     with hold(world, identity, Run.start(action, None), patience=patience, still=still) as held:
-        record, deployed = _recorded(world, identity)
+        record, deployed = _recorded(world.records.get(identity), identity)
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE
         if record.asleep == asleep:
@@ -62,13 +63,12 @@ def _set(world: World, ref: str, action: Action, patience: float, still: Still) 
         # Awake is counted like a push: who wakes it wants to use it.
         pushed = record.pushed if asleep else attempt.started
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
-        held.remember(record, Outcome.SUCCEEDED)
+        record = held.remember(record, Outcome.SUCCEEDED)
         world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {deployed.url}"))
         return _report(held, record, result, None, declared.repaired)
 
 
-def _recorded(world: World, identity: Identity) -> tuple[Record, Deployed]:
-    record = world.records.get(identity)
+def _recorded(record: Record | None, identity: Identity) -> tuple[Record, Deployed]:
     if record is None or record.deployed is None:
         raise UsageError(
             f"nothing is known to be deployed for {identity.ref}: `deploytag ls` shows what is, and "

@@ -53,10 +53,6 @@ class Records:
         """What is remembered of every environment of the project."""
         return self._records.all(project)
 
-    def put(self, identity: Identity, record: Record) -> None:
-        """Remember this, whatever was remembered before."""
-        self._records.update(identity, lambda _: record)
-
     def update(self, identity: Identity, change: Callable[[Record | None], Record]) -> Record:
         """Remember what `change` makes of what is remembered; nothing that is written meanwhile gets lost.
 

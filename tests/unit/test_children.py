@@ -377,6 +377,48 @@ def test_this_process_is_spared() -> None:
     assert shell("true", children).code == 0
 
 
+@pytest.mark.parametrize(
+    ("script", "killed"),
+    [
+        ("true", False),
+        ("exit 3", False),
+        ("kill -9 $$", True),
+        ("sleep 1000", True),
+        ("trap 'exit 1' INT TERM; sleep 1000 & wait", False),
+        ("sleep 1000 &", False),  # the command itself has ended, and what it held with it
+    ],
+)
+def test_it_is_known_whether_a_command_ended_by_itself(script: str, killed: bool) -> None:
+    children = Children(None, os.environ, grace=0.5, linger=0)
+    shell(f"trap '' INT TERM; {script}" if script == "sleep 1000" else script, children, timeout=0.5)
+    assert children.killed == killed
+    assert not children.stuck
+
+
+def test_what_never_began_was_not_killed() -> None:
+    children = Children(None, os.environ)
+    with pytest.raises(CannotStartError):
+        children.run(["nonexistent-command"], cwd=ROOT)
+
+    def refuse(_: int) -> None:
+        raise BusyError("lost")
+
+    with pytest.raises(BusyError):
+        shell("true", children, on_pid=refuse)
+    assert not children.killed
+
+
+def test_what_was_being_done_when_this_process_raised_was_killed() -> None:
+    children = Children(None, os.environ)
+
+    def fail(_: str) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        shell("echo; sleep 1000", children, on_line=fail)
+    assert children.killed
+
+
 def test_a_process_that_cannot_be_ended_is_named(family: Wrapper, monkeypatch: pytest.MonkeyPatch) -> None:
     def kill(process: psutil.Process) -> None:
         raise psutil.AccessDenied(process.pid)

@@ -41,7 +41,8 @@ envFrom:
   - secretRef: {name: {{ . | quote }}}
 {{- end }}
 env:
-  - {name: DEPLOYTAG_REF, value: {{ .Values.ref | quote }}}
+  {{- /* Kubernetes takes $(NAME) in a value for the variable of that name, and a branch may be called so. */}}
+  - {name: DEPLOYTAG_REF, value: {{ .Values.ref | replace "$" "$$" | quote }}}
   - {name: DEPLOYTAG_REVISION, value: {{ .Values.revision | quote }}}
   - {name: DEPLOYTAG_ENV_SECRET, value: {{ .Values.envSecret | quote }}}
 {{- if .Values.redis.enabled }}

@@ -77,6 +77,8 @@ def packages(root: Path) -> Iterator[Finding]:
     """The installed packages against the lock: the checkout's own, else the one DeployTag was tested with."""
     own = root / LOCK
     name, text = (str(LOCK), own.read_text()) if own.is_file() else ("DeployTag's own lock", shipped_lock())
+    if (package := own.with_name("package.txt")).is_file():
+        text += package.read_text()
     locked = lock_versions(text)
     others = [
         f"{package} {found or 'missing'} (locked: {wanted})"

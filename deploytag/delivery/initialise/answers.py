@@ -149,7 +149,10 @@ def pipeline_of(url: str | None) -> Pipeline:
 
 def _host(url: str) -> str:
     if "://" in url:
-        return (urlsplit(url).hostname or "").lower()
+        try:
+            return (urlsplit(url).hostname or "").lower()
+        except ValueError:  # brackets without an IPv6 address in them
+            return ""
     user_and_host, colon, _ = url.partition(":")  # git@github.com:acme/shop.git
     return user_and_host.rpartition("@")[2].lower() if colon and "/" not in user_and_host else ""
 

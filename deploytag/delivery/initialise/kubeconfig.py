@@ -32,7 +32,7 @@ def current_cluster(environ: Mapping[str, str]) -> Target | None:
             return None
         return Target(server.rstrip("/"), _fingerprint(_authority(cluster, Path(node.path or ".").parent)))
     # A file that people write, of which init only wants a default: `deploytag doctor` says what is wrong with it.
-    except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (ConfigException, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -54,6 +54,7 @@ def files(answers: Answers, *, skeleton: bool) -> list[File]:
         ("program/deploytag.policy.yaml", PurePosixPath(POLICY_FILE)),
         ("program/deploytag.sh", PurePosixPath("deploytag.sh")),
         ("program/requirements.txt", PurePosixPath(".deploytag/requirements.txt")),
+        ("program/package.txt", PurePosixPath(".deploytag/package.txt")),
         ("program/gitignore", PurePosixPath(".deploytag/.gitignore")),
         ("program/stacks.gitignore", PurePosixPath("stacks/.gitignore")),
         ("images/Dockerfile.base", PurePosixPath(images.base.dockerfile)),

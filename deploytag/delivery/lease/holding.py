@@ -79,6 +79,8 @@ class Lease:
         self._trouble = ""
         """Why the last renewal failed."""
         self._engines = state.engines
+        self._survived: Run | None = None
+        """A run of which processes are left that could not be ended."""
         self._lock = Lock()
         """Guards everything that changes. Nobody waits for anything while holding it."""
         self._told: list[Callable[[float], None]] = []
@@ -143,6 +145,11 @@ class Lease:
                 return
             self._engines = ()
         self._write()
+
+    def leave_to_next(self, run: Run) -> None:
+        """Give it back, when it is left, as one that `run` has held and died with: something of it is still there."""
+        with self._lock:
+            self._survived = run
 
     def __enter__(self) -> Self:
         self._clock.start(self._keep_renewing, f"lease of {self._identity.ref}")
@@ -264,7 +271,7 @@ class Lease:
         self._wake.set()
 
     def _give_back(self) -> None:
-        """Remove it; or, while ends of engines are unconfirmed, leave it behind without a holder."""
+        """Remove it; or, while something of a run may still be there, leave it behind without a holder."""
         state = self._state
         for remaining in reversed(range(GIVING_BACK)):
             try:
@@ -282,8 +289,11 @@ class Lease:
                 state = found
 
     def _give_back_version(self, state: LeaseState) -> None:
-        if engines := self.engines:
-            left = replace(state, holder=None, engines=engines, renewed=self._time.at(self._clock.now()))
+        with self._lock:
+            engines, run = self._engines, self._survived
+        if engines or run:
+            now = self._time.at(self._clock.now())
+            left = replace(state, holder=None, run=run or state.run, engines=engines, renewed=now)
             self._objects.write(self._identity, left, self._timing.request)
         else:
             self._objects.delete(self._identity, state, self._timing.request)

@@ -25,7 +25,7 @@ from deploytag.delivery.processes.keeper import STUCK
 from deploytag.delivery.processes.leftovers import Ended, end_all, leftovers, show_mark, stuck
 from deploytag.delivery.processes.lines import Lines
 from deploytag.delivery.run import MARK, Run
-from deploytag.errors import BusyError, InterruptedRunError, UnreachableError
+from deploytag.errors import BusyError, InterruptedRunError, LeftoverError, UnreachableError
 
 GRACE = 60.0
 """Seconds a command has to end after its one signal."""
@@ -114,6 +114,10 @@ class Children:
         self._linger = linger
         self._controls: set[socket.socket] = set()
         self._telling = threading.Lock()
+        self.killed = False
+        """Whether a command did not end by itself: what it was doing and what it held may be left as it was."""
+        self.stuck = False
+        """Whether something that a command started could not be ended, and is still there."""
         if run:
             weakref.finalize(self, os.close, show_mark(run.id))
         if lease:
@@ -155,15 +159,35 @@ class Children:
                     on_pid(begun["pid"])
                 _check(cancellation, name)
                 _send(control, {"go": True, "timeout": timeout, "grace": self._grace, "linger": self._linger})
-                report = _follow(keeper, control, lines)
+                report = None
+                try:
+                    report = _follow(keeper, control, lines)
+                finally:
+                    self._note(begun, report)
             keeper.wait()
             if keeper.returncode and not report:
-                # The guard could not do it either, so only the mark is left to go by. The run is over: all has to go.
-                end_all(lambda: leftovers(self._id), STUCK)
+                self._end_all()
             _drain(keeper, lines)
         if report and report.failure is not None:
             raise CannotStartError(command[0], cwd, os.strerror(report.failure))
         return _finished(report, lines, name)
+
+    def _note(self, begun: dict[str, Any] | None, report: _Report | None) -> None:
+        """Take down how a command ended."""
+        if report is None:
+            self.killed = True
+        elif report.failure is None:
+            ended = {pid for pid, _ in (*report.killed, *report.left)}
+            self.killed |= report.code < 0 or begun is None or begun["pid"] in ended
+            self.stuck |= bool(report.left)
+
+    def _end_all(self) -> None:
+        """End what the guard could not: only the mark is left to go by. The run is over, so all of it has to go."""
+        try:
+            end_all(lambda: leftovers(self._id), STUCK)
+        except LeftoverError:
+            self.stuck = True
+            raise
 
     @contextmanager
     def _keeper(

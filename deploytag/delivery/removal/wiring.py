@@ -21,7 +21,7 @@ from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, SkippedError, Still
 from deploytag.delivery.world import World
-from deploytag.errors import BusyError, DeployTagError, LeftoverError, SettingsError, UnreachableError
+from deploytag.errors import BusyError, DeployTagError, SettingsError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
 
@@ -59,21 +59,16 @@ def remove(
             project=world.project, ref=ref, tip=_tip(world, identity), destroyed=datetime.now(UTC), run=run.id
         )
         repaired: list[str] = []
-        try:
-            with world.progress.phase("destroy"):
-                done = destroy(
-                    identity,
-                    world.sources,
-                    world.records,
-                    means(held, repaired),
-                    tombstone,
-                    cls=class_of(world, ref),
-                    force=force,
-                )
-        except LeftoverError:
-            # Nothing was killed: the engines ended by themselves, and there is nothing of theirs to look after.
-            held.lease.engines_ended()
-            raise
+        with world.progress.phase("destroy"):
+            done = destroy(
+                identity,
+                world.sources,
+                world.records,
+                means(held, repaired),
+                tombstone,
+                cls=class_of(world, ref),
+                force=force,
+            )
     return _report(world, identity, done, repaired)
 
 

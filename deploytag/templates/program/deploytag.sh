@@ -10,6 +10,7 @@ set -eu
 cd "$(dirname "$0")"
 venv=.deploytag/venv
 lock=.deploytag/requirements.txt
+package=.deploytag/package.txt
 
 fail() {
     echo "deploytag.sh: $1" >&2
@@ -30,20 +31,22 @@ if command -v flock >/dev/null; then
     exec 9>.deploytag/lock
     flock 9
 fi
-# The copy of the lock is written last, so an environment that was not finished is made anew.
-if ! cmp -s "$lock" "$venv/installed.txt" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+# The copy of both is written last, so an environment that was not finished is made anew.
+if ! cat "$lock" "$package" | cmp -s - "$venv/installed.txt" || ! "$venv/bin/python" -c '' 2>/dev/null; then
     python=$(find_python)
     [ -n "$python" ] || fail "Python 3.11 or newer is needed, and there is none on PATH."
     echo "deploytag.sh: installing $lock" >&2
     rm -rf "$venv"
     if command -v uv >/dev/null; then
         uv venv --quiet --python "$python" "$venv"
-        uv pip install --quiet --python "$venv/bin/python" --requirement "$lock" >&2
+        uv pip install --quiet --python "$venv/bin/python" --require-hashes --requirement "$lock" >&2 &&
+            uv pip install --quiet --python "$venv/bin/python" --no-deps --requirement "$package" >&2
     else
         "$python" -m venv "$venv"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$lock" >&2
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock" >&2 &&
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$package" >&2
     fi || fail "installing $lock failed. Check that its packages can be reached, then run this again."
-    cp "$lock" "$venv/installed.txt"
+    cat "$lock" "$package" > "$venv/installed.txt"
 fi
 # What runs next does not hold the lock.
 exec 9>&-

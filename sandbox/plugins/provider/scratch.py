@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +23,22 @@ PARENT_VARIABLE: Final = "DEPLOYTAG_PLUGIN_TMP"
 def make(name: str) -> str:
     """Return a new directory for the temporary files of this process."""
     given = os.environ.get(PARENT_VARIABLE)
+    # A PULUMI_HOME may be read-only, and a plugin be started without our launcher.
     if given:
-        with contextlib.suppress(OSError):  # a PULUMI_HOME may be read-only
+        with contextlib.suppress(OSError):
             return _make_in(Path(given), name)
-    # In a common place nothing can be told to be ours, so nothing is swept there.
-    return tempfile.mkdtemp(prefix=f"pulumi-resource-{name}-")
+    return _make_in(_common(), name)
+
+
+def _common() -> Path:
+    """A directory of this user where temporary files are; what killed plugins left in it is swept, too."""
+    parent = Path(tempfile.gettempdir(), f"pulumi-resource-{os.getuid()}")
+    parent.mkdir(mode=0o700, exist_ok=True)
+    found = parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        # Somebody else has put it there: one of our own, which nobody sweeps.
+        return Path(tempfile.mkdtemp(prefix=f"{parent.name}-"))
+    return parent
 
 
 def _make_in(parent: Path, name: str) -> str:

@@ -42,12 +42,16 @@ def record(identity: Identity) -> Record:
     )
 
 
+def remember(records: Records, identity: Identity) -> None:
+    records.update(identity, lambda _: record(identity))
+
+
 def test_records_are_kept_listed_changed_and_removed(
     cluster: Cluster, identities: list[Identity], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records, first = Records(cluster), identities[0]
     for identity in identities:
-        records.put(identity, record(identity))
+        remember(records, identity)
     monkeypatch.setattr(asking, "PAGE", 2)
     assert sorted(one.ref for one in records.all(first.project)) == [identity.ref for identity in identities]
     asleep = record(first).model_copy(update={"asleep": True})

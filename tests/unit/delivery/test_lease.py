@@ -296,6 +296,25 @@ def test_engines_of_unknown_end_outlive_every_run(world: World, server: LeaseSer
     assert server.stored == {}
 
 
+def test_who_could_not_be_ended_is_told_to_the_next(world: World, server: LeaseServer) -> None:
+    dead = a_run()
+    left_behind(server, claimed(IDENTITY, dead, 30, None, EPOCH - timedelta(days=1)))
+
+    def main(process: Process) -> None:
+        for _ in range(2):
+            with take(server, process, patience=0) as lease:
+                assert lease.previous is not None
+                assert lease.previous.run == dead
+                lease.leave_to_next(dead)
+        with take(server, process, patience=0) as lease:
+            assert lease.previous is not None
+            assert lease.previous.run == dead, "until somebody could end it"
+
+    world.process(main)
+    world.run()
+    assert server.stored == {}
+
+
 def test_noting_an_engine_is_a_renewal(world: World, server: LeaseServer) -> None:
     def main(process: Process) -> None:
         with take(server, process) as lease:

@@ -49,6 +49,10 @@ def tombstone(identity: Identity = IDENTITY, destroyed: datetime = NOON) -> Tomb
     return Tombstone(project=identity.project, ref=identity.ref, tip="a" * 40, destroyed=destroyed, run="1" * 32)
 
 
+def remember(records: Records, identity: Identity) -> None:
+    records.update(identity, lambda _: record(identity))
+
+
 def test_a_record_is_kept_whole(records: Records, config_maps: ConfigMaps) -> None:
     full = record(
         environment_class="feature",
@@ -60,8 +64,8 @@ def test_a_record_is_kept_whole(records: Records, config_maps: ConfigMaps) -> No
         keep_until=NOON,
     )
     assert records.get(IDENTITY) is None
-    records.put(IDENTITY, record())
-    records.put(IDENTITY, full)
+    records.update(IDENTITY, lambda _: record())
+    records.update(IDENTITY, lambda _: full)
     assert records.get(IDENTITY) == full
     assert records.all("shop") == [full]
     metadata = config_maps.stored[NAME].metadata
@@ -84,7 +88,7 @@ def test_a_build_log_is_kept_beside_the_record_and_goes_with_it(records: Records
         for letter in "ab"
     )
     assert records.build_log(IDENTITY) is None
-    records.put(IDENTITY, record())
+    records.update(IDENTITY, lambda _: record())
     records.keep_build_log(IDENTITY, first)
     records.keep_build_log(IDENTITY, second)
     assert records.build_log(IDENTITY) == second
@@ -96,7 +100,7 @@ def test_a_build_log_is_kept_beside_the_record_and_goes_with_it(records: Records
 def test_a_tombstone_is_no_record(records: Records) -> None:
     records.bury(IDENTITY, tombstone())
     assert (records.get(IDENTITY), records.all("shop")) == (None, [])
-    records.put(IDENTITY, record())
+    records.update(IDENTITY, lambda _: record())
     assert records.tombstone(IDENTITY) == tombstone()
     assert records.tombstones("shop") == [tombstone()]
     records.delete(IDENTITY)
@@ -107,7 +111,7 @@ def test_a_tombstone_is_no_record(records: Records) -> None:
 
 
 def test_a_change_is_made_of_what_is_there(records: Records, config_maps: ConfigMaps) -> None:
-    records.put(IDENTITY, record())
+    records.update(IDENTITY, lambda _: record())
     config_maps.interferences = 2
     seen: list[Record | None] = []
 
@@ -123,14 +127,14 @@ def test_a_change_is_made_of_what_is_there(records: Records, config_maps: Config
 def test_who_is_never_fast_enough_is_told(records: Records, config_maps: ConfigMaps) -> None:
     config_maps.interferences = 1000
     with pytest.raises(BusyError, match="the record of feature/test was not written, because others kept writing"):
-        records.put(IDENTITY, record())
+        records.update(IDENTITY, lambda _: record())
 
 
 @pytest.mark.parametrize("forgets_pages", [False, True])
 def test_hundreds_are_listed_in_pages(records: Records, config_maps: ConfigMaps, forgets_pages: bool) -> None:
     identities = [identify("shop", f"feature/n{number}") for number in range(2 * PAGE + 1)]
     for identity in identities:
-        records.put(identity, record(identity))
+        remember(records, identity)
     config_maps.forgets_pages = forgets_pages
     assert {one.ref for one in records.all("shop")} == {identity.ref for identity in identities}
     assert config_maps.lists == 3
@@ -149,14 +153,14 @@ def test_what_cannot_be_read_is_reported_and_left_out(
     records: Records, config_maps: ConfigMaps, reported: list[str], data: dict[str, str] | None, why: str
 ) -> None:
     other = identify("shop", "bug/x")
-    records.put(other, record(other))
-    records.put(IDENTITY, record())
+    records.update(other, lambda _: record(other))
+    records.update(IDENTITY, lambda _: record())
     config_maps.stored[NAME].data = data
     assert records.all("shop") == [record(other)]
     assert records.get(IDENTITY) is None
     assert len(reported) == 2
     assert all(NAME in one and why in one for one in reported)
-    records.put(IDENTITY, record())
+    records.update(IDENTITY, lambda _: record())
     assert records.get(IDENTITY) == record()
 
 
@@ -164,7 +168,7 @@ def test_what_cannot_be_read_is_reported_and_left_out(
 def test_what_is_somebody_elses_is_left_alone(
     records: Records, config_maps: ConfigMaps, annotations: dict[str, str] | None
 ) -> None:
-    records.put(IDENTITY, record())
+    records.update(IDENTITY, lambda _: record())
     metadata = config_maps.stored[NAME].metadata
     assert metadata is not None
     metadata.annotations = annotations
@@ -173,7 +177,7 @@ def test_what_is_somebody_elses_is_left_alone(
     with theirs:
         records.get(IDENTITY)
     with theirs:
-        records.put(IDENTITY, record())
+        records.update(IDENTITY, lambda _: record())
     with theirs:
         records.delete(IDENTITY)
     assert (config_maps.version, list(config_maps.stored)) == (version, [NAME])
@@ -181,14 +185,14 @@ def test_what_is_somebody_elses_is_left_alone(
 
 def test_the_record_of_another_branch_is_not_written(records: Records, config_maps: ConfigMaps) -> None:
     with pytest.raises(OwnershipError, match="nothing was written"):
-        records.put(IDENTITY, record(identify("shop", "feature/other")))
+        records.update(IDENTITY, lambda _: record(identify("shop", "feature/other")))
     assert config_maps.stored == {}
 
 
 def test_projects_whose_labels_are_cut_to_the_same_are_told_apart(records: Records) -> None:
     one, other = (identify("p" * 70 + end, "feature/test") for end in ("a", "b"))
-    records.put(one, record(one))
-    records.put(other, record(other))
+    records.update(one, lambda _: record(one))
+    records.update(other, lambda _: record(other))
     assert records.all(one.project) == [record(one)]
 
 
@@ -213,4 +217,4 @@ def test_a_refusal_is_a_sentence(
 def test_a_missing_system_namespace_is_a_sentence(records: Records, config_maps: ConfigMaps) -> None:
     config_maps.missing_namespace = True
     with pytest.raises(OwnershipError, match="kubectl create namespace deploytag-system"):
-        records.put(IDENTITY, record())
+        records.update(IDENTITY, lambda _: record())

@@ -179,7 +179,8 @@ def application(tmp_path: Path) -> Path:
     """A repository's folder with the script and its lock."""
     folder = tmp_path / "application"
     (folder / ".deploytag").mkdir(parents=True)
-    (folder / ".deploytag" / "requirements.txt").write_text("deploytag==0.1.0\n")
+    (folder / ".deploytag" / "requirements.txt").write_text("httpx==0.28.1\n")
+    (folder / ".deploytag" / "package.txt").write_text("deploytag==0.1.0\n")
     script = folder / "deploytag.sh"
     script.write_text(text("deploytag.sh", Pipeline.SHELL))
     script.chmod(0o755)
@@ -207,7 +208,11 @@ def test_the_script_makes_its_environment_once_and_again_when_the_lock_changed(
     recorder: Recorder, application: Path
 ) -> None:
     with_pip(recorder)
-    install = "pip install --quiet --disable-pip-version-check --requirement .deploytag/requirements.txt"
+    pip = "python -m pip install --quiet --disable-pip-version-check"
+    install = [
+        f"{pip} --require-hashes --requirement .deploytag/requirements.txt",
+        f"{pip} --no-deps --requirement .deploytag/package.txt",
+    ]
 
     def run(*arguments: str) -> list[str]:
         recorder.log.write_text("")
@@ -222,10 +227,11 @@ def test_the_script_makes_its_environment_once_and_again_when_the_lock_changed(
         assert done.returncode == 0, done.stderr
         return [call for call in recorder.calls if "pip" in call or call.startswith("deploytag")]
 
-    assert run() == [f"python -m {install}", "deploytag ci"]
+    assert run() == [*install, "deploytag ci"]
     assert run("name", "feature/a b") == ["deploytag name feature/a b"]
-    (application / ".deploytag" / "requirements.txt").write_text("deploytag==0.2.0\n")
-    assert run("doctor") == [f"python -m {install}", "deploytag doctor"]
+    for name in ("requirements.txt", "package.txt"):
+        (application / ".deploytag" / name).write_text("deploytag==0.2.0\n")
+        assert run("doctor") == [*install, "deploytag doctor"]
 
 
 def test_an_installation_that_failed_is_made_anew(recorder: Recorder, application: Path) -> None:
@@ -247,7 +253,9 @@ def test_uv_is_used_where_it_is(recorder: Recorder, application: Path) -> None:
     assert recorder.run("sh", "./deploytag.sh gc --yes", application).returncode == 0
     assert [call for call in recorder.calls if call.startswith(("uv", "deploytag"))] == [
         "uv venv --quiet --python python3 .deploytag/venv",
-        "uv pip install --quiet --python .deploytag/venv/bin/python --requirement .deploytag/requirements.txt",
+        "uv pip install --quiet --python .deploytag/venv/bin/python --require-hashes "
+        "--requirement .deploytag/requirements.txt",
+        "uv pip install --quiet --python .deploytag/venv/bin/python --no-deps --requirement .deploytag/package.txt",
         "deploytag gc --yes",
     ]
 
