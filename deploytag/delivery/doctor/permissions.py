@@ -78,7 +78,7 @@ PERMISSIONS = (
     Permission("", "serviceaccounts", MANAGE, Where.ENVIRONMENTS, "the account its pods run as"),
     Permission("", "resourcequotas", MANAGE, Where.ENVIRONMENTS, "the most an environment may take"),
     Permission("", "limitranges", MANAGE, Where.ENVIRONMENTS, "limits of containers that name none"),
-    Permission(_NETWORK, "networkpolicies", MANAGE, Where.ENVIRONMENTS, "who reaches its pods, and whom they reach"),
+    Permission(_NETWORK, "networkpolicies", MANAGE, Where.ENVIRONMENTS, "nothing goes in or out but what is allowed"),
     Permission("", "secrets", (*MANAGE, "update"), Where.ENVIRONMENTS, "the pods' variables, and Helm's releases"),
     Permission("", "services", MANAGE, Where.ENVIRONMENTS, "the chart's; the one that has the URL"),
     Permission(_NETWORK, "ingresses", MANAGE, Where.ENVIRONMENTS, "the chart's; the one that has the URL"),

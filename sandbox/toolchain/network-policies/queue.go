@@ -11,7 +11,10 @@ import (
 )
 
 // Packets that may wait for their verdicts; the kernel drops the next ones, and their senders try again.
-const length = 4096
+const (
+	length     = 4096
+	readBuffer = 4 << 20
+)
 
 // listen judges every packet of the netfilter queue. Each has its own goroutine: one may wait for its pod to be known.
 func listen(
@@ -27,6 +30,10 @@ func listen(
 		WriteTimeout: 100 * time.Millisecond,
 	})
 	if err != nil {
+		return nil, err
+	}
+	// A burst waits in the socket; what does not fit is dropped, as what does not fit into the queue, and no error.
+	if err := errors.Join(queue.Con.SetReadBuffer(readBuffer), queue.SetOption(netlink.NoENOBUFS, true)); err != nil {
 		return nil, err
 	}
 	judge := func(packet nfqueue.Attribute) int {
