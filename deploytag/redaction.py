@@ -19,8 +19,8 @@ SHORTEST = 6
 """Characters: what is shorter (`true`, `8080`) is in every text, and no secret."""
 
 PLACES = (
-    (re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]+@"), rf"\g<1>{REDACTED}@"),
-    (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"]+)"), rf"\g<1>\g<2>{REDACTED}"),
+    (re.compile(r"(://[^\s:/@'\"\\]*:)[^\s/'\"\\]+@"), rf"\g<1>{REDACTED}@"),
+    (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"\\]+)"), rf"\g<1>\g<2>{REDACTED}"),
     (re.compile(r"(?i)(authorization['\"]?[:=] ?b?['\"]?(?:\w+ +)?)[\w.~+/=-]{8,}"), rf"\g<1>{REDACTED}"),
     (re.compile(r"\bBearer +[\w.~+/-]{16,}=*"), f"Bearer {REDACTED}"),
     (re.compile(r"(?i)(x-amz-security-token['\"]?[:=] ?b?['\"]?)[\w+/=%-]{8,}"), rf"\g<1>{REDACTED}"),
@@ -174,6 +174,24 @@ class Redacting:
         if name in ("buffer", "detach"):
             raise AttributeError(name)
         return getattr(self._stream, name)
+
+
+def redacted(document: Any) -> Any:
+    """A JSON document, each of its texts as this process may show it."""
+    match document:
+        case dict():
+            return {key: redacted(value) for key, value in document.items()}
+        case list() | tuple():
+            return [redacted(value) for value in document]
+        case str():
+            return redact(document)
+    return document
+
+
+def behind(stream: TextIO) -> TextIO:
+    """Where a redacting stream writes to: for JSON that is redacted already, whose escapes are no texts."""
+    stream.flush()
+    return stream._stream if isinstance(stream, Redacting) else stream
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
     host, _, rest = image.partition("/")
     name, _, digest = rest.partition("@")
     base = f"http://{host}/v2/{name.partition(':')[0]}"
-    hits = set()
+    hits: set[tuple[str, str]] = set()
     with httpx.Client(timeout=60, headers={"Accept": MANIFESTS}) as client:
 
         def manifest(reference: str) -> Iterator[str]:
@@ -92,7 +92,8 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
 
 def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:
     """In what Helm keeps: how many releases there are, and what was found."""
-    secrets = cluster.core.list_namespaced_secret(namespace, field_selector="type=helm.sh/release.v1").items
+    core: Any = cluster.core
+    secrets = core.list_namespaced_secret(namespace, field_selector="type=helm.sh/release.v1").items
     hits: set[str] = set()
     for secret in secrets:
         packed = base64.b64decode(base64.b64decode(secret.data["release"]))

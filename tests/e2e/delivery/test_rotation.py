@@ -38,7 +38,8 @@ def secret(client: SecretsManagerClient, value: object) -> str:
 
 def env_secrets(cluster: Cluster, identity: Identity) -> dict[str, dict[str, str]]:
     """The environment's own Secrets: their variables by name."""
-    found = cluster.core.list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
+    core: Any = cluster.core
+    found = core.list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
     assert all(it.immutable for it in found)
     return {it.metadata.name: {key: base64.b64decode(value).decode() for key, value in it.data.items()} for it in found}
 
@@ -46,7 +47,8 @@ def env_secrets(cluster: Cluster, identity: Identity) -> dict[str, dict[str, str
 def pods(cluster: Cluster, identity: Identity) -> dict[str, tuple[str, datetime | None, bool]]:
     """Of each web pod: the Secret it reads, since when it is ready, and whether it is to end."""
     found = {}
-    for pod in cluster.core.list_namespaced_pod(identity.namespace).items:
+    core: Any = cluster.core
+    for pod in core.list_namespaced_pod(identity.namespace).items:
         reads = [it.secret_ref.name for it in pod.spec.containers[0].env_from or [] if it.secret_ref]
         ready = [it for it in pod.status.conditions or [] if it.type == "Ready" and it.status == "True"]
         if reads and pod.metadata.owner_references[0].kind == "ReplicaSet":
@@ -65,10 +67,9 @@ class Deletion:
         self.thread.start()
 
     def _watch(self) -> None:
-        events = watch.Watch().stream(
-            self.cluster.core.list_namespaced_secret, self.identity.namespace, timeout_seconds=240
-        )
-        for event in events:
+        watcher: Any = watch.Watch
+        listing = self.cluster.core.list_namespaced_secret
+        for event in watcher().stream(listing, self.identity.namespace, timeout_seconds=240):
             if event["type"] == "DELETED" and event["object"].metadata.name == self.name:
                 readers = pods(self.cluster, self.identity).items()
                 self.readers = [pod for pod, (reads, _, ending) in readers if reads == self.name and not ending]
@@ -95,10 +96,11 @@ def test_a_new_version_reaches_the_pods_and_the_old_secret_goes_after_them(
     assert variables == {"MAIL_HOST": "mail.test", "MAIL_PASSWORD": "of-the-app", "FEATURES": '{"search":true}'}
 
     # Nothing moved: nothing is written.
-    versions = cluster.core.read_namespaced_secret(before, identity.namespace).metadata.resource_version
+    core: Any = cluster.core
+    versions = core.read_namespaced_secret(before, identity.namespace).metadata.resource_version
     assert it.report("sync", ref)["outcome"] == "unchanged"
     assert it.report("sync", ref, "--dry-run")["plan"] == "unchanged"
-    assert cluster.core.read_namespaced_secret(before, identity.namespace).metadata.resource_version == versions
+    assert core.read_namespaced_secret(before, identity.namespace).metadata.resource_version == versions
 
     # The branch's tip is another commit, which is not what sync is for.
     it.checkout.edit("app/web.py", '"ref"', '"edited": True, "ref"')

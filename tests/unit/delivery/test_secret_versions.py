@@ -34,11 +34,9 @@ class Account:
     def describe_secret(self, *, SecretId: str) -> Mapping[str, Any]:
         return {"VersionIdsToStages": {id_: stages for id_, (stages, _) in self._secret(SecretId).items()}}
 
-    def get_secret_value(
-        self, *, SecretId: str, VersionId: str | None = None, VersionStage: str | None = None
-    ) -> Mapping[str, Any]:
+    def get_secret_value(self, *, SecretId: str, **version: str) -> Mapping[str, Any]:
         for id_, (stages, value) in self._secret(SecretId).items():
-            if id_ == VersionId or VersionStage in stages:
+            if id_ == version.get("VersionId") or version.get("VersionStage") in stages:
                 return {"VersionId": id_, "SecretString" if isinstance(value, str) else "SecretBinary": value}
         raise missing()
 
