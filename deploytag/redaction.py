@@ -19,8 +19,8 @@ SHORTEST = 6
 """Characters: what is shorter (`true`, `8080`) is in every text, and no secret."""
 
 PLACES = (
-    (re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]+@"), rf"\g<1>{REDACTED}@"),
-    (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"]+)"), rf"\g<1>\g<2>{REDACTED}"),
+    (re.compile(r"(://[^\s:/@'\"\\]*:)[^\s/'\"\\]+@"), rf"\g<1>{REDACTED}@"),
+    (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"\\]+)"), rf"\g<1>\g<2>{REDACTED}"),
     (re.compile(r"(?i)(authorization['\"]?[:=] ?b?['\"]?(?:\w+ +)?)[\w.~+/=-]{8,}"), rf"\g<1>{REDACTED}"),
     (re.compile(r"\bBearer +[\w.~+/-]{16,}=*"), f"Bearer {REDACTED}"),
     (re.compile(r"(?i)(x-amz-security-token['\"]?[:=] ?b?['\"]?)[\w+/=%-]{8,}"), rf"\g<1>{REDACTED}"),
@@ -34,32 +34,32 @@ class Redactor:
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._forms: frozenset[str] = frozenset()
         self._shown: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
+        self._hidden: tuple[str, ...] = ()
         self.learn(values)
 
     def learn(self, values: Iterable[str]) -> None:
         """Take these out from now on, with their lines, and what is inside them if they are JSON or a URL."""
         self._forms |= {form for value in values for part in _parts(value) for form in _forms(part)}
-        self._compile()
+        self._sort()
 
     def spare(self, texts: Iterable[str]) -> None:
         """Show these, though a secret may hold the same words: names and addresses that DeployTag itself gives."""
         self._shown |= frozenset(texts)
-        self._compile()
+        self._sort()
 
     def __call__(self, text: str) -> str:
         """The text without what is known to be secret, or stands where secrets do."""
-        if self._pattern is not None:
-            text = self._pattern.sub(REDACTED, text)
+        # A pattern of all forms would try hundreds of them at each letter; few texts have one of them.
+        if found := [form for form in self._hidden if form in text]:
+            text = re.sub("|".join(map(re.escape, found)), REDACTED, text)
         for place, instead in PLACES:
             text = place.sub(instead, text)
         return text
 
-    def _compile(self) -> None:
+    def _sort(self) -> None:
         hidden = (form for form in self._forms if not any(form in shown for shown in self._shown))
         # The longest first: a value may be a part of another.
-        found = sorted(hidden, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, found))) if found else None
+        self._hidden = tuple(sorted(hidden, key=lambda form: (-len(form), form)))
 
 
 def _parts(value: str) -> Iterator[str]:
@@ -174,6 +174,24 @@ class Redacting:
         if name in ("buffer", "detach"):
             raise AttributeError(name)
         return getattr(self._stream, name)
+
+
+def redacted(document: Any) -> Any:
+    """A JSON document, each of its texts as this process may show it."""
+    match document:
+        case dict():
+            return {key: redacted(value) for key, value in document.items()}
+        case list() | tuple():
+            return [redacted(value) for value in document]
+        case str():
+            return redact(document)
+    return document
+
+
+def behind(stream: TextIO) -> TextIO:
+    """Where a redacting stream writes to: for JSON that is redacted already, whose escapes are no texts."""
+    stream.flush()
+    return stream._stream if isinstance(stream, Redacting) else stream
 
 
 @contextmanager

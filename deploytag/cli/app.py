@@ -18,7 +18,7 @@ from deploytag.credentials import secret_values
 from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
 from deploytag.printable import printable
-from deploytag.redaction import learn, log_to, redacting_output
+from deploytag.redaction import behind, learn, log_to, redact, redacted, redacting_output
 
 
 class _App(typer.Typer):
@@ -69,7 +69,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document on standard output, as every command's `--json` has it."""
-    typer.echo(json.dumps(document, indent=2, default=str))
+    typer.echo(json.dumps(redacted(document), indent=2, default=lambda it: redact(str(it))), file=behind(sys.stdout))
 
 
 def _print_version(wanted: bool) -> None:

@@ -80,10 +80,15 @@ def logs(
     cluster = world.cluster
     redact = redactor_of(cluster, identity)
     if follow:
+        known: set[str] = set()
         if as_json:
             raise UsageError("--json prints one document, and --follow has no end: choose one of them.")
         with contextlib.suppress(KeyboardInterrupt):
             for line in delivery.follow(cluster, identity, migration=migration, tail=tail):
+                if line.source.pod not in known:
+                    # A pod that is new may have new secrets.
+                    known.add(line.source.pod)
+                    redact = redactor_of(cluster, identity)
                 say(f"{line.source.prefix} {redact(line.text)}")
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)

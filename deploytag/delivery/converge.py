@@ -6,6 +6,7 @@ from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
 from deploytag.errors import DeploymentError
+from deploytag.redaction import spare
 
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
@@ -57,6 +58,8 @@ def converge(held: Held, engine: Engine) -> EngineResult:
         # Helm sees a failed hook as soon as the watcher does.
         fatal = watcher.cause if result.ok else watcher.cause_within(AFTERWARDS)
     if result.ok:
+        # It is said again and again, and a secret may hold it, or its host.
+        spare([str(result.outputs.get("url", ""))])
         return result
     if fatal:
         raise _cannot_come_right(held, fatal)

@@ -22,6 +22,11 @@ ALWAYS = {
 }
 
 
+TELLING = ("PULUMI_DEBUG_GRPC", "TF_LOG")
+"""Variables by which the engine and its providers write whole requests and answers, secret values in clear, into a log.
+Who needs that calls `pulumi` by hand."""
+
+
 class HoldsEngines(Protocol):
     """Where it is written down that an engine runs, before it does: the lease."""
 
@@ -170,7 +175,7 @@ class Engine:
         return self.children.run(
             [_pulumi(), *arguments, "--non-interactive"],
             cwd=self.folder,
-            environ={**self.environ, **ALWAYS},
+            environ={name: it for name, it in self.environ.items() if not name.startswith(TELLING)} | ALWAYS,
             on_line=read,
             on_pid=self.held.engine_started,
             cancellation=self.cancellation,

@@ -62,6 +62,7 @@ def check(
         UnreachableError: Secrets Manager cannot be asked.
     """
     payloads = _read_all(client, sources_of(cls))
+    redaction.spare([identity.ref, identity.stack, identity.namespace])
     redaction.learn(payload.text or "" for payload in payloads)
     layers = payloads[: len(cls.secrets)]
     reserved = reserved_names(settings.variables, database=cls.database)
@@ -69,6 +70,14 @@ def check(
     for key in payloads[len(cls.secrets) :]:
         redaction.learn([database_password(plain_text(key.source.id, key.text), identity.role)])
     return {payload.source.said: payload.version_id for payload in payloads}
+
+
+def version_of(source: SecretSource, stages: Mapping[str, Sequence[str]]) -> str | None:
+    """The id of the version that the source means, of those that there are with their stages. Pure."""
+    if source.version is not None:
+        # One without a stage is not among them, and can be read all the same.
+        return source.version
+    return next((version for version, its in stages.items() if (source.stage or CURRENT) in its), None)
 
 
 class Versions:
@@ -94,11 +103,9 @@ class Versions:
             with _asked(f"asking for the versions of the secret {source.id}", source.said):
                 described = self._client().describe_secret(SecretId=source.id)
             self._stages[source.id] = described.get("VersionIdsToStages") or {}
-        stage = source.stage or CURRENT
-        found = [version for version, stages in self._stages[source.id].items() if stage in stages]
-        if len(found) != 1:
-            raise SecretError(no_such_secret(source.said))
-        return found[0]
+        if found := version_of(source, self._stages[source.id]):
+            return found
+        raise SecretError(no_such_secret(source.said))
 
 
 def _read_all(client: Callable[[], SecretsManager], sources: Sequence[SecretSource]) -> list[Payload]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from deploytag import redaction
 from deploytag.cli import app
+from deploytag.cli.app import print_json
 from deploytag.credentials import secret_values
 from deploytag.redaction import REDACTED, SHORTEST, LogFilter, Redacting, Redactor, redacting_output
 
@@ -173,6 +174,18 @@ def test_output_is_redacted_for_as_long_as_it_is_asked_for(
         print("errors hunter2", file=sys.stderr)
     print("after")
     assert capsys.readouterr() == (f"out {REDACTED}\nafter\n", f"errors {REDACTED}\n")
+
+
+def test_what_is_printed_as_json_stays_json(process: Redactor, capsys: pytest.CaptureFixture[str]) -> None:
+    process.learn(["nabcdef", "hunter2"])
+    document = {"a": ['x\nabcdef password="hunter2"', 1, None], "b": ("hunter2",), "c": {"d": "http://u:p@h"}}
+    with redacting_output():
+        print_json(document)
+    assert json.loads(capsys.readouterr().out) == {
+        "a": [f"x\nabcdef password={REDACTED}", 1, None],
+        "b": [REDACTED],
+        "c": {"d": f"http://u:{REDACTED}@h"},
+    }
 
 
 def test_a_defect_is_a_redacted_traceback(

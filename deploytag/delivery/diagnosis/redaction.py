@@ -22,6 +22,7 @@ def learn_from(cluster: Cluster, identity: Identity) -> bool:
         ).items
     except (ApiException, HTTPError):
         return False
+    redaction.spare([identity.ref, identity.stack, identity.namespace])
     redaction.learn(text for secret in found for text in _texts((secret.data or {}).values()))
     return True
 

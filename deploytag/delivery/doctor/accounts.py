@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
+from deploytag.delivery.secret_versions import sources_of, version_of
 from deploytag.errors import SecretError
 from deploytag.preflight.database import connect, refused
 from deploytag.settings import Settings
@@ -45,6 +46,7 @@ def aws(settings: Settings) -> Iterator[Finding]:
             yield _undescribed(secret_id, used_by, error)
         else:
             yield _described(secret_id, used_by, deleted="DeletedDate" in described)
+            yield from _versions(secret_id, settings, described.get("VersionIdsToStages", {}))
 
 
 def secret_ids(settings: Settings) -> dict[str, str]:
@@ -56,6 +58,15 @@ def secret_ids(settings: Settings) -> dict[str, str]:
         if cls.database and cls.database_key:
             wanted.setdefault(cls.database_key, f"the database passwords of {name}")
     return wanted
+
+
+def _versions(secret_id: str, settings: Settings, stages: Mapping[str, list[str]]) -> Iterator[Finding]:
+    """The versions of the secret that the policy names and that are not there."""
+    sources = [source for cls in settings.policy.classes.values() for source in sources_of(cls)]
+    for said in sorted(
+        {source.said for source in sources if source.id == secret_id and not version_of(source, stages)}
+    ):
+        yield problem(f"there is no version {said}", "Name another `stage` or `version` in the policy.", SecretError)
 
 
 def _described(secret_id: str, used_by: str, *, deleted: bool) -> Finding:

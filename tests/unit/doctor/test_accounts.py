@@ -52,6 +52,8 @@ def test_every_secret_of_the_policy_is_described_and_none_is_read(
     database = {"database": True, "database_key": "there"}
     assert [finding.level for finding in accounts.aws(settings(secrets=["there"], **database))] == [Level.OK] * 2
     assert [finding.level for finding in accounts.aws(settings(secrets=["going"]))] == [Level.OK, Level.PROBLEM]
+    previous = [*accounts.aws(settings(secrets=[{"id": "there", "stage": "AWSPREVIOUS"}]))]
+    assert "no version there (AWSPREVIOUS)" in previous[-1].seen
     who, missing = accounts.aws(settings(secrets=["missing"]))
     assert "arn:aws:sts::123456789012" in who.seen
     assert (missing.level, missing.seen) == (Level.PROBLEM, "there is no secret missing (the variables of feature)")

@@ -1,0 +1,131 @@
+"""Looks for a secret value in everything that a run can leave behind, whatever it is packed in."""
+
+import base64
+import contextlib
+import gzip
+import io
+import json
+import os
+import tarfile
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.run import MARK
+
+SAMPLE = 0.1
+"""Seconds between two looks at the processes."""
+MANIFESTS = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in ("oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2")
+)
+
+
+class Needles:
+    """Unique letters and digits, which JSON, URLs and shells leave as they are, and their forms in base64."""
+
+    def __init__(self, marks: Mapping[str, str]) -> None:
+        self._needles: dict[bytes, str] = {}
+        for name, mark in marks.items():
+            raw = mark.encode()
+            self._needles[raw] = name
+            for before in range(3):
+                padded = base64.b64encode(bytes(before) + raw + b"\0\0")
+                inner = padded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+                self._needles[inner] = self._needles[inner.replace(b"+", b"-").replace(b"/", b"_")] = name
+
+    def found(self, content: bytes | str) -> set[str]:
+        """Which of them are in it, also if it is packed."""
+        raw = content.encode() if isinstance(content, str) else content
+        hits = {name for needle, name in self._needles.items() if needle in raw}
+        if raw[:2] == b"\x1f\x8b":
+            # The end may be missing: it is written to.
+            with contextlib.suppress(zlib.error, EOFError, OSError):
+                hits |= self.found(zlib.decompressobj(31).decompress(raw))
+        return hits
+
+
+def in_files(needles: Needles, roots: Iterable[Path], since: float) -> set[tuple[str, str]]:
+    """In every file below `roots` that was written since."""
+    hits = set()
+    for root in roots:
+        for path in [root] if root.is_file() else root.rglob("*"):
+            with contextlib.suppress(OSError):  # somebody else's, and gone
+                if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
+                    hits |= {(str(path), name) for name in needles.found(path.read_bytes())}
+    return hits
+
+
+def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
+    """In the configuration and every layer of an image in the registry, `host/name:tag@digest`."""
+    host, _, rest = image.partition("/")
+    name, _, digest = rest.partition("@")
+    base = f"http://{host}/v2/{name.partition(':')[0]}"
+    hits: set[tuple[str, str]] = set()
+    with httpx.Client(timeout=60, headers={"Accept": MANIFESTS}) as client:
+
+        def manifest(reference: str) -> Iterator[str]:
+            answer = client.get(f"{base}/manifests/{reference}").raise_for_status()
+            hits.update((f"{image} manifest", it) for it in needles.found(answer.content))
+            document = answer.json()
+            for inner in document.get("manifests", []):
+                yield from manifest(inner["digest"])
+            for blob in [document.get("config"), *document.get("layers", [])]:
+                if blob:
+                    yield blob["digest"]
+
+        for blob in set(manifest(digest)):
+            content = client.get(f"{base}/blobs/{blob}").raise_for_status().content
+            hits |= {(f"{image} {blob}", it) for it in needles.found(content)}
+            with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(content)) as layer:
+                for member in layer:
+                    if member.isfile() and (file := layer.extractfile(member)):
+                        hits |= {(f"{image} {member.name}", it) for it in needles.found(file.read())}
+    return hits
+
+
+def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:
+    """In what Helm keeps: how many releases there are, and what was found."""
+    core: Any = cluster.core
+    secrets = core.list_namespaced_secret(namespace, field_selector="type=helm.sh/release.v1").items
+    hits: set[str] = set()
+    for secret in secrets:
+        packed = base64.b64decode(base64.b64decode(secret.data["release"]))
+        release: dict[str, Any] = json.loads(gzip.decompress(packed))
+        hits |= needles.found(json.dumps(release, ensure_ascii=False))
+        for template in release["chart"]["templates"]:
+            hits |= needles.found(base64.b64decode(template["data"]))
+    return len(secrets), hits
+
+
+@contextmanager
+def watching_processes(needles: Needles) -> Iterator[set[tuple[str, str]]]:
+    """In the arguments of every process of this machine, and in the environment of everything a run has started."""
+    hits: set[tuple[str, str]] = set()
+    end = threading.Event()
+    mark = f"{MARK}=".encode()
+
+    def sample() -> None:
+        while not end.wait(SAMPLE):
+            for process in os.scandir("/proc"):
+                if process.name.isdecimal():
+                    with contextlib.suppress(OSError):
+                        arguments = Path(process.path, "cmdline").read_bytes()
+                        hits.update((arguments[:80].decode(errors="replace"), it) for it in needles.found(arguments))
+                        environ = Path(process.path, "environ").read_bytes()
+                        if mark in environ:
+                            hits.update(("environ", it) for it in needles.found(environ))
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield hits
+    finally:
+        end.set()
+        thread.join()
