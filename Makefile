@@ -60,5 +60,6 @@ test: check up ## every test
 
 .PHONY: soak
 soak: up ## the long tests: all that `make test` samples, the kill matrix, 200 rounds of the storm (hours)
-	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(PYTEST) --all -m sampled tests/e2e
+	@eval "$$($(SANDBOX) env)"; DEPLOYTAG_ORPHANS=20 $(PYTEST) --all -m sampled --ignore tests/e2e/sandbox tests/e2e
+	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest --all -m sampled tests/e2e/sandbox
 	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest -m soak tests/soak

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,17 @@ app = _App(
     no_args_is_help=True,
     help="Every git branch its own complete, isolated, running copy of an application.",
 )
+
+
+class Panel(StrEnum):
+    """Under which heading `--help` lists a command."""
+
+    DELIVER = "Deliver"
+    LOOK = "Look"
+    IDLE = "Idle environments"
+    SETUP = "Set up"
+    SCRIPTS = "For scripts and editors"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

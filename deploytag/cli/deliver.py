@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.DELIVER)
 def deploy(
     branch: Branch = None,
     *,

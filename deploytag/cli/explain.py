@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Branch, Checkout, narrator
 from deploytag.errors import UsageError
 from deploytag.identity import identify
 
+if TYPE_CHECKING:
+    from deploytag.delivery.world import World
+    from deploytag.identity import Identity
 
-@app.command()
+
+@app.command(rich_help_panel=Panel.LOOK)
 def why(branch: Branch = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
     from deploytag.delivery.diagnosis import (  # noqa: PLC0415 - `deploytag name` need not load a client
@@ -51,21 +55,29 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
         typer.echo(explanation.what_now)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.LOOK)
 def logs(
     branch: Branch = None,
+    *,
     migration: Annotated[bool, typer.Option("--migration", help="Of the migration (the chart's hooks) only.")] = False,
+    build: Annotated[bool, typer.Option("--build", help="Of the last build of its images.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
     tail: Annotated[int, typer.Option(min=1, help="So many lines of each container.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Print the logs of an environment's containers, each line after its pod and container."""
+    """Print the logs of an environment's containers, each line after its pod and container; or of its last build."""
     from deploytag.delivery.diagnosis import logs as delivery  # noqa: PLC0415 - as in `why`
     from deploytag.delivery.diagnosis.redaction import redactor_of  # noqa: PLC0415
 
     checkout = Checkout.here()
     identity = identify(checkout.project, checkout.ref(branch))
-    cluster = checkout.open(narrator(as_json=as_json)).cluster
+    world = checkout.open(narrator(as_json=as_json))
+    if build:
+        if migration or follow:
+            raise UsageError("--build prints what was kept of the last build: leave --migration and --follow out.")
+        _print_build_log(world, identity, tail, as_json=as_json)
+        return
+    cluster = world.cluster
     redact = redactor_of(cluster, identity)
     if follow:
         if as_json:
@@ -93,3 +105,18 @@ def logs(
         typer.echo(complaint, err=True)
     if not found and not complaints:
         typer.echo(f"{identity.ref} has no {'migration' if migration else 'container'} with a log.", err=True)
+
+
+def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bool) -> None:
+    kept = world.records.build_log(identity)
+    lines = kept.text.splitlines()[-tail:] if kept else []
+    if as_json:
+        revision, written = (kept.revision, kept.written) if kept else (None, None)
+        print_json({"ref": identity.ref, "revision": revision, "written": written, "lines": lines})
+        return
+    for line in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo(
+            f"No build is known for {identity.ref}: its images were there already, or it is not deployed.", err=True
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Branch, Checkout, Wait, narrator
 from deploytag.errors import UsageError
 
@@ -21,7 +21,7 @@ WIDE = 400
 STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "red", "failed": "red", "died": "red"}
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.LOOK)
 def ls(as_json: AsJson = False) -> None:
     """List every environment of this project: age, commit, health, URL, last result."""
     from deploytag.delivery import fleet  # noqa: PLC0415 - `deploytag name` need not load it
@@ -35,7 +35,7 @@ def ls(as_json: AsJson = False) -> None:
         typer.echo("no environments: `deploytag deploy` makes one")
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.LOOK)
 def status(branch: Branch = None, as_json: AsJson = False) -> None:
     """Show one environment in detail: everything that belongs to it, and how it is."""
     from deploytag.delivery import fleet  # noqa: PLC0415 - as above
@@ -57,7 +57,7 @@ def status(branch: Branch = None, as_json: AsJson = False) -> None:
         typer.echo(f"          {item}")
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.IDLE)
 def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Stop the pods of an environment; database, secrets and address stay. The next push wakes it."""
     from deploytag.delivery import idle  # noqa: PLC0415 - as above
@@ -67,7 +67,7 @@ def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> 
     _print_report(idle.sleep(world, checkout.ref(branch), patience=wait), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.IDLE)
 def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Start the pods of an environment that sleeps, and wait until it answers."""
     from deploytag.delivery import idle  # noqa: PLC0415 - as above
@@ -77,7 +77,7 @@ def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> N
     _print_report(idle.wake(world, checkout.ref(branch), patience=wait), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.IDLE)
 def keep(
     branch: Annotated[str, typer.Argument(help="As git spells it.")],
     duration: Annotated[str, typer.Option("--for", help="From now: 36h, 14d, 2w.")],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, nearest, nearest_project, print_json
+from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json
 from deploytag.errors import UsageError
 from deploytag.identity import identify
 
@@ -26,7 +26,7 @@ class SchemaOf(StrEnum):
     POLICY = "policy"
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.SCRIPTS)
 def name(
     ref: Annotated[str, typer.Argument(help="A branch or tag, as git spells it: feature/test")],
     project: Annotated[
@@ -43,7 +43,7 @@ def name(
             typer.echo(f"{key}={shlex.quote(value)}")
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.SCRIPTS)
 def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:
     """Print the JSON schema of deploytag.yaml (settings) or deploytag.policy.yaml (policy), for editors."""
     from deploytag import settings  # noqa: PLC0415 - `deploytag name` is called in scripts and need not load pydantic
@@ -52,7 +52,7 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")])
     print_json(model.model_json_schema())
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.SCRIPTS)
 def test() -> None:
     """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit."""
     from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Checkout, Verbose, narrator
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deploytag.delivery.report import Report
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.DELIVER)
 def ci(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     verbose: Verbose = False,
@@ -74,9 +74,8 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
     def destroy(plan: Destroy) -> Report:
         from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-        from deploytag.delivery.removal.collect import SkippedError  # noqa: PLC0415
         from deploytag.delivery.report import Report, Result  # noqa: PLC0415
-        from deploytag.delivery.run import Action  # noqa: PLC0415
+        from deploytag.delivery.run import Action, SkippedError  # noqa: PLC0415
 
         world = checkout.open(progress)
 

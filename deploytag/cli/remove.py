@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, print_json
+from deploytag.cli.app import AsJson, Panel, app, print_json
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
 from deploytag.errors import LeftoverError, ProtectedError, UnreachableError, UsageError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deploytag.delivery.removal.image_gc import ImagePlan
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.DELIVER)
 def destroy(
     branch: Branch = None,
     *,
@@ -57,7 +57,7 @@ def destroy(
         print_json(report.model_dump(mode="json"))
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.DELIVER)
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without, only print what would be done.")] = False,
     allow_shrink: Annotated[

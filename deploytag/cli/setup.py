@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, app, nearest, print_json
+from deploytag.cli.app import AsJson, Panel, app, nearest, print_json
 from deploytag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Pipeline(StrEnum):
     SHELL = "shell"
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.SETUP)
 def doctor(as_json: AsJson = False) -> None:
     """Look at everything a run needs: tools, credentials, permissions, services, files; a line each, with the cure.
 
@@ -47,7 +47,7 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(exit_code(results))
 
 
-@app.command()
+@app.command(rich_help_panel=Panel.SETUP)
 def init(
     *,
     project: Annotated[str | None, typer.Option(help="The project's name: letters and digits, short.")] = None,

@@ -45,6 +45,7 @@ def converge(held: Held, engine: Engine) -> EngineResult:
                 break
             world.progress.warn("the registry lost an image while several runs pushed it: once more")
             result = engine.up()
+        held.keep_build_log()
         # Helm sees a failed hook as soon as the watcher does.
         fatal = watcher.cause if result.ok else watcher.cause_within(AFTERWARDS)
     if result.ok:

@@ -206,7 +206,10 @@ class _Reader:
                 if not line.startswith("{"):
                     self._other = [*self._other[-20:], line]
                 return
-            case Diagnostic(severity="error", message=message) if message not in (*self._errors, *SAYS_NOTHING):
+            case Diagnostic(severity="error", message=message, status=False) if message not in (
+                *self._errors,
+                *SAYS_NOTHING,
+            ):
                 self._errors.append(message)
             case Step(outputs=outputs) if outputs is not None:
                 self._outputs = outputs

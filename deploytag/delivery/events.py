@@ -53,6 +53,14 @@ class Diagnostic:
     """`info`, `info#err`, `warning` or `error`."""
     message: str
     urn: str
+    status: bool = False
+    """Whether it only says how far something is: a display would show it for a moment."""
+
+    @property
+    def type(self) -> str:
+        """The type of the resource it is about; empty where it is about none."""
+        parts = self.urn.split("::")
+        return parts[2].rsplit("$", 1)[-1] if len(parts) > 3 else ""
 
 
 Event = Step | Diagnostic
@@ -78,9 +86,9 @@ def parse(line: str) -> Event | None:
 
 def _diagnostic(event: Mapping[str, Any]) -> Diagnostic | None:
     text, severity = str(event.get("message", "")).rstrip(), str(event.get("severity", "info"))
-    # Ephemeral messages are for a progress display, `debug` ones for who debugs the engine.
-    hidden = event.get("ephemeral") or severity == "debug"
-    return Diagnostic(severity, text, event.get("urn", "")) if text and not hidden else None
+    if not text or severity == "debug":
+        return None
+    return Diagnostic(severity, text, event.get("urn", ""), status=bool(event.get("ephemeral")))
 
 
 def _step(metadata: Mapping[str, Any], state: str) -> Step:

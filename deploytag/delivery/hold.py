@@ -6,18 +6,21 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deploytag.delivery import recovery
+from deploytag.delivery.build_log import BuildOutput
+from deploytag.delivery.diagnosis.redaction import redactor_of
 from deploytag.delivery.engine import Engine, write_project
+from deploytag.delivery.events import Event
 from deploytag.delivery.lease.acquire import Lease, LeaseState
 from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals
 from deploytag.delivery.processes.children import Children
 from deploytag.delivery.processes.leftovers import end_leftovers
-from deploytag.delivery.record import Outcome, Record
-from deploytag.delivery.run import Run
+from deploytag.delivery.record import BuildLog, Outcome, Record
+from deploytag.delivery.run import Run, SkippedError, Still
 from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError
@@ -47,6 +50,8 @@ class Held:
     cancellation: Cancellation
     scratch: Path
     """A folder of this run alone."""
+    builds: BuildOutput = field(default_factory=BuildOutput)
+    """What its builds print."""
 
     def program(self, folder: Path, revision: str, *, asleep: bool = False) -> Engine:
         """Pulumi with the program in `folder`, to declare the environment of `revision`; its stack exists."""
@@ -66,6 +71,12 @@ class Held:
 
     def _engine(self, folder: Path, told: Mapping[str, str]) -> Engine:
         world = self.world
+        tell = show(world.progress)
+
+        def on_event(event: Event) -> None:
+            tell(event)
+            self.builds.listen(event)
+
         return Engine(
             stack=self.identity.stack,
             folder=folder,
@@ -73,7 +84,7 @@ class Held:
             environ={**world.environ, **told},
             held=self.lease,
             cancellation=self.cancellation,
-            on_event=show(world.progress),
+            on_event=on_event,
         )
 
     def engine_without_program(self) -> Engine:
@@ -126,6 +137,21 @@ class Held:
             self.identity, record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)})
         )
 
+    def keep_build_log(self) -> None:
+        """Let `deploytag logs --build` show what this run's builds printed, wherever it is called."""
+        if not self.builds.text:
+            return
+        world, identity = self.world, self.identity
+        text = redactor_of(world.cluster, identity)(self.builds.text)
+        log = BuildLog(
+            project=identity.project, ref=identity.ref, revision=self.run.commit, written=datetime.now(UTC), text=text
+        )
+        try:
+            self.lease.check()
+            world.records.keep_build_log(identity, log)
+        except DeployTagError as error:
+            world.progress.warn(f"the build's output was not kept: {error}")
+
     @contextmanager
     def remembering(self, record: Record) -> Iterator[None]:
         """Write down that the run began and, unless it goes well, why it ended."""
@@ -149,7 +175,8 @@ def hold(
     run: Run,
     *,
     patience: float = PATIENCE,
-    give_up: Callable[[], str | None] = lambda: None,
+    give_up: Still = lambda: None,
+    still: Still = lambda: None,
     cancellation: Cancellation | None = None,
 ) -> Iterator[Held]:
     """The environment's lease, with nothing left of whoever held it before.
@@ -157,7 +184,10 @@ def hold(
     The first signal to this process asks whatever runs to end; the lease is let go when it has. A `cancellation` that
     is given is one of `stoppable`, for a run that does something before.
 
+    `give_up` is asked while it waits, `still` once it need not any more.
+
     Raises:
+        SkippedError: `still` said why there is no point in it any more.
         GaveUpError: `give_up` said why there is no point in waiting any longer.
         BusyError: another run holds it for longer than `patience` seconds.
         InterruptedRunError: a signal came while it waited.
@@ -182,6 +212,8 @@ def hold(
             world.progress.warn(f"ended what a dead run had left: {', '.join(map(str, ended))}")
         if dead and dead.machine == run.machine and dead.id.isalnum():
             shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
+        if why_not := still():
+            raise SkippedError(why_not)
         yield Held(world, identity, run, lease, children, stop, scratch)
         # Nothing was killed: each engine ended by itself, and gave its lock back.
         lease.engines_ended()

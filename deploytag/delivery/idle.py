@@ -8,7 +8,7 @@ from deploytag.delivery.hold import PATIENCE, Held, hold
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
-from deploytag.delivery.run import Action, Run
+from deploytag.delivery.run import Action, Run, Still
 from deploytag.delivery.worktree import worktree
 from deploytag.delivery.world import World
 from deploytag.errors import UsageError
@@ -16,13 +16,14 @@ from deploytag.identity import Identity
 from deploytag.settings import ApplicationSettings
 
 
-def sleep(world: World, ref: str, *, patience: float = PATIENCE) -> Report:
+def sleep(world: World, ref: str, *, patience: float = PATIENCE, still: Still = lambda: None) -> Report:
     """Scale what is deployed to zero; database, secrets and address stay.
 
     Raises:
+        SkippedError: `still` said why not; nothing was touched.
         DeployTagError: nothing is deployed, or it cannot be done.
     """
-    return _set(world, ref, Action.SLEEP, patience)
+    return _set(world, ref, Action.SLEEP, patience, still)
 
 
 def wake(world: World, ref: str, *, patience: float = PATIENCE) -> Report:
@@ -31,7 +32,7 @@ def wake(world: World, ref: str, *, patience: float = PATIENCE) -> Report:
     Raises:
         DeployTagError: nothing is deployed, or it does not come up.
     """
-    return _set(world, ref, Action.WAKE, patience)
+    return _set(world, ref, Action.WAKE, patience, lambda: None)
 
 
 def keep(world: World, ref: str, duration: timedelta) -> datetime:
@@ -47,9 +48,9 @@ def keep(world: World, ref: str, duration: timedelta) -> datetime:
     return until
 
 
-def _set(world: World, ref: str, action: Action, patience: float) -> Report:
+def _set(world: World, ref: str, action: Action, patience: float, still: Still) -> Report:
     identity = world.identity(ref)
-    with hold(world, identity, Run.start(action, None), patience=patience) as held:
+    with hold(world, identity, Run.start(action, None), patience=patience, still=still) as held:
         record, deployed = _recorded(world, identity)
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE

@@ -69,6 +69,18 @@ class Record(_Model):
     keep_until: datetime | None = None
 
 
+class BuildLog(_Model):
+    """What the last build of the environment's images printed, without secrets."""
+
+    project: str
+    ref: str
+    revision: str | None
+    """The commit that was built."""
+    written: datetime
+    text: str
+    """Its end, where it was longer than a cluster keeps."""
+
+
 class Tombstone(_Model):
     """Says that a ref's environment was destroyed on purpose, so that a late deployment does not bring it back."""
 

@@ -1,4 +1,4 @@
-"""Where records and tombstones are kept: one ConfigMap each per environment, in the cluster's system namespace."""
+"""Where records, build logs and tombstones are kept: a ConfigMap each, in the cluster's system namespace."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from deploytag.delivery.asking import TIMEOUT, ConflictError, asking, every
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.record import Record, Tombstone
+from deploytag.delivery.record import BuildLog, Record, Tombstone
 from deploytag.errors import BusyError, OwnershipError
 from deploytag.identity import Identity
 from deploytag.ownership import KIND, PROJECT, REF, SYSTEM_NAMESPACE, annotations, labels, owns, selector
@@ -23,13 +23,13 @@ KEY = "record"
 WRITES = 5
 """How often a write is tried while others write to the same entry."""
 
-Entry = TypeVar("Entry", bound=Record | Tombstone)
+Entry = TypeVar("Entry", bound=Record | BuildLog | Tombstone)
 
 _LOG = logging.getLogger(__name__)
 
 
 class Records:
-    """Records and tombstones of one cluster.
+    """Records, build logs and tombstones of one cluster.
 
     Args:
         cluster: the cluster of the policy.
@@ -42,6 +42,7 @@ class Records:
 
     def __init__(self, cluster: Cluster, report: Callable[[str], None] = _LOG.warning) -> None:
         self._records = _Entries(cluster, "record", Record, report)
+        self._builds = _Entries(cluster, "build-log", BuildLog, report)
         self._tombstones = _Entries(cluster, "tombstone", Tombstone, report)
 
     def get(self, identity: Identity) -> Record | None:
@@ -66,7 +67,17 @@ class Records:
 
     def delete(self, identity: Identity) -> None:
         """Remember nothing of the environment any more."""
+        # First: where there is a record, a collection finds what is left.
+        self._builds.delete(identity)
         self._records.delete(identity)
+
+    def build_log(self, identity: Identity) -> BuildLog | None:
+        """What the last build printed; None when there was none since the environment was made."""
+        return self._builds.get(identity)
+
+    def keep_build_log(self, identity: Identity, log: BuildLog) -> None:
+        """Remember what a build printed, instead of what the one before did."""
+        self._builds.update(identity, lambda _: log)
 
     def tombstone(self, identity: Identity) -> Tombstone | None:
         """Whether and when the environment was destroyed on purpose."""

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,14 @@ class Action(StrEnum):
     DESTROY = "destroy"
     SLEEP = "sleep"
     WAKE = "wake"
+
+
+class SkippedError(Exception):
+    """It is not done, and need not be: a run holds the environment, or somebody pushed. The text says why."""
+
+
+Still = Callable[[], str | None]
+"""Why there is no point in it any more; None while there is."""
 
 
 @dataclass(frozen=True, slots=True)

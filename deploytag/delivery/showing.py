@@ -31,7 +31,7 @@ def show(progress: Progress) -> Callable[[Event], None]:
                 progress.detail(f"{event.state} {operation} {event.kind} {event.name}")
             case Step(state="failed"):
                 progress.fail(f"failed {event.kind} {event.name}")
-            case Diagnostic(severity="warning", message=message) if message not in complained:
+            case Diagnostic(severity="warning", message=message, status=False) if message not in complained:
                 complained.add(message)
                 progress.warn(message)
 

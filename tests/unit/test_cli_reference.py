@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploytag.cli import app
+from deploytag.cli.app import Panel
 from tests.unit.test_errors import kinds
 
 REPOSITORY = Path(__file__).parents[2]
@@ -45,3 +46,7 @@ def test_every_command_is_documented() -> None:
     documented = {name for row in rows for name in re.findall(r"`([a-z]+)", row)}
     commands = {it.name or str(it.callback and it.callback.__name__) for it in app.registered_commands}
     assert commands <= documented, "documented nowhere"
+
+
+def test_help_lists_every_command_under_a_heading() -> None:
+    assert {it.rich_help_panel for it in app.registered_commands} == set(Panel)

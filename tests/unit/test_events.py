@@ -60,7 +60,10 @@ def test_what_is_said() -> None:
     assert said == Diagnostic("error", "it failed", ROLE)
     assert parse(line(diagnosticEvent={"message": "\n", "severity": "info"})) is None
     assert parse(line(diagnosticEvent={"message": "registering resource", "severity": "debug"})) is None
-    assert parse(line(diagnosticEvent={"message": "#1 30%", "severity": "info", "ephemeral": True})) is None
+    assert parse(line(diagnosticEvent={"message": "", "severity": "info", "ephemeral": True})) is None
+    progress = parse(line(diagnosticEvent={"urn": ROLE, "message": "#1 30%", "severity": "info", "ephemeral": True}))
+    assert progress == Diagnostic("info", "#1 30%", ROLE, status=True)
+    assert (progress.type, Diagnostic("error", "no resource", "").type) == ("postgresql:index/role:Role", "")
 
 
 @pytest.mark.parametrize(

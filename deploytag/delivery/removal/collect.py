@@ -9,11 +9,8 @@ from typing import Any, Protocol
 from deploytag.delivery.record import Record
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note, changed
 from deploytag.delivery.removal.image_gc import ImageEntry
+from deploytag.delivery.run import SkippedError
 from deploytag.errors import DeployTagError, InterruptedRunError
-
-
-class SkippedError(Exception):
-    """It is not done, and need not be: a run holds the environment, or somebody pushed. The text says why."""
 
 
 class Outcome(StrEnum):

@@ -13,21 +13,17 @@ from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.references import references
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.removal import gc_memory
-from deploytag.delivery.removal.collect import SkippedError
 from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
 from deploytag.delivery.removal.gc import Facts
 from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan, decide_images
 from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
-from deploytag.delivery.run import Action, Run
+from deploytag.delivery.run import Action, Run, SkippedError, Still
 from deploytag.delivery.world import World
 from deploytag.errors import BusyError, DeployTagError, LeftoverError, SettingsError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
-
-Still = Callable[[], str | None]
-"""Why there is no point in it any more; None while there is."""
 
 HELM_SECONDS = 60
 """How long a release may take to go before its namespace goes without it."""
@@ -58,9 +54,7 @@ def remove(
     """
     identity = world.identity(ref)
     run = Run.start(Action.DESTROY, None)
-    with hold(world, identity, run, patience=patience) as held:
-        if why_not := still():
-            raise SkippedError(why_not)
+    with hold(world, identity, run, patience=patience, still=still) as held:
         tombstone = Tombstone(
             project=world.project, ref=ref, tip=_tip(world, identity), destroyed=datetime.now(UTC), run=run.id
         )
@@ -216,9 +210,8 @@ class Collector:
 
     def sleep(self, ref: str, still: Still) -> None:
         """Stop its pods."""
-        if why_not := still():
-            raise SkippedError(why_not)
-        self._unless_busy(ref, lambda _: idle.sleep(self.world, ref, patience=self._patience(ref)))
+        patience = self._patience(ref)
+        self._unless_busy(ref, lambda begin: idle.sleep(self.world, ref, patience=patience, still=begin(still)))
 
     def free_lease(self, ref: str, still: Still) -> None:
         """Take its lease over from a dead run and give it back."""
@@ -226,9 +219,8 @@ class Collector:
 
         def free(begin: Callable[[Still], Still]) -> None:
             run = Run.start(Action.DESTROY, None)
-            with hold(self.world, identity, run, patience=self._patience(ref)):
-                if why_not := begin(still)():
-                    raise SkippedError(why_not)
+            with hold(self.world, identity, run, patience=self._patience(ref), still=begin(still)):
+                pass  # whose it was is ended, and it is given back
 
         self._unless_busy(ref, free)
 

@@ -18,7 +18,7 @@ from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
 

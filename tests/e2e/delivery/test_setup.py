@@ -19,7 +19,7 @@ from deploytag.ownership import SYSTEM_NAMESPACE
 from tests.e2e.program.checkout import REPOSITORY, Checkout, sandbox_environ
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(5)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 DOCKERFILE = """\
 FROM debian:bookworm-slim

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from deploytag.errors import DeploymentError
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.charts import BROKEN, namespace
+from tests.e2e.delivery.pushing import pushing
 from tests.e2e.program.checkout import PROJECT, REPOSITORY, sandbox_environ
 
 pytestmark = pytest.mark.e2e
@@ -68,3 +70,19 @@ def test_what_holds_a_namespace_is_named(identity: Identity, tmp_path: Path) -> 
         space.kubectl("wait", "namespace", space.name, "--for=delete", "--timeout=120s")
     assert explained["state"] == "terminating"
     assert "ConfigMap held (example.com/keep)" in "".join(explained["evidence"])
+
+
+def test_what_a_build_printed_is_kept(identity: Identity, tmp_path: Path) -> None:
+    with pushing(tmp_path) as it:
+        dockerfile = it.path / "Dockerfile"
+        dockerfile.write_text(dockerfile.read_text() + "RUN echo so-far-so-good && false\n")
+        commit = it.push(identity.ref, "a build that fails")
+        try:
+            assert it.deploytag("deploy", identity.ref).code == DeploymentError.exit_code
+            kept = it.report("logs", identity.ref, "--build")
+        finally:
+            it.report("destroy", identity.ref)
+        forgotten = it.report("logs", identity.ref, "--build")
+    assert kept["revision"] == commit
+    assert any(line.endswith(" so-far-so-good") for line in kept["lines"])
+    assert forgotten["lines"] == []

@@ -12,7 +12,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from tests.e2e.program.checkout import Checkout
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 
 @contextlib.contextmanager

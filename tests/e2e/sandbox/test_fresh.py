@@ -25,6 +25,7 @@ def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
     shutil.rmtree(parent)
 
 
+@pytest.mark.sampled(1)
 def test_a_fresh_sandbox_works_and_reset_leaves_nothing(directory: Path) -> None:
     variables = {"DEPLOYTAG_SANDBOX": str(directory), "DEPLOYTAG_PLUGINS": "offline"}
     before = Machine.now()

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from deploytag.delivery.record import Record
-from deploytag.delivery.removal.collect import Outcome, SkippedError, act
+from deploytag.delivery.removal.collect import Outcome, act
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
 from deploytag.delivery.removal.image_gc import ImageEntry
+from deploytag.delivery.run import SkippedError
 from deploytag.errors import DeployTagError, InterruptedRunError, LeftoverError
 
 Still = Callable[[], str | None]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deploytag.delivery.asking import PAGE
-from deploytag.delivery.record import Attempt, Deployed, Outcome, Record, Tombstone
+from deploytag.delivery.record import Attempt, BuildLog, Deployed, Outcome, Record, Tombstone
 from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action
 from deploytag.errors import BusyError, DeployTagError, OwnershipError, UnreachableError
@@ -76,6 +76,21 @@ def test_a_record_is_kept_whole(records: Records, config_maps: ConfigMaps) -> No
     records.delete(IDENTITY)
     records.delete(IDENTITY)
     assert (records.get(IDENTITY), records.all("shop")) == (None, [])
+
+
+def test_a_build_log_is_kept_beside_the_record_and_goes_with_it(records: Records) -> None:
+    first, second = (
+        BuildLog(project="shop", ref="feature/test", revision=letter * 40, written=NOON, text="app #1")
+        for letter in "ab"
+    )
+    assert records.build_log(IDENTITY) is None
+    records.put(IDENTITY, record())
+    records.keep_build_log(IDENTITY, first)
+    records.keep_build_log(IDENTITY, second)
+    assert records.build_log(IDENTITY) == second
+    assert (records.get(IDENTITY), records.all("shop")) == (record(), [record()])
+    records.delete(IDENTITY)
+    assert records.build_log(IDENTITY) is None
 
 
 def test_a_tombstone_is_no_record(records: Records) -> None:

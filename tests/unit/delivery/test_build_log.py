@@ -1,0 +1,35 @@
+"""The output of a build, out of the engine's events."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploytag.delivery.build_log import LIMIT, BuildOutput
+from deploytag.delivery.events import Diagnostic
+
+APP = "urn:pulumi:t::shop::deploytag:index:Environment$deploytag:index:Images$docker-build:index:Image::shop-app"
+ROLE = "urn:pulumi:t::shop::deploytag:index:Environment$postgresql:index/role:Role::shop-database-role"
+
+
+def output(*events: Diagnostic) -> str:
+    it = BuildOutput()
+    for event in events:
+        it.listen(event)
+    return it.text
+
+
+def test_only_what_a_builder_says_while_it_builds() -> None:
+    text = output(
+        Diagnostic("info", "#5 RUN pip install", APP, status=True),
+        Diagnostic("info", "waiting", ROLE, status=True),
+        Diagnostic("info", "#5 RUN pip install", APP),  # once more, after a failure
+        Diagnostic("info", "#6 exporting\n#7 done", APP, status=True),
+    )
+    assert text.splitlines() == ["shop-app #5 RUN pip install", "shop-app #6 exporting", "shop-app #7 done"]
+
+
+@given(st.lists(st.text(max_size=LIMIT // 2).map(lambda text: text * 3), max_size=5))
+def test_the_end_is_kept(messages: list[str]) -> None:
+    text = output(*(Diagnostic("info", message, APP, status=True) for message in messages))
+    assert len(text) <= LIMIT
+    if lines := [line for message in messages for line in message.splitlines()]:
+        assert text.endswith(lines[-1][: LIMIT - len("shop-app ")])
