@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from deploytag.delivery.remote import Remote
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploytag.remote import Remote
 from tests.unit.checkout import Checkout
 from tests.unit.hostile.parsers import PARSERS
 from tests.unit.hostile.seeded import names, payloads, refs, variables

@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import httpx
-from deploytag.delivery.remote import _Answer, _said, parse_refs
 from hypothesis import strategies as st
 from kubernetes.client import V1ConfigMap, V1Lease, V1LeaseSpec, V1ObjectMeta
 
@@ -23,9 +22,10 @@ from deploytag import ci
 from deploytag.address import AddressError, HostPort, parse_host_port
 from deploytag.administrator import Administrator
 from deploytag.chart_source import _dependencies
+from deploytag.contract import AccessValues
 from deploytag.delivery import events
 from deploytag.delivery.backend import Backend
-from deploytag.delivery.diagnosis import causes, explain, informer, redaction
+from deploytag.delivery.diagnosis import causes, explain, informer
 from deploytag.delivery.diagnosis.generations import Snapshot, newest_generations
 from deploytag.delivery.diagnosis.verify import judge, misplaced
 from deploytag.delivery.initialise.answers import exposed_port, first_image, pipeline_of, project_name
@@ -51,14 +51,18 @@ from deploytag.errors import DeployTagError
 from deploytag.identity import identify
 from deploytag.ignore import parse_rules
 from deploytag.ownership import PROJECT, REF
-from deploytag.preflight import chart, endpoints
+from deploytag.passwords import DatabaseAddress, database_password
+from deploytag.preflight import endpoints
 from deploytag.preflight.cluster import connect
+from deploytag.preflight.doors import wrong_door
 from deploytag.preflight.proxies import proxy_of
+from deploytag.redaction import Redactor
 from deploytag.ref import decide_ref, decide_revision, decide_trigger, read_event
 from deploytag.refname import check_pattern, check_ref, matches
+from deploytag.remote import _Answer, _said, parse_refs
 from deploytag.repository import Head
-from deploytag.secrets import DatabaseAddress, database_key, database_password, environment_variables
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Policy
+from deploytag.secrets import Payload, environment_variables, plain_text
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Policy, SecretSource
 from deploytag.settings.types import parse_duration
 from deploytag.yamlmodel import Complaints, read_model
 from tests.unit.ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, pull_request
@@ -68,7 +72,7 @@ from tests.unit.hostile.strategies import damaged, texts, values
 SHOP = identify("shop", "feature/test")
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 CLASS = EnvironmentClass.model_validate(
-    {"pattern": "feature/*", "secret": "s", "database_key": "k", "ttl": "99999w", "sleep_after": "1h"}
+    {"pattern": "feature/*", "secrets": ["s"], "database_key": "k", "ttl": "99999w", "sleep_after": "1h"}
 )
 
 
@@ -144,12 +148,11 @@ SETTINGS: dict[str, Any] = {
 }
 POLICY: dict[str, Any] = {
     "cluster": {"server": "https://k:6443", "ca_sha256": "a" * 64},
-    "remote": "origin",
     "lease_seconds": 30,
     "classes": {
         "feature": {
             "pattern": "feature/*",
-            "secret": "staging/app",
+            "secrets": ["staging/app"],
             "database_key": "staging/key",
             "ttl": "14d",
             "sleep_after": "2d",
@@ -222,8 +225,19 @@ CHART = {
 SERVICE = {"kind": "Service", "metadata": {"name": SHOP.release}, "spec": {"type": "LoadBalancer"}}
 
 
+LOADBALANCER = AccessValues(expose="loadbalancer", annotations={"a": "b"}, sourceRanges=["192.0.2.0/24"], ingress=None)
+INGRESS = AccessValues(
+    expose="ingress",
+    annotations={},
+    sourceRanges=[],
+    ingress={"className": "nginx", "host": "shop.test", "tls": True, "tlsSecret": "shop"},
+)
+
+
 def _rendered(content: bytes) -> None:
-    chart.unserved(SHOP.release, parse_all_yaml(content.decode(errors="replace")))
+    documents = list(parse_all_yaml(content.decode(errors="replace")))
+    for access in (None, LOADBALANCER, INGRESS):
+        wrong_door(SHOP.release, documents, access)
 
 
 def _dockerfile(text: str) -> None:
@@ -239,13 +253,15 @@ def _ignore(text: str) -> None:
 
 
 def _secret(payload: str) -> None:
-    for value in environment_variables("staging/app", payload, frozenset({"DATABASE_URL"})).values():
+    for value in environment_variables(
+        [Payload(SecretSource(id="staging/app"), "1", payload)], reserved={"DATABASE_URL"}
+    ).values():
         assert "\0" not in value
         value.encode()
 
 
 def _key(payload: str) -> None:
-    password = database_password(database_key("staging/key", payload), SHOP.role)
+    password = database_password(plain_text("staging/key", payload), SHOP.role)
     DatabaseAddress("db", 5432, SHOP.database, SHOP.role).url(password)
 
 
@@ -692,7 +708,7 @@ PARSERS: dict[str, Parser] = {
     "an address": Parser(_address),
     "the application's answer": Parser(_application_answer, values),
     "a remote's URL": Parser(_remote_url),
-    "a secret's value in a log": Parser(lambda text: redaction.redactor([text, text * 2])(f"a{text}b")),
+    "a secret's value in a log": Parser(lambda text: Redactor([text, text * 2])(f"a{text}b")),
     "a duration": Parser(_duration, raises=(ValueError,)),
 }
 """By what is read."""

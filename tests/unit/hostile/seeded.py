@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from deploytag.errors import DeployTagError
 from deploytag.identity import Identity, identify
-from deploytag.secrets import env_secret_name, environment_variables
+from deploytag.secrets import Payload, env_secret_name, environment_variables
+from deploytag.settings import SecretSource
 from tests.unit.hostile.strategies import NASTY
 
 _ALPHABETS = (
@@ -74,7 +75,9 @@ def names(ref: str) -> Identity | None:
 def variables(payload: str) -> dict[str, str] | None:
     """What the secret becomes; None when it is refused, without a word of its values."""
     try:
-        found = environment_variables("staging/app", payload, frozenset({"DATABASE_URL"}))
+        found = environment_variables(
+            [Payload(SecretSource(id="staging/app"), "1", payload)], reserved={"DATABASE_URL"}
+        )
     except DeployTagError as error:
         said = str(error)
         # Keys are named; of a content that could not be read, nothing is.

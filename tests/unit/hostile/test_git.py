@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploytag.delivery.remote import Remote
 
+from deploytag import remote as remotes
 from deploytag import repository
 from deploytag.content import stage, stage_chart
-from deploytag.delivery import remote as remotes
 from deploytag.errors import ContentError, DeployTagError, SettingsError, UnreachableError
 from deploytag.ignore import find_ignore_file, parse_rules
-from deploytag.settings import Policy
+from deploytag.remote import Remote
+from deploytag.trust import remote_name
 from tests.unit.checkout import Checkout
 
 ALLOWED = [
@@ -82,12 +82,10 @@ def test_a_hostile_address_runs_nothing(checkout: Checkout, url: str) -> None:
         Remote(checkout.path, url).refs()
 
 
-@pytest.mark.parametrize("remote", ["--upload-pack=touch pwned", "-h", "", "a b", "ext::sh -c x"])
-def test_the_policy_takes_no_option_for_a_remote(tmp_path: Path, remote: str) -> None:
-    quoted = remote.replace('"', "")
-    (tmp_path / "deploytag.policy.yaml").write_text(f'remote: "{quoted}"\n')
-    with pytest.raises(SettingsError, match="remote: string should"):
-        Policy.load(tmp_path)
+@pytest.mark.parametrize("remote", ["--upload-pack=touch pwned", "-h", "a b", "ext::sh -c x"])
+def test_no_option_is_taken_for_a_remote(tmp_path: Path, remote: str) -> None:
+    with pytest.raises(SettingsError, match="no name or URL of a git remote"):
+        remote_name(tmp_path, {"DEPLOYTAG_REMOTE": remote})
 
 
 def scripted(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
