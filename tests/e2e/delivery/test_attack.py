@@ -4,12 +4,9 @@ That something does not answer proves nothing, so the same is also tried from a 
 namespace without policies, or B's own pod. The results are the table in docs/security.md; `make attempts` writes it.
 """
 
-import json
 import subprocess
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,81 +16,28 @@ import yaml
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster
-from deploytag.identity import Identity
 from deploytag.preflight.database import connect
-from tests.e2e.delivery.charts import IMAGE, Namespace, namespace
-from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.delivery.attempts import (
+    ADMINISTRATOR,
+    ITS_OWN,
+    POD_ATTEMPTS,
+    SECOND_BALANCER,
+    UNRESTRICTED,
+    Attempt,
+    database_attempts,
+    network_attempts,
+)
+from tests.e2e.delivery.charts import namespace
+from tests.e2e.delivery.hostile import World, created, pod
+from tests.e2e.delivery.pushing import pushing
 from tests.e2e.program.checkout import REPOSITORY
 
 pytestmark = pytest.mark.e2e
 
-ATTACKER = (Path(__file__).parent / "attacker.py").read_text()
 PAGE = REPOSITORY / "docs/security.md"
 BEGIN, END = "<!-- attempts: made by tests/e2e/delivery/test_attack.py -->", "<!-- /attempts -->"
-
-UNRESTRICTED, ITS_OWN, ADMINISTRATOR = "a pod without policies", "B's own pod", "the administrator"
-DROPPED = "timed out"
-"""What a client says of a packet that nobody answers: not refused, not unreachable."""
 PODS, CONNECTIONS = 8, 20
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """Something that A must not be able to do."""
-
-    what: str
-    call: tuple[Any, ...]
-    denial: str
-    """What A is told."""
-    allowed_for: str
-    stopped_by: str
-    machine: bool = False
-    """Whether it is this machine's affair that there is anything at all; if not, nothing is shown."""
-
-
-@dataclass
-class World:
-    """Two branches of one project, and a namespace that is no environment."""
-
-    pushing: Pushing
-    cluster: Cluster
-    a: Identity
-    b: Identity
-    outside: Namespace
-    url: dict[str, str]
-
-    def pod(self, identity: Identity, component: str) -> Any:
-        """The one pod of a component that runs."""
-        selector = (
-            f"app.kubernetes.io/component={component}" if component != "redis" else "app.kubernetes.io/name=redis"
-        )
-        found: list[Any] = self.cluster.core.list_namespaced_pod(
-            identity.namespace, label_selector=selector, field_selector="status.phase=Running"
-        ).items
-        return next(pod for pod in found if not pod.metadata.deletion_timestamp)
-
-    def tried(self, namespace: str, target: str, calls: dict[str, tuple[Any, ...]]) -> dict[str, str]:
-        """The outcome of each, from the pod `target`."""
-        done = subprocess.run(
-            ["kubectl", "exec", "--stdin", "--namespace", namespace, target, "--", "python3", "-", json.dumps(calls)],
-            input=ATTACKER,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        outcomes: dict[str, str] = json.loads(done.stdout)
-        return outcomes
-
-    def from_a(self, calls: dict[str, tuple[Any, ...]]) -> dict[str, str]:
-        return self.tried(self.a.namespace, f"deployment/{self.a.release}-web", calls)
-
-    def from_b(self, calls: dict[str, tuple[Any, ...]]) -> dict[str, str]:
-        return self.tried(self.b.namespace, f"deployment/{self.b.release}-web", calls)
-
-    def from_outside(self, calls: dict[str, tuple[Any, ...]]) -> dict[str, str]:
-        return self.tried(self.outside.name, "pod/tools", calls)
+"""What the class of this test allows an environment."""
 
 
 @pytest.fixture
@@ -116,107 +60,6 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
             created(outside.name, pod(name, container))
         outside.kubectl("wait", "--for=condition=Ready", "pod/tools", "pod/neighbour", "--timeout=60s")
         yield world
-
-
-def pod(name: str, container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """A pod as Pod Security `restricted` wants it, but for what is said otherwise."""
-    hardened = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    main = {"name": "main", "image": IMAGE, "command": ["sleep", "infinity"], "securityContext": hardened}
-    secure = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": secure,
-            "containers": [{**main, **(container or {})}],
-            **spec,
-        },
-    }
-
-
-def created(space: str, manifest: dict[str, Any], *, dry: bool = False) -> str:
-    """Create an object as the administrator of the cluster; why it was refused, or nothing.
-
-    A dry run goes through every admission, and leaves nothing.
-    """
-    command = ["kubectl", "create", "--namespace", space, "-f", "-", *(["--dry-run=server"] if dry else [])]
-    done = subprocess.run(command, input=json.dumps(manifest), capture_output=True, text=True, check=False)
-    return done.stderr.strip() if done.returncode else ""
-
-
-def network_attempts(world: World) -> list[Attempt]:
-    """Connections that A must not be able to make."""
-    b, node = world.b, world.pushing.checkout.environ["PGHOST"]
-    web, redis = world.pod(b, "web").status.pod_ip, world.pod(b, "redis").status.pod_ip
-    neighbour: Any = world.cluster.core.read_namespaced_pod("neighbour", world.outside.name)
-    service: Any = world.cluster.core.read_namespaced_service(b.release, b.namespace)
-    balancer = httpx.URL(world.url[b.ref])
-    attempt = partial(Attempt, denial=DROPPED, allowed_for=UNRESTRICTED, stopped_by="network policy of A")
-    both = partial(attempt, allowed_for=ITS_OWN, stopped_by="network policies of A and of B")
-    names = f"{b.release}.{b.namespace}.svc.cluster.local"
-    return [
-        attempt("B's web pod, by its address", ("tcp", web, 8080)),
-        attempt("B's Service, by its name", ("tcp", names, 80)),
-        attempt("B's load balancer", ("tcp", balancer.host, balancer.port or 80)),
-        attempt("B's Service, by its port on the node", ("tcp", node, service.spec.ports[0].node_port)),
-        both("B's Redis", ("tcp", redis, 6379)),
-        attempt("a pod of another namespace", ("tcp", neighbour.status.pod_ip, 6379)),
-        attempt("the API server, by its Service", ("tcp", "kubernetes.default.svc.cluster.local", 443)),
-        attempt("the API server, on the node", ("tcp", node, 6443)),
-        attempt("the kubelet", ("tcp", node, 10250)),
-        attempt("the image registry, on the node", ("tcp", node, 5000)),
-        attempt("the AWS endpoint, on the node", ("tcp", node, 4566)),
-        attempt("the cloud's metadata address", ("tcp", "169.254.169.254", 80), machine=True),
-    ]
-
-
-def database_attempts(world: World) -> list[Attempt]:
-    """What A must not be able to do at the database server, which it may reach."""
-    b, select = world.b, "SELECT 1"
-    refused = partial(Attempt, denial="permission denied", allowed_for=ADMINISTRATOR, stopped_by="rights of A's role")
-    its = partial(refused, allowed_for=ITS_OWN, stopped_by="CONNECT is the owner's alone")
-    return [
-        its("B's database, with A's role", ("database", select, {"dbname": b.database})),
-        its(
-            "B's role, with A's password",
-            ("database", select, {"dbname": b.database, "user": b.role}),
-            denial="password authentication failed",
-            stopped_by="a password of its own for each role",
-        ),
-        refused("the database postgres", ("database", select, {"dbname": "postgres"})),
-        refused("to make a role", ("database", f"CREATE ROLE {b.role}_guest")),
-        refused("to make a database", ("database", f"CREATE DATABASE {b.database}_copy")),
-        refused(
-            "to become the administrator",
-            ("database", f"SET ROLE {Administrator.from_environ(world.pushing.checkout.environ).user}"),
-        ),
-        refused(
-            "to read a file of the server", ("database", "SELECT pg_read_file('/etc/passwd')"), allowed_for="nobody"
-        ),
-        refused(
-            "to run a program on the server",
-            ("database", "COPY (SELECT 1) TO PROGRAM 'true'"),
-            denial="must be superuser or have privileges of the pg_execute_server_program role",
-            allowed_for="nobody",
-        ),
-    ]
-
-
-POD_ATTEMPTS: dict[str, dict[str, Any]] = {
-    "a privileged pod": pod("attack", {"securityContext": {"privileged": True}}),
-    "a pod with a directory of the node": pod("attack", volumes=[{"name": "host", "hostPath": {"path": "/"}}]),
-    "a pod in the node's network": pod("attack", hostNetwork=True),
-    "a pod that sees the node's processes": pod("attack", hostPID=True),
-    "a pod that runs as root": pod("attack", securityContext={"runAsUser": 0}),
-}
-SECOND_BALANCER = {
-    "apiVersion": "v1",
-    "kind": "Service",
-    "metadata": {"name": "attack"},
-    "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
-}
 
 
 def row(what: str, allowed_for: str, stopped_by: str, result: str = "denied") -> str:

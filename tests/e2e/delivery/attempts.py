@@ -1,0 +1,101 @@
+"""What a branch A tries that is B's, the cluster's or the node's; B is another branch of the same project."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+
+from deploytag.administrator import Administrator
+from tests.e2e.delivery.hostile import World, pod
+
+UNRESTRICTED, ITS_OWN, ADMINISTRATOR = "a pod without policies", "B's own pod", "the administrator"
+DROPPED = "timed out"
+"""What a client says of a packet that nobody answers: not refused, not unreachable."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Something that A must not be able to do."""
+
+    what: str
+    call: tuple[Any, ...]
+    denial: str
+    """What A is told."""
+    allowed_for: str
+    stopped_by: str
+    machine: bool = False
+    """Whether it is this machine's affair that there is anything at all; if not, nothing is shown."""
+
+
+def network_attempts(world: World) -> list[Attempt]:
+    """Connections that A must not be able to make."""
+    b, node = world.b, world.pushing.checkout.environ["PGHOST"]
+    web, redis = world.pod(b, "web").status.pod_ip, world.pod(b, "redis").status.pod_ip
+    neighbour: Any = world.cluster.core.read_namespaced_pod("neighbour", world.outside.name)
+    service: Any = world.cluster.core.read_namespaced_service(b.release, b.namespace)
+    balancer = httpx.URL(world.url[b.ref])
+    attempt = partial(Attempt, denial=DROPPED, allowed_for=UNRESTRICTED, stopped_by="network policy of A")
+    both = partial(attempt, allowed_for=ITS_OWN, stopped_by="network policies of A and of B")
+    names = f"{b.release}.{b.namespace}.svc.cluster.local"
+    return [
+        attempt("B's web pod, by its address", ("tcp", web, 8080)),
+        attempt("B's Service, by its name", ("tcp", names, 80)),
+        attempt("B's load balancer", ("tcp", balancer.host, balancer.port or 80)),
+        attempt("B's Service, by its port on the node", ("tcp", node, service.spec.ports[0].node_port)),
+        both("B's Redis", ("tcp", redis, 6379)),
+        attempt("a pod of another namespace", ("tcp", neighbour.status.pod_ip, 6379)),
+        attempt("the API server, by its Service", ("tcp", "kubernetes.default.svc.cluster.local", 443)),
+        attempt("the API server, on the node", ("tcp", node, 6443)),
+        attempt("the kubelet", ("tcp", node, 10250)),
+        attempt("the image registry, on the node", ("tcp", node, 5000)),
+        attempt("the AWS endpoint, on the node", ("tcp", node, 4566)),
+        attempt("the cloud's metadata address", ("tcp", "169.254.169.254", 80), machine=True),
+    ]
+
+
+def database_attempts(world: World) -> list[Attempt]:
+    """What A must not be able to do at the database server, which it may reach."""
+    b, select = world.b, "SELECT 1"
+    refused = partial(Attempt, denial="permission denied", allowed_for=ADMINISTRATOR, stopped_by="rights of A's role")
+    its = partial(refused, allowed_for=ITS_OWN, stopped_by="CONNECT is the owner's alone")
+    return [
+        its("B's database, with A's role", ("database", select, {"dbname": b.database})),
+        its(
+            "B's role, with A's password",
+            ("database", select, {"dbname": b.database, "user": b.role}),
+            denial="password authentication failed",
+            stopped_by="a password of its own for each role",
+        ),
+        refused("the database postgres", ("database", select, {"dbname": "postgres"})),
+        refused("to make a role", ("database", f"CREATE ROLE {b.role}_guest")),
+        refused("to make a database", ("database", f"CREATE DATABASE {b.database}_copy")),
+        refused(
+            "to become the administrator",
+            ("database", f"SET ROLE {Administrator.from_environ(world.pushing.checkout.environ).user}"),
+        ),
+        refused(
+            "to read a file of the server", ("database", "SELECT pg_read_file('/etc/passwd')"), allowed_for="nobody"
+        ),
+        refused(
+            "to run a program on the server",
+            ("database", "COPY (SELECT 1) TO PROGRAM 'true'"),
+            denial="must be superuser or have privileges of the pg_execute_server_program role",
+            allowed_for="nobody",
+        ),
+    ]
+
+
+POD_ATTEMPTS: dict[str, dict[str, Any]] = {
+    "a privileged pod": pod("attack", {"securityContext": {"privileged": True}}),
+    "a pod with a directory of the node": pod("attack", volumes=[{"name": "host", "hostPath": {"path": "/"}}]),
+    "a pod in the node's network": pod("attack", hostNetwork=True),
+    "a pod that sees the node's processes": pod("attack", hostPID=True),
+    "a pod that runs as root": pod("attack", securityContext={"runAsUser": 0}),
+}
+SECOND_BALANCER = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "attack"},
+    "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+}
