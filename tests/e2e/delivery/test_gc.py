@@ -82,11 +82,11 @@ def orphans(world: World, project: str) -> Iterator[list[Identity]]:
         )
 
 
-def deploytag(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
+def deploytag(world: World, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["deploytag", *arguments],
         cwd=world.repository,
-        env=sandbox_environ(),
+        env=sandbox_environ() | environ,
         capture_output=True,
         text=True,
         check=False,
@@ -124,15 +124,18 @@ def test_orphans_go_and_the_one_that_cannot_is_named(world: World, orphans: list
 
 
 def test_an_empty_or_silent_remote_deletes_nothing(world: World, orphans: list[Identity], tmp_path: Path) -> None:
-    bare = tmp_path / "remote.git"
+    bare, policy = tmp_path / "remote.git", tmp_path / "policy.yaml"
+    policy.write_text(json.dumps(POLICY))
     before = [exists(identity, world) for identity in orphans]
     for ref in git(bare, "for-each-ref", "--format=%(refname)").split():
         git(bare, "update-ref", "-d", ref)
-    empty = deploytag(world, "gc", "--yes", "--json")
+    assert deploytag(world, "gc", "--yes").returncode == 3, "nor is there a policy"
+    empty = deploytag(world, "gc", "--yes", "--json", DEPLOYTAG_POLICY=str(policy))
     assert empty.returncode == 14, empty.stderr
     assert json.loads(empty.stdout)["entries"] == []
     bare.rename(tmp_path / "elsewhere.git")
-    silent = deploytag(world, "gc", "--yes", "--json")
+    assert deploytag(world, "gc", "--yes").returncode == 8
+    silent = deploytag(world, "gc", "--yes", "--json", DEPLOYTAG_POLICY=str(policy))
     assert silent.returncode == 8, silent.stderr
     assert json.loads(silent.stdout)["entries"] == []
     assert [exists(identity, world) for identity in orphans] == before
