@@ -58,7 +58,7 @@ def test_only_the_newest_pods_and_the_right_revision_will_do(cluster: Cluster, s
     assert answers(cluster, identity, url, "one", Verify(header="X-Revision")) == Answer(200, "one")
     assert answers(cluster, identity, url, "anything", Verify()) == Answer(200, None)
     assert healthy(cluster, identity)
-    assert complaints_everywhere(cluster)[space.name] == ()
+    assert complaints_everywhere(cluster, lambda: [])[space.name] == ()
     with pytest.raises(DeploymentError, match="shows the revision 'one'"):
         answers(cluster, identity, url, "two", SHORT)
 
