@@ -93,6 +93,7 @@ PERMISSIONS = (
     Permission("", "pods/log", ("get",), Where.ENVIRONMENTS, "the last lines of one that failed"),
     Permission("", "events", READ, Where.ENVIRONMENTS, "what the cluster says of a pod"),
     Permission(_DISCOVERY, "endpointslices", READ, Where.ENVIRONMENTS, "to see which pods the URL leads to"),
+    Permission("", "endpoints", READ, Where.ENVIRONMENTS, "the same, as Pulumi's provider asks for it"),
     Permission("", "pods", ("list",), Where.OVERVIEW, _IMAGES, needed=False),
     Permission("apps", "daemonsets", ("list",), Where.OVERVIEW, _IMAGES, needed=False),
     Permission("apps", "deployments", ("list",), Where.OVERVIEW, _IMAGES, needed=False),

@@ -19,6 +19,7 @@ from deploytag.identity import identify
 from tests.e2e.delivery.seeding import Seeds, open_world, remote_of, repository
 from tests.e2e.delivery.test_gc import KEPT, POLICY
 from tests.e2e.program.checkout import sandbox_environ
+from tests.e2e.rights import deployed_by_the_wrapper
 
 pytestmark = pytest.mark.e2e
 
@@ -60,11 +61,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     it, kept = open_world(PROJECT, checkout), identify(PROJECT, KEPT)
     Seeds(it).namespace(kept)
     try:
-        yield it
+        with deployed_by_the_wrapper(PROJECT):
+            yield it
     finally:
         Seeds(it).clear(kept)
         try:
-            it.cluster.core.delete_namespaced_config_map(gc_memory.name(PROJECT), "deploytag-system")
+            Seeds(it).cluster.core.delete_namespaced_config_map(gc_memory.name(PROJECT), "deploytag-system")
         except ApiException as error:
             assert error.status == 404
 
@@ -86,7 +88,7 @@ def test_what_nothing_refers_to_goes_after_its_time(world: World) -> None:
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": f"app@{used}"}]}}
     spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
     deployment: Any = {"metadata": {"name": "app"}, "spec": spec}
-    world.cluster.apps.create_namespaced_deployment(identify(PROJECT, KEPT).namespace, deployment)
+    Seeds(world).cluster.apps.create_namespaced_deployment(identify(PROJECT, KEPT).namespace, deployment)
     first = collect(world)
     assert first["images"] == []
     assert set(gc_memory.load(world.cluster, PROJECT).unreferenced) == {unused, cache}
