@@ -70,9 +70,8 @@ def main() -> int:
     complaints += [f"no hash for {file}" for package in locked for file in without_hashes(package)]
     days = (datetime.now(UTC) - advisories.made).days
     print(f"{len(locked)} locked packages, all pinned by hash unless said.")
-    print(
-        f"Advisories of {advisories.made:%Y-%m-%d}, {days} days old. Newer ones: uvx pip-audit --requirement requirements.txt"
-    )
+    print(f"Advisories of {advisories.made:%Y-%m-%d}, {days} days old.")
+    print("Newer ones: uvx pip-audit --requirement requirements.txt")
     print("\n".join(complaints) or "nothing known")
     return 1 if complaints else 0
 
