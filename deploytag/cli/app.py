@@ -16,7 +16,8 @@ import yaml
 
 from deploytag.credentials import secret_values
 from deploytag.errors import DeployTagError, UsageError
-from deploytag.redaction import behind, learn, log_to, redact, redacted, redacting_output
+from deploytag.output import behind, log_to, redacting_output
+from deploytag.redaction import learn, redact, redacted
 
 
 class _App(typer.Typer):
