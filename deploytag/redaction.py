@@ -6,12 +6,9 @@ base64. What it does not know is taken out where its place gives it away: the pa
 
 import base64
 import json
-import logging
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 REDACTED = "[redacted]"
@@ -140,42 +137,6 @@ def redact(text: str) -> str:
     return PROCESS(text)
 
 
-class Redacting:
-    """A text stream that lets only whole, redacted lines through: a value may be written in pieces.
-
-    It has no `buffer`, by which a writer of bytes would get past it.
-    """
-
-    def __init__(self, stream: TextIO, redactor: Callable[[str], str] = redact) -> None:
-        self._stream, self._redact = stream, redactor
-        self._rest = ""
-
-    def write(self, text: str) -> int:
-        """Take text; show it once its line has ended."""
-        whole, newline, rest = (self._rest + text).rpartition("\n")
-        self._rest = rest
-        if newline:
-            self._stream.write(self._redact(whole) + newline)
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        """Take several texts."""
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        """Show what there is, a line without an end too: a question waits for its answer."""
-        if self._rest:
-            self._stream.write(self._redact(self._rest))
-            self._rest = ""
-        self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("buffer", "detach"):
-            raise AttributeError(name)
-        return getattr(self._stream, name)
-
-
 def redacted(document: Any) -> Any:
     """A JSON document, each of its texts as this process may show it."""
     match document:
@@ -186,49 +147,3 @@ def redacted(document: Any) -> Any:
         case str():
             return redact(document)
     return document
-
-
-def behind(stream: TextIO) -> TextIO:
-    """Where a redacting stream writes to: for JSON that is redacted already, whose escapes are no texts."""
-    stream.flush()
-    return stream._stream if isinstance(stream, Redacting) else stream
-
-
-@contextmanager
-def redacting_output() -> Iterator[None]:
-    """Standard output and errors of this process, redacted."""
-    before = sys.stdout, sys.stderr
-    ours = Redacting(before[0]), Redacting(before[1])
-    sys.stdout, sys.stderr = ours
-    try:
-        yield
-    finally:
-        for stream in ours:
-            stream.flush()
-        sys.stdout, sys.stderr = before
-
-
-class LogFilter(logging.Filter):
-    """For every handler of a log: records without secrets, their tracebacks too."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the record, and let it through unless it holds a whole answer."""
-        if record.levelno < logging.WARNING and record.name.startswith(BODIES):
-            return False
-        record.msg, record.args = redact(record.getMessage()), None
-        if record.exc_info:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
-        return True
-
-
-BODIES = ("botocore", "boto3", "kubernetes.client", "httpcore", "s3transfer")
-"""Loggers that write whole requests and answers: secret values, before this process has read them."""
-
-
-def log_to(stream: TextIO, level: int) -> None:
-    """Write this process's log, and that of every library, to `stream`."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(LogFilter())
-    logging.basicConfig(level=level, handlers=[handler])

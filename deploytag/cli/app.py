@@ -17,8 +17,9 @@ import typer
 from deploytag.credentials import secret_values
 from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
+from deploytag.output import behind, log_to, redacting_output
 from deploytag.printable import printable
-from deploytag.redaction import behind, learn, log_to, redact, redacted, redacting_output
+from deploytag.redaction import learn, redact, redacted
 
 
 class _App(typer.Typer):

@@ -15,7 +15,8 @@ from deploytag import redaction
 from deploytag.cli import app
 from deploytag.cli.app import print_json
 from deploytag.credentials import secret_values
-from deploytag.redaction import REDACTED, SHORTEST, LogFilter, Redacting, Redactor, redacting_output
+from deploytag.output import LogFilter, Redacting, redacting_output
+from deploytag.redaction import REDACTED, SHORTEST, Redactor
 
 SECRETS = st.lists(st.text(min_size=SHORTEST), max_size=5)
 ODD = [

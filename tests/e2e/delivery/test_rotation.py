@@ -63,13 +63,17 @@ class Deletion:
     def __init__(self, cluster: Cluster, identity: Identity, name: str) -> None:
         self.cluster, self.identity, self.name = cluster, identity, name
         self.readers: list[str] | None = None
+        core: Any = cluster.core
+        self.since = core.list_namespaced_secret(identity.namespace).metadata.resource_version
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
     def _watch(self) -> None:
         watcher: Any = watch.Watch
         listing = self.cluster.core.list_namespaced_secret
-        for event in watcher().stream(listing, self.identity.namespace, timeout_seconds=240):
+        for event in watcher().stream(
+            listing, self.identity.namespace, resource_version=self.since, timeout_seconds=240
+        ):
             if event["type"] == "DELETED" and event["object"].metadata.name == self.name:
                 readers = pods(self.cluster, self.identity).items()
                 self.readers = [pod for pod, (reads, _, ending) in readers if reads == self.name and not ending]
@@ -185,7 +189,9 @@ def test_what_a_class_lacks_is_said_before_tests_and_build(it: Pushing, secrets_
     assert "the application needs STRIPE_KEY (`variables.required` in deploytag.yaml)" in done.output
     assert f"no secret of its class sets that: {app}" in done.output
     assert not (it.path / "tests-ran").exists()
-    preview = it.checkout.run("pulumi", "up", "--yes", "--skip-preview", "--stack", it.checkout.stack(ref).stack)
+    stack = it.identity(ref).stack
+    it.checkout.must("pulumi", "stack", "select", "--create", stack)
+    preview = it.checkout.run("pulumi", "up", "--yes", "--skip-preview", "--stack", stack)
     assert "the application needs STRIPE_KEY" in preview.output
     assert "Image" not in preview.output
     secrets_manager.put_secret_value(SecretId=app, SecretString=json.dumps({"A": "1", "STRIPE_KEY": "2"}))
