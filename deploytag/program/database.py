@@ -24,6 +24,8 @@ class DatabaseArgs:
     """The role that makes and drops databases, as PGUSER names it."""
     connections: int
     """The most connections its role may hold."""
+    statement_seconds: int
+    """How long one statement may run unless the session says otherwise; 0: for ever."""
 
 
 class Database(pulumi.ComponentResource):
@@ -59,6 +61,7 @@ class Database(pulumi.ComponentResource):
             login=True,
             password=password,
             connection_limit=args.connections,
+            statement_timeout=args.statement_seconds * 1000,
             # It owns objects in its own database only, which is dropped before it (facts: REASSIGN OWNED would run in
             # the administrator's default database, where it owns nothing).
             skip_reassign_owned=True,

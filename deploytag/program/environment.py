@@ -146,6 +146,7 @@ class Environment(pulumi.ComponentResource):
                 key=args.database_key,
                 administrator=args.administrator,
                 connections=args.cls.limits.database_connections,
+                statement_seconds=args.cls.limits.statement_seconds,
             ),
             self._child(needs=[self.images.app_image], protect=args.cls.protected),
         )

@@ -48,6 +48,12 @@ class Limits(SettingsModel):
     pods: int = Field(default=20, gt=0)
     load_balancers: int = Field(default=1, gt=0)
     database_connections: int = Field(default=20, gt=0)
+    statement_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=86400,
+        description="how long one database statement may run unless it says so; 0: for ever",
+    )
 
 
 class EnvironmentClass(SettingsModel):

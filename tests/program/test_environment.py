@@ -7,7 +7,7 @@ import pytest
 from deploytag.contract import ContractValues
 from deploytag.program import Environment
 from deploytag.rights import Subject
-from deploytag.settings import CONTRACT_VALUES, Access, ApplicationSettings, EnvironmentClass, SecretSource
+from deploytag.settings import CONTRACT_VALUES, Access, ApplicationSettings, EnvironmentClass, Limits, SecretSource
 from tests.program.environments import COMBINATIONS, FULL, declare
 from tests.program.world import CANARY, KEY_ID, SECRET_ID, Registration, World, leaves, values
 
@@ -136,6 +136,12 @@ def test_secrets_arrive_where_they_belong() -> None:
     assert content["stringData.DATABASE_URL"] == (
         f"postgresql://shop_feature_test:{password}@db.test:5432/shop_feature_test"
     )
+
+
+def test_a_role_may_hold_and_wait_for_no_more_than_its_class_says() -> None:
+    limits = Limits(database_connections=7, statement_seconds=60)
+    role = values(declare(cls=FULL.model_copy(update={"limits": limits})).one("postgresql:index/role:Role"))
+    assert (role["connectionLimit"], role["statementTimeout"]) == (7, 60_000)
 
 
 def test_images_outlive_their_stack() -> None:
