@@ -44,7 +44,12 @@ def test_bad_payloads_name_the_secret_and_the_key_but_no_value(payload: str | No
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True), st.text()))
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    )
+)
 def test_every_object_of_texts_survives_unchanged(variables: dict[str, str]) -> None:
     assert environment_variables("id", json.dumps(variables), NONE) == variables
 
