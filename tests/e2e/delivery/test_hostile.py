@@ -22,7 +22,6 @@ REF = "feature/{{.Values.envSecret}};$(touch${IFS}hostile-pwned)`id`'\"&$(DEPLOY
 
 NO_CLASS = [
     "chore/$(touch${IFS}hostile-pwned)",
-    "chore/::set-output",
     "chore/--help",
     "chore/\u202egnp",
     "chore/" + "y" * 200,

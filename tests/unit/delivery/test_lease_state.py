@@ -34,7 +34,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HELD = replace(claimed(IDENTITY, OTHER, 30, None, NOON), uid="u", version="7", seen=NOON)
 ENGINE = EngineProcess("host", 99, NOON)
 
-times = st.datetimes(min_value=datetime(2020, 1, 1), timezones=st.just(UTC))
+times = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(8000, 1, 1), timezones=st.just(UTC))
 runs = st.builds(
     Run,
     id=st.uuids().map(lambda uuid: uuid.hex),
