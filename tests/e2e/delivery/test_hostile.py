@@ -54,6 +54,9 @@ def test_a_hostile_name_is_deployed_as_a_name(repository: Pushing) -> None:
 
 def test_the_sandboxs_remote_takes_hostile_names_for_names(repository: Pushing) -> None:
     remote = Path(os.environ["DEPLOYTAG_SANDBOX"], "repository.git")
+    policy = repository.path / "deploytag.policy.yaml"
+    policy.write_text(yaml.safe_dump(yaml.safe_load(policy.read_text()) | {"remote": str(remote)}))
+    repository.push("main", "the sandbox's remote is the truth")
     refspecs = [f"+HEAD:refs/heads/{ref}" for ref in NO_CLASS]
     try:
         done = _push(repository, remote, *refspecs)
