@@ -32,6 +32,8 @@ def test_the_life_of_an_environment(repository: Checkout, secrets_manager: Secre
     repository.policy(secrets=[secret_id])
     identity = repository.stack("feature/life")
     commit = repository.must("git", "rev-parse", "HEAD").strip()
+    # Edited from the start, so that the revision the pods are told is the same with every edit below.
+    (repository.path / "README.md").write_text("edited\n")
 
     # made
     created = repository.up(identity)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,12 +207,16 @@ def test_cancel_ends_what_waits(plugin: Plugin) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_told_and_leaves_nothing_behind(plugin: Plugin, number: signal.Signals, tmp_path: Path) -> None:
-    while not list((tmp_path / "tmp").glob("*/left-behind*")):
+    common = tmp_path / "tmp" / f"pulumi-resource-{os.getuid()}"
+    until = time.monotonic() + 30
+    while not list(common.glob("*/left-behind*")):
         assert plugin.process.poll() is None
+        assert time.monotonic() < until
     plugin.process.send_signal(number)
     # The engine kills after 5 s, and until then the user waits.
     assert plugin.process.wait(timeout=3) == 0
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "tmp").iterdir()) == [common]
+    assert list(common.iterdir()) == []
 
 
 @pytest.mark.parametrize("attempt", range(5))
