@@ -12,7 +12,6 @@ from pathlib import Path
 
 from deploytag.delivery import recovery
 from deploytag.delivery.build_log import BuildOutput
-from deploytag.delivery.diagnosis.redaction import redactor_of
 from deploytag.delivery.engine import Engine, write_project
 from deploytag.delivery.events import Event
 from deploytag.delivery.lease.acquire import Lease, LeaseState
@@ -149,9 +148,12 @@ class Held:
         if not self.builds.text:
             return
         world, identity = self.world, self.identity
-        text = redactor_of(world.cluster, identity)(self.builds.text)
         log = BuildLog(
-            project=identity.project, ref=identity.ref, revision=self.run.commit, written=datetime.now(UTC), text=text
+            project=identity.project,
+            ref=identity.ref,
+            revision=self.run.commit,
+            written=datetime.now(UTC),
+            text=redact(self.builds.text),
         )
         try:
             self.lease.check()

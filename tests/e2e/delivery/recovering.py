@@ -127,7 +127,10 @@ def kill_when(checkout: Checkout, identity: Identity, begun: Callable[[], bool])
         try:
             while not begun():
                 assert engine.poll() is None, "the update ended before it could be killed"
-        finally:
+        except BaseException:
+            engine.kill()
+            raise
+        else:
             root = psutil.Process(engine.pid)
             everything = [root, *root.children(recursive=True)]
             # Stopped first: a plugin that saw another one die could still act.

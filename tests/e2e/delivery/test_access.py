@@ -32,7 +32,7 @@ def small(repository: Checkout, **policy: Any) -> None:
     path = repository.path / "deploytag.yaml"
     off = "{redis: {enabled: false}, worker: {enabled: false}, clean: {enabled: false}}"
     path.write_text(path.read_text().replace("  path: charts/app\n", f"  path: charts/app\n  values: {off}\n"))
-    repository.policy(secret=None, database=False, database_key=None, migrations=False, **policy)
+    repository.policy(secrets=[], database=False, database_key=None, migrations=False, **policy)
 
 
 def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> None:

@@ -9,14 +9,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from kubernetes.client import RbacAuthorizationV1Api
 from kubernetes.client.exceptions import ApiException
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from deploytag.identity import Identity, identify
 from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.rights import role_binding
 from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
+from tests.e2e.rights import WRAPPER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
@@ -176,6 +179,8 @@ def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch:
         "spec": {**STATIC, "volumeName": name, "resources": {"requests": {"storage": "1Mi"}}},
     }
     seeds.namespace(identity)
+    # Whose claims may be deleted, their volumes may be: the right is in the namespace.
+    RbacAuthorizationV1Api(seeds.cluster.api).create_namespaced_role_binding(name, role_binding(identity, [WRAPPER]))
     try:
         core.create_persistent_volume(volume)
         core.create_namespaced_persistent_volume_claim(name, claim)

@@ -54,8 +54,6 @@ def test_a_hostile_name_is_deployed_as_a_name(repository: Pushing) -> None:
 
 def test_the_sandboxs_remote_takes_hostile_names_for_names(repository: Pushing) -> None:
     remote = Path(os.environ["DEPLOYTAG_SANDBOX"], "repository.git")
-    policy = repository.path / "deploytag.policy.yaml"
-    policy.write_text(yaml.safe_dump(yaml.safe_load(policy.read_text()) | {"remote": str(remote)}))
     repository.push("main", "the sandbox's remote is the truth")
     refspecs = [f"+HEAD:refs/heads/{ref}" for ref in NO_CLASS]
     try:
@@ -95,11 +93,10 @@ def test_a_remote_that_never_answers_ends_the_run_with_a_sentence(repository: Pu
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        policy = repository.path / "deploytag.policy.yaml"
         url = f"git://127.0.0.1:{server.getsockname()[1]}/shop.git"
-        policy.write_text(yaml.safe_dump(yaml.safe_load(policy.read_text()) | {"remote": url}))
+        environ = {"DEPLOYTAG_BRANCH": "feature/hostile", "DEPLOYTAG_REMOTE": url}
         # Longer than git's own limit of 20 s, shorter than anybody's patience.
-        done = repository.checkout.run("deploytag", "ci", environ={"DEPLOYTAG_BRANCH": "feature/hostile"}, timeout=60)
+        done = repository.checkout.run("deploytag", "ci", environ=environ, timeout=60)
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
     for connection in held:

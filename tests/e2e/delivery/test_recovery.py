@@ -1,6 +1,7 @@
 """Each state that a run that died, or a person, leaves behind; afterwards a plain `pulumi up` goes through."""
 
 import dataclasses
+import json
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
+from cloudpathlib import S3Path
 
 from deploytag.delivery.recovery import namespaces, recover, unlock
 from deploytag.delivery.recovery.tools import Tools
@@ -68,7 +70,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def without_database(repository: Checkout) -> None:
     """Namespace and release only: quick."""
-    repository.policy(secret=None, database=False, database_key=None, migrations=False)
+    repository.policy(secrets=[], database=False, database_key=None, migrations=False)
 
 
 def must_come_up(repository: Checkout, identity: Identity) -> None:
@@ -119,9 +121,10 @@ def test_two_locks_of_which_one_is_a_persons(bucket: str, repository: Checkout) 
     folder = store.root / "locks" / "organization" / identity.project / identity.stack
     now = datetime.now(UTC).isoformat()
     for name, pid in (("ours", 7), ("theirs", 8)):
-        (folder / f"{name}.json").write_text(
-            f'{{"pid": {pid}, "username": "ann", "hostname": "runner", "timestamp": "{now}"}}'
-        )
+        lock = folder / f"{name}.json"
+        assert isinstance(lock, S3Path)
+        content = {"pid": pid, "username": "ann", "hostname": "runner", "timestamp": now}
+        lock.client.client.put_object(Bucket=lock.bucket, Key=lock.key, Body=json.dumps(content).encode())
     it = tools(repository, identity, EngineProcess("runner", 7, datetime.now(UTC)))
     with pytest.raises(BusyError, match="process 8"):
         unlock(it)

@@ -1,6 +1,7 @@
 """`deploytag why` and `logs`, as a person types them."""
 
 import json
+import os
 import subprocess
 import uuid
 from pathlib import Path
@@ -27,7 +28,7 @@ def deploytag(*arguments: str) -> Any:
     done = subprocess.run(
         ["deploytag", *arguments, "--json"],
         cwd=REPOSITORY,
-        env=sandbox_environ(),
+        env={**sandbox_environ(), "DEPLOYTAG_REMOTE": os.environ["DEPLOYTAG_REMOTE"]},
         capture_output=True,
         text=True,
         check=False,
@@ -85,5 +86,5 @@ def test_what_a_build_printed_is_kept(identity: Identity, tmp_path: Path) -> Non
             it.report("destroy", identity.ref)
         forgotten = it.report("logs", identity.ref, "--build")
     assert kept["revision"] == commit
-    assert any(line.endswith(" so-far-so-good") for line in kept["lines"])
+    assert any(line.endswith(" so-far-so-good") for line in kept["lines"]), kept["lines"]
     assert forgotten["lines"] == []

@@ -14,7 +14,7 @@ from deploytag.delivery.initialise import write as write_module
 from deploytag.delivery.initialise.render import File
 from deploytag.delivery.project import Project
 from deploytag.errors import ContentError
-from deploytag.settings import Settings
+from deploytag.settings import POLICY_FILE, Settings
 from tests.unit.checkout import Checkout
 
 CHART = {
@@ -218,6 +218,8 @@ def test_the_chart_renders_as_the_program_will_render_it(
     here.track(dict(KINDS[kind]))
     init_json(capsys, *options)
     here.commit()
-    project = Project.read(here.path, {})
+    outside = here.path.parent / "policy.yaml"
+    outside.write_text((here.path / POLICY_FILE).read_text())
+    project = Project.read(here.path, {"DEPLOYTAG_POLICY": str(outside)})
     assert [finding.level for finding in doctor.renders(project)] == [Level.OK]
     assert [finding.level for finding in doctor.sources(project)] == [Level.OK]
