@@ -38,6 +38,8 @@ class Storm:
     refs: list[str]
     tips: dict[str, str] = field(default_factory=dict)
     number: int = 0
+    said: dict[str, str] = field(default_factory=dict)
+    """What the last run of each branch printed."""
 
     def round(self, dice: random.Random, most: int) -> None:
         """So many events at once at most; afterwards every branch is as its last event says."""
@@ -51,6 +53,7 @@ class Storm:
                 done = self._wrapper(Job(job.ref, job.clone, None))
             assert done is not None
             assert done.ok, f"{job.ref}:\n{done.output}"
+            self.said[job.ref] = done.output
         for job in jobs:
             shutil.rmtree(job.clone)
         self.check()
@@ -76,7 +79,7 @@ class Storm:
         """The job; None when it was killed."""
         if job.dies_after is None:
             return self._wrapper(job)
-        environ = {**self.it.checkout.environ, "DEPLOYTAG_BRANCH": job.ref}
+        environ = self._environ(job)
         with victim(["deploytag", "ci", "--verbose"], job.clone, environ) as run:
             if run.after(job.dies_after):
                 run.kill_all()
@@ -84,7 +87,7 @@ class Storm:
             return Finished(run.wait(), "".join(run.output))
 
     def _wrapper(self, job: Job) -> Finished | None:
-        environ = {**self.it.checkout.environ, "DEPLOYTAG_BRANCH": job.ref}
+        environ = self._environ(job)
         done = subprocess.run(
             ["deploytag", "ci"],
             cwd=job.clone,
@@ -98,6 +101,11 @@ class Storm:
         )
         return Finished(done.returncode, done.stdout)
 
+    def _environ(self, job: Job) -> dict[str, str]:
+        # To its clone `origin` is the checkout, where a branch stays that is deleted on the remote.
+        told = {"DEPLOYTAG_BRANCH": job.ref, "DEPLOYTAG_REMOTE": str(self.it.remote)}
+        return {**self.it.checkout.environ, **told}
+
     def check(self) -> None:
         """No zombie, no orphan, no lost branch."""
         rows = {row["ref"]: row for row in self._rows()}
@@ -107,7 +115,7 @@ class Storm:
                 shown = page(rows[ref]["url"])
                 assert (shown["ref"], shown["revision"]) == (ref, self.tips[ref])
             else:
-                assert ref not in rows, f"{ref} is a zombie: {rows[ref]}"
+                assert ref not in rows, f"{ref} is a zombie: {rows[ref]}\n{self.said[ref]}"
                 assert made(self.it.identity(ref)) == []
 
     def _rows(self) -> list[dict[str, Any]]:
