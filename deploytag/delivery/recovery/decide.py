@@ -17,6 +17,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteObjects,
     DropRole,
     GiveRights,
+    MakeNamespace,
     Ours,
     Refresh,
     Repair,
@@ -78,6 +79,18 @@ def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
 def _terminating(facts: Facts) -> tuple[Repair, ...]:
     if facts.namespace and facts.namespace.terminating:
         return (AwaitNamespaceGone(facts.identity.namespace),)
+    return ()
+
+
+def _namespace(facts: Facts) -> tuple[Repair, ...]:
+    """A namespace that somebody removed: where rights are given in it, a refresh would be refused instead of told."""
+    identity, state = facts.identity, facts.state
+    if (
+        facts.namespace is None
+        and state.find(NAMESPACE, identity.namespace)
+        and state.find(ROLE_BINDING, rights_id(identity))
+    ):
+        return (MakeNamespace(identity.namespace),)
     return ()
 
 
@@ -233,6 +246,15 @@ def _adopt(facts: Facts) -> tuple[Repair, ...]:
 
 
 Stage = Callable[[Facts], tuple[Repair, ...]]
-_BEFORE_DEPLOY: tuple[Stage, ...] = (_terminating, _rights, _connections, _release, _orphans, _refresh, _adopt)
+_BEFORE_DEPLOY: tuple[Stage, ...] = (
+    _terminating,
+    _namespace,
+    _rights,
+    _connections,
+    _release,
+    _orphans,
+    _refresh,
+    _adopt,
+)
 # Destroying takes away what the others would repair; but a state that says what is not so would make it fail.
 _BEFORE_DESTROY: tuple[Stage, ...] = (_rights, _connections, _refresh)

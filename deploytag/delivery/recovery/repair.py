@@ -15,6 +15,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteObjects,
     DropRole,
     GiveRights,
+    MakeNamespace,
     Ours,
     Refresh,
     Repair,
@@ -42,6 +43,8 @@ def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for ea
             case AwaitNamespaceGone():
                 tools.say(f"waiting for the namespace {it.namespace} to be gone")
                 namespaces.await_gone(cluster, it.namespace)
+            case MakeNamespace():
+                rights.make_namespace(cluster, tools.identity)
             case GiveRights():
                 rights.give(cluster, tools.identity)
             case Administer() if tools.administrator:

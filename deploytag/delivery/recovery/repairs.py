@@ -27,6 +27,18 @@ class AwaitNamespaceGone:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeNamespace:
+    """The namespace was removed, and the rights to see that nothing is in it any more went with it."""
+
+    namespace: str
+
+    @property
+    def said(self) -> str:
+        """The sentence."""
+        return f"The namespace {self.namespace} had been removed; it was made anew."
+
+
+@dataclass(frozen=True, slots=True)
 class GiveRights:
     """The RoleBinding that lets the wrapper work in the namespace was removed: nothing in it can be seen or changed."""
 
@@ -179,6 +191,7 @@ class Adopt:
 Repair = (
     AwaitNamespaceGone
     | GiveRights
+    | MakeNamespace
     | Administer
     | AllowConnections
     | UninstallRelease

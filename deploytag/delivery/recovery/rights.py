@@ -1,4 +1,4 @@
-"""Gives the wrapper back its rights in an environment's namespace."""
+"""Gives the wrapper back its rights in an environment's namespace, and the namespace that they are in."""
 
 from typing import Any
 
@@ -9,8 +9,25 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import objects
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
+from deploytag.ownership import annotations, labels
 from deploytag.preflight.rights import named, until_effective
 from deploytag.rights import role_binding
+
+
+def make_namespace(cluster: Cluster, identity: Identity) -> None:
+    """Make the namespace bare, as strict as any class may ask for; the next `up` makes it what the class says."""
+    body: Any = {
+        "metadata": {
+            "name": identity.namespace,
+            "labels": {**labels(identity), "pod-security.kubernetes.io/enforce": "restricted"},
+            "annotations": annotations(identity),
+        }
+    }
+    try:
+        cluster.core.create_namespace(body, _request_timeout=objects.TIMEOUT)
+    except ApiException as error:
+        if error.status != 409:  # somebody made it meanwhile
+            raise
 
 
 def give(cluster: Cluster, identity: Identity) -> None:

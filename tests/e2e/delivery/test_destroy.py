@@ -106,7 +106,7 @@ def test_an_environment_goes_whatever_is_in_the_way(
 ) -> None:
     secret = f"e2e/{identify(PROJECT, branch).stack}"
     secrets_manager.create_secret(Name=secret, SecretString=json.dumps({"API_TOKEN": "t"}))
-    shop.policy(secret=secret)
+    shop.policy(secrets=[secret])
     before = exists(identify(PROJECT, branch), seeds.world)
     identity = shop.stack(branch)
     made = shop.up(identity)
@@ -221,6 +221,6 @@ def test_a_dry_run_prints_what_would_go_and_touches_nothing(shop: Checkout, seed
     before = exists(identity, seeds.world)
     done = destroyed(shop, branch, "--dry-run", "--json")
     assert done.code == 0, done.output
-    kinds = [(row["kind"], row["ours"]) for row in json.loads(done.output)["would_remove"]]
+    kinds = [(row["kind"], row["ours"]) for row in json.loads(done.output[done.output.index("{") :])["would_remove"]]
     assert kinds == [("namespace", True), ("stack", True)]
     assert exists(identity, seeds.world) == before

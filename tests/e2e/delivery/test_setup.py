@@ -206,9 +206,9 @@ def test_every_problem_is_said_beside_the_others(application: Checkout, project:
     ],
 )
 def test_the_exit_code_says_which_kind_comes_first(
-    application: Checkout, old: str, new: str, environ: dict[str, str], code: int
+    application: Checkout, project: str, old: str, new: str, environ: dict[str, str], code: int
 ) -> None:
-    initialise(application)
+    initialise(application, project)
     use_this_environment(application)
     application.edit("deploytag.policy.yaml", old, new)
     application.must(*COMMIT, "--all", "--allow-empty")

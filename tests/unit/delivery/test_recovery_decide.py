@@ -19,6 +19,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteObjects,
     DropRole,
     GiveRights,
+    MakeNamespace,
     Ours,
     Refresh,
     Repair,
@@ -137,6 +138,11 @@ FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
             but(locked_out=True, revisions=(), objects=(), state=BOUND),
             [GiveRights(IT.namespace)],
             id="the RoleBinding was removed",
+        ),
+        pytest.param(
+            but(namespace=None, revisions=(), objects=(), state=BOUND),
+            [MakeNamespace(IT.namespace)],
+            id="the namespace was removed, and the RoleBinding with it",
         ),
         pytest.param(
             but(locked_out=True, revisions=(), objects=()),
