@@ -30,9 +30,9 @@ def test_a_fresh_sandbox_works_and_reset_leaves_nothing(directory: Path) -> None
     variables = {"DEPLOYTAG_SANDBOX": str(directory), "DEPLOYTAG_PLUGINS": "offline"}
     before = Machine.now()
     sandbox("up", variables=variables)
-    script = (
-        sandbox("env", variables=variables).stdout + "kubectl run once --image redis:7 --restart=Never -- redis-cli -v"
-    )
+    administrator = 'export KUBECONFIG="$SANDBOX_ADMIN_KUBECONFIG"'
+    run = "kubectl run once --image redis:7 --restart=Never -- redis-cli -v"
+    script = f"{sandbox('env', variables=variables).stdout}\n{administrator}\n{run}"
     wait = "kubectl wait pod/once --for=jsonpath='{.status.phase}'=Succeeded --timeout=60s && kubectl logs once"
     said = subprocess.run(["/bin/sh", "-ec", f"{script}\n{wait}"], capture_output=True, text=True, check=False)
     assert "redis-cli 7" in said.stdout, said.stderr

@@ -172,19 +172,26 @@ def test_a_second_up_changes_nothing() -> None:
     assert record.read() == before
 
 
+def clone(folder: Path) -> None:
+    """What a sandbox is made of, in another place."""
+    rights = Path("docs", "reference", "rights.yaml")
+    (folder / rights).parent.mkdir(parents=True)
+    shutil.copyfile(SOURCE / rights, folder / rights)
+    shutil.copytree(SOURCE / "sandbox", folder / "sandbox")
+
+
 def test_another_clone_of_the_same_content_takes_the_sandbox_as_it_is(tmp_path: Path) -> None:
     before = record.read()
-    shutil.copytree(SOURCE / "sandbox", tmp_path / "sandbox")
+    clone(tmp_path)
     sandbox("up", cwd=tmp_path)
     assert record.read() == before
 
 
 def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path) -> None:
     sandbox("down")
-    shutil.copytree(SOURCE / "sandbox", tmp_path / "sandbox")
+    clone(tmp_path)
     sandbox("up", cwd=tmp_path)
-    shutil.rmtree(tmp_path / "sandbox")
-    tmp_path.rmdir()
+    shutil.rmtree(tmp_path)
     said = sandbox("up").stderr
     assert f"Stopping the sandbox, because {tmp_path}, which its programs are started with, is gone" in said
     assert status()["complete"]
