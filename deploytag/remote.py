@@ -202,20 +202,13 @@ class Remote:
         environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
         if "GIT_SSH" not in environment:
             # It wins over the checkout's own `core.sshCommand`, where CI systems put the key: so that is kept.
-            ssh = environment.get("GIT_SSH_COMMAND") or self._ssh_of_checkout(environment) or "ssh"
+            ssh = (
+                environment.get("GIT_SSH_COMMAND")
+                or repository.configured(self.repository, "core.sshCommand", environment)
+                or "ssh"
+            )
             environment["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes"
         return environment
-
-    def _ssh_of_checkout(self, environment: Mapping[str, str]) -> str:
-        done = subprocess.run(
-            ["git", "config", "--get", "core.sshCommand"],
-            cwd=self.repository,
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip()
 
     def _unreachable(self, doing: str, why: str) -> UnreachableError:
         return UnreachableError(

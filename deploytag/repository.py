@@ -181,6 +181,19 @@ def bound_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
         return unbound | _environment(repository)
 
 
+def configured(path: Path, key: str, environment: Mapping[str, str]) -> str:
+    """What git's configuration says of `key` in the checkout; empty when it says nothing."""
+    done = subprocess.run(
+        ["git", "config", "--get", key],
+        cwd=path,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip()
+
+
 def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosixPath]]:
     """Git's index below `include`: tag, mode, merge stage and path of each entry. One git process, however large."""
     import git  # noqa: PLC0415 - see _open

@@ -6,7 +6,6 @@ at the commit that this is at now. It is read once, before anything of the branc
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,24 +100,15 @@ def remote_name(checkout: Path, environ: Mapping[str, str]) -> str:
     Raises:
         SettingsError: what is said there can be no remote.
     """
-    name = environ.get(REMOTE_VARIABLE) or _configured(checkout, environ) or "origin"
+    name = environ.get(REMOTE_VARIABLE)
+    if not name:
+        git = repository.bound_environment(checkout, environ)
+        name = repository.configured(checkout, REMOTE_CONFIG, git) or "origin"
     if name.startswith("-") or name.split() != [name]:
         raise SettingsError(
             f"{name!r} is no name or URL of a git remote: correct {REMOTE_VARIABLE}, or `git config {REMOTE_CONFIG}`."
         )
     return name
-
-
-def _configured(checkout: Path, environ: Mapping[str, str]) -> str:
-    done = subprocess.run(
-        ["git", "config", "--get", REMOTE_CONFIG],
-        cwd=checkout,
-        env=repository.bound_environment(checkout, environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
 
 
 def _outside(path: Path, checkout: Path) -> Path:

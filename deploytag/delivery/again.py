@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from deploytag.delivery.converge import converge, versions_of
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.hold import Held
-from deploytag.delivery.record import Deployed
+from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.record import Deployed, Record
+from deploytag.delivery.report import Report, Result
+from deploytag.delivery.run import Action
 from deploytag.delivery.secret_versions import check, secrets_manager
 from deploytag.delivery.worktree import worktree
-from deploytag.settings import Settings
+from deploytag.delivery.world import World
+from deploytag.identity import Identity
+from deploytag.settings import ApplicationSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,33 @@ class Declared:
     """What an earlier run had left half done."""
 
 
+def report(
+    world: World,
+    identity: Identity,
+    action: Action,
+    outcome: Result,
+    record: Record | None,
+    *,
+    reason: str | None,
+    repaired: tuple[str, ...] = (),
+) -> Report:
+    """What is said of a run on what is deployed already."""
+    deployed = record.deployed if record else None
+    cls = world.policy.classes.get(record.environment_class or "") if record else None
+    return Report(
+        action=action,
+        ref=identity.ref,
+        stack=identity.stack,
+        outcome=outcome,
+        revision=deployed.revision if deployed else None,
+        url=deployed.url if deployed else None,
+        reason=reason,
+        seconds=dict(world.progress.seconds),
+        repaired=repaired,
+        expires=expiry(record, cls) if record and cls else None,
+    )
+
+
 def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> Declared:
     """Make the environment what its deployed commit declares today; verified unless it is to sleep.
 
@@ -29,7 +61,8 @@ def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> De
     """
     world = held.world
     with worktree(world.repository, world.remote, deployed.revision, held.scratch / "worktree") as project:
-        settings = Settings.load(project).application
+        # Its policy decides nothing, and may be one of long ago.
+        settings = ApplicationSettings.load(project)
         check(secrets_manager, held.identity, settings, world.policy.class_of(held.identity.ref))
         engine = held.program(project, deployed.revision, asleep=asleep)
         with world.progress.phase("repair"):

@@ -75,10 +75,11 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
     with progress.phase("look"):
         subject = _subject(world, settings, request)
         # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
-        decided = decide(_facts(world, subject, world.trusted.tip))
+        facts = _facts(world, subject, world.trusted.tip)
+        decided = decide(facts)
     if not isinstance(decided, Go):
         return _nothing_done(world, subject, decided)
-    if world.records.get(subject.identity) is None:
+    if facts.record is None:
         # Asked again under the lease, where it counts; who is refused then has waited for the tests in vain.
         refuse_beyond(world, subject.identity, subject.class_name)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")

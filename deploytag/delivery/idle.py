@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from deploytag.delivery.again import declare_again
-from deploytag.delivery.hold import PATIENCE, Held, hold
-from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.again import declare_again, report
+from deploytag.delivery.hold import PATIENCE, hold
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, Still
@@ -55,7 +54,7 @@ def _set(world: World, ref: str, action: Action, patience: float, still: Still) 
         if record.asleep == asleep:
             reason = f"{ref} is {result} already"
             world.progress.done(reason)
-            return _report(held, record, Result.UNCHANGED, reason)
+            return report(world, identity, action, Result.UNCHANGED, record, reason=reason)
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.model_copy(update={"attempt": attempt})
         with held.remembering(record):
@@ -65,7 +64,7 @@ def _set(world: World, ref: str, action: Action, patience: float, still: Still) 
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
         record = held.remember(record, Outcome.SUCCEEDED)
         world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {deployed.url}"))
-        return _report(held, record, result, None, declared.repaired)
+        return report(world, identity, action, result, record, reason=None, repaired=declared.repaired)
 
 
 def _recorded(record: Record | None, identity: Identity) -> tuple[Record, Deployed]:
@@ -75,20 +74,3 @@ def _recorded(record: Record | None, identity: Identity) -> tuple[Record, Deploy
             "`deploytag deploy` deploys it."
         )
     return record, record.deployed
-
-
-def _report(held: Held, record: Record, outcome: Result, reason: str | None, repaired: tuple[str, ...] = ()) -> Report:
-    identity, policy = held.identity, held.world.policy
-    cls = policy.classes.get(record.environment_class or "")
-    return Report(
-        action=held.run.action,
-        ref=identity.ref,
-        stack=identity.stack,
-        outcome=outcome,
-        revision=record.deployed.revision if record.deployed else None,
-        url=record.deployed.url if record.deployed else None,
-        reason=reason,
-        seconds=dict(held.world.progress.seconds),
-        repaired=repaired,
-        expires=expiry(record, cls) if cls else None,
-    )

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deploytag.delivery.again import declare_again
+from deploytag.delivery.again import declare_again, report
 from deploytag.delivery.hold import PATIENCE, hold
-from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
@@ -72,7 +71,7 @@ def plan(world: World, ref: str, versions: Versions | None = None) -> Plan:
     Raises:
         DeployTagError: it cannot be told.
     """
-    return _decide(world, ref, versions or Versions(secrets_manager))
+    return _decide(world, ref, versions or Versions(secrets_manager), world.trusted.tip)
 
 
 def plan_all(world: World) -> Iterator[tuple[str, Plan]]:
@@ -92,13 +91,14 @@ def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versio
         DeployTagError: it cannot be done; what became of the environment is in its record.
     """
     identity = world.identity(ref)
-    decided = _decide(world, ref, versions or Versions(secrets_manager))
+    # The remote said where every branch is when it was asked for the policy; under the lease it is asked again.
+    decided = plan(world, ref, versions)
     if not isinstance(decided, Move):
         return _nothing_done(world, identity, decided)
     world.progress.say(f"{ref}: {decided.why}")
     with hold(world, identity, Run.start(Action.SYNC, None), patience=patience) as held:
         # Another run may have done it meanwhile.
-        decided = _decide(world, ref, Versions(secrets_manager))
+        decided = _decide(world, ref, Versions(secrets_manager), world.remote.tip)
         record = world.records.get(identity)
         if not isinstance(decided, Move) or record is None:
             return _nothing_done(world, identity, decided)
@@ -110,7 +110,7 @@ def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versio
         record = record.model_copy(update={"deployed": declared.deployed})
         held.remember(record, Outcome.SUCCEEDED)
     world.progress.done(f"{ref} has the newest version of each of its secrets")
-    return _report(world, identity, Result.SYNCED, record, reason=decided.why, repaired=declared.repaired)
+    return report(world, identity, Action.SYNC, Result.SYNCED, record, reason=decided.why, repaired=declared.repaired)
 
 
 def sync_all(world: World, *, patience: float = PATIENCE) -> tuple[list[Report], list[DeployTagError]]:
@@ -132,7 +132,8 @@ def sync_all(world: World, *, patience: float = PATIENCE) -> tuple[list[Report],
             world.progress.fail(f"{ref}: {error}")
             errors.append(error)
             identity = world.identity(ref)
-            reports.append(_report(world, identity, Result.FAILED, world.records.get(identity), reason=str(error)))
+            record = world.records.get(identity)
+            reports.append(report(world, identity, Action.SYNC, Result.FAILED, record, reason=str(error)))
     return reports, errors
 
 
@@ -140,12 +141,12 @@ def _recorded(world: World) -> list[str]:
     return sorted(record.ref for record in world.records.all(world.project) if record.deployed)
 
 
-def _decide(world: World, ref: str, versions: Versions) -> Plan:
+def _decide(world: World, ref: str, versions: Versions, tip: Callable[[str], str | None]) -> Plan:
     try:
         cls = world.policy.class_of(ref)
     except SettingsError as error:
         return Skip(str(error))
-    there = world.remote.tip(ref) is not None
+    there = tip(ref) is not None
     return decide(ref, world.records.get(world.identity(ref)), there=there, newest=lambda: versions.of(cls))
 
 
@@ -153,29 +154,4 @@ def _nothing_done(world: World, identity: Identity, decided: Plan) -> Report:
     current = isinstance(decided, Current)
     (world.progress.done if current else world.progress.say)(decided.why)
     outcome = Result.UNCHANGED if current else Result.SKIPPED
-    return _report(world, identity, outcome, world.records.get(identity), reason=decided.why)
-
-
-def _report(
-    world: World,
-    identity: Identity,
-    outcome: Result,
-    record: Record | None,
-    *,
-    reason: str,
-    repaired: tuple[str, ...] = (),
-) -> Report:
-    deployed = record.deployed if record else None
-    cls = world.policy.classes.get(record.environment_class or "") if record else None
-    return Report(
-        action=Action.SYNC,
-        ref=identity.ref,
-        stack=identity.stack,
-        outcome=outcome,
-        revision=deployed.revision if deployed else None,
-        url=deployed.url if deployed else None,
-        reason=reason,
-        seconds=dict(world.progress.seconds),
-        repaired=repaired,
-        expires=expiry(record, cls) if record and cls else None,
-    )
+    return report(world, identity, Action.SYNC, outcome, world.records.get(identity), reason=decided.why)

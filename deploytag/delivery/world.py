@@ -31,7 +31,6 @@ class World:
     cluster: Cluster
     leases: Leases
     records: Records
-    remote: Remote
     store: StateStore | None
     """None: the backend is a service, which keeps its own locks."""
     administrator: Administrator | None
@@ -58,7 +57,6 @@ class World:
             cluster=cluster,
             leases=Leases(cluster, policy.lease_seconds),
             records=Records(cluster),
-            remote=trusted.remote,
             store=StateStore.from_environ(environ),
             administrator=Administrator.from_environ(environ) if environ.get("PGHOST") else None,
             progress=progress,
@@ -68,6 +66,11 @@ class World:
     def policy(self) -> Policy:
         """What decides."""
         return self.trusted.policy
+
+    @property
+    def remote(self) -> Remote:
+        """The truth about refs."""
+        return self.trusted.remote
 
     @property
     def sources(self) -> Sources:

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from deploytag.errors import RefError, SettingsError, UnreachableError
 from deploytag.remote import Remote, parse_refs
+from tests.silent import silent_git_server
 from tests.unit.checkout import Checkout
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -166,24 +166,8 @@ def test_an_address_is_never_an_option_or_a_command(checkout: Checkout, tmp_path
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a git server that accepts connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        held: list[socket.socket] = []
-
-        def accept() -> None:
-            try:
-                while True:
-                    held.append(server.accept()[0])
-            except OSError:
-                return  # the test is over
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"git://127.0.0.1:{server.getsockname()[1]}/shop.git"
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        for connection in held:
-            connection.close()
+    with silent_git_server() as server:
+        yield server.url
 
 
 def test_a_remote_that_hangs_is_unreachable_and_leaves_no_process(checkout: Checkout, silent: str) -> None:

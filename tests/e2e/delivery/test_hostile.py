@@ -1,9 +1,7 @@
 """Names that would like to be something else, pushed and deployed; and a remote that never answers."""
 
 import os
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from deploytag.identity import identify
 from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.program.checkout import PROJECT, page
 from tests.e2e.program.inventory import kubectl
+from tests.silent import silent_git_server
 
 pytestmark = pytest.mark.e2e
 
@@ -81,26 +80,10 @@ def _push(repository: Pushing, remote: Path, *refspecs: str) -> "subprocess.Comp
 
 
 def test_a_remote_that_never_answers_ends_the_run_with_a_sentence(repository: Pushing) -> None:
-    held: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            try:
-                while True:
-                    held.append(server.accept()[0])
-            except OSError:
-                return  # the test is over
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        url = f"git://127.0.0.1:{server.getsockname()[1]}/shop.git"
-        environ = {"DEPLOYTAG_BRANCH": "feature/hostile", "DEPLOYTAG_REMOTE": url}
+    with silent_git_server() as server:
+        environ = {"DEPLOYTAG_BRANCH": "feature/hostile", "DEPLOYTAG_REMOTE": server.url}
         # Longer than git's own limit of 20 s, shorter than anybody's patience.
         done = repository.checkout.run("deploytag", "ci", environ=environ, timeout=60)
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
-    for connection in held:
-        connection.close()
-    assert held, "it was asked"
+    assert server.held, "it was asked"
     assert done.code == 8, done.output
     assert "did not answer: `git ls-remote` took more than 20 s" in done.output
