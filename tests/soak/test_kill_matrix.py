@@ -1,5 +1,10 @@
-"""Every cell of the kill matrix: each scenario, each death, after each event. Hours; `make soak`."""
+"""Every cell of the kill matrix: each scenario, each death, after each event. Hours; `make soak`.
 
+It may be interrupted: cells that are in the results already are not tried again.
+"""
+
+import itertools
+import json
 import os
 from pathlib import Path
 
@@ -13,6 +18,9 @@ pytestmark = pytest.mark.soak
 STEP = int(os.environ.get("SOAK_STEP", "1"))
 """Every so many events."""
 RESULTS = Path(os.environ.get("SOAK_RESULTS", "soak-results"))
+CELLS = RESULTS / "kill-matrix.jsonl"
+MOST_FAILURES = 5
+"""Of one scenario and death, before the rest of them is not tried."""
 
 
 @pytest.mark.parametrize("scenario", Scenario)
@@ -22,10 +30,31 @@ def test_every_event(tmp_path: Path, scenario: Scenario, death: Death) -> None:
     ref = f"feature/matrix-{scenario.name}-{death.name}".lower()
     with pushing(tmp_path) as it:
         it.small()
-        event = 1
-        while (cell := trial(it, ref, scenario, death, event)) is not None:
-            cell.append_to(RESULTS / "kill-matrix.jsonl")
+        known = tried(scenario, death)
+        failures: dict[int, AssertionError] = {}
+        for event in itertools.count(1, STEP):
+            if event in known:
+                continue
+            try:
+                cell = trial(it, ref, scenario, death, event)
+            except AssertionError as failure:
+                failures[event] = failure
+                it.deploytag("destroy", ref)
+                if len(failures) == MOST_FAILURES:
+                    break
+                continue
+            if cell is None:
+                break
+            cell.append_to(CELLS)
             if scenario is Scenario.FIRST:
                 it.report("destroy", ref)
-            event += STEP
         assert event > STEP
+        assert not failures, "\n\n".join(f"after event {event}: {failure}" for event, failure in failures.items())
+
+
+def tried(scenario: Scenario, death: Death) -> set[int]:
+    """The events of which an earlier, interrupted run of the matrix has written down what happened."""
+    if not CELLS.exists():
+        return set()
+    cells = [json.loads(line) for line in CELLS.read_text().splitlines()]
+    return {cell["event"] for cell in cells if (cell["scenario"], cell["death"]) == (scenario, death)}
