@@ -8,12 +8,9 @@ import boto3
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
-from tests.e2e.program.checkout import Checkout, checkout
+from tests.e2e.program.checkout import Checkout, become_administrator, checkout
 
-# What is tested gets the wrapper's own rights (`sandbox_environ`); the tests look, and break things, as administrators.
-# A worker of pytest-xdist inherits both variables.
-os.environ.setdefault("WRAPPER_KUBECONFIG", os.environ.get("KUBECONFIG", ""))
-os.environ["KUBECONFIG"] = os.environ.get("SANDBOX_ADMIN_KUBECONFIG", os.environ["WRAPPER_KUBECONFIG"])
+become_administrator()
 
 
 @pytest.fixture(scope="session", autouse=True)

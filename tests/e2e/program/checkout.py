@@ -158,6 +158,15 @@ def sandbox_environ() -> dict[str, str]:
     return environ | {"KUBECONFIG": environ["WRAPPER_KUBECONFIG"]}
 
 
+def become_administrator() -> None:
+    """What is tested gets the wrapper's own rights (`sandbox_environ`); the tests look, and break things, with all.
+
+    A worker of pytest-xdist inherits both variables.
+    """
+    os.environ.setdefault("WRAPPER_KUBECONFIG", os.environ.get("KUBECONFIG", ""))
+    os.environ["KUBECONFIG"] = os.environ.get("SANDBOX_ADMIN_KUBECONFIG", os.environ["WRAPPER_KUBECONFIG"])
+
+
 def administrator() -> dict[str, str]:
     """The variable that makes `kubectl` an administrator's; what is tested has the wrapper's rights only."""
     return {"KUBECONFIG": os.environ["KUBECONFIG"]}
