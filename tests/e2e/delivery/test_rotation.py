@@ -80,6 +80,7 @@ class Deletion:
                 return
 
 
+@pytest.mark.sampled(1)
 def test_a_new_version_reaches_the_pods_and_the_old_secret_goes_after_them(
     it: Pushing, cluster: Cluster, secrets_manager: SecretsManagerClient, record_property: Any
 ) -> None:
@@ -149,6 +150,7 @@ def every_plan(it: Pushing) -> str:
     return done.output
 
 
+@pytest.mark.sampled(1)
 def test_a_rotated_key_changes_the_roles_password_and_the_pods_together(
     it: Pushing, cluster: Cluster, secrets_manager: SecretsManagerClient
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_branch_that_edits_its_policy_gains_nothing(trusting: Pushing) -> None
     assert trusting.checkout.changes(trusting.identity(ref)) == set()
 
 
+@pytest.mark.sampled(1)
 def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None:
     ref = "feature/trust-keep"
     identity = trusting.identity(ref)
@@ -110,6 +111,7 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
     assert forced.ok, forced.output
 
 
+@pytest.mark.sampled(1)
 def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None:
     refs = ("feature/trust-cap-a", "feature/trust-cap-b")
     # A class of the test alone, since the project's environments are everybody's.
