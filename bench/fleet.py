@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kubernetes.client import V1Namespace, V1ObjectMeta
-
+from deploytag.api import NAMESPACES
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.records import Records
@@ -29,6 +28,7 @@ from deploytag.preflight.endpoints import kubeconfig_path
 
 PROJECT = "benchfleet"
 RUNS = 3
+TIMEOUT = 30
 STATE = {
     "version": 3,
     "checkpoint": {"latest": {"manifest": {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}}},
@@ -36,7 +36,7 @@ STATE = {
 POLICY = """\
 cluster: {{server: "{server}"}}
 classes:
-  feature: {{pattern: feature/*, secret: null, database: false, migrations: false}}
+  feature: {{pattern: feature/*, secrets: [], database: false, migrations: false}}
 """
 
 
@@ -57,11 +57,8 @@ def main(number: int) -> None:
 
 
 def _make(cluster: Cluster, identity: Identity) -> None:
-    cluster.core.create_namespace(
-        V1Namespace(
-            metadata=V1ObjectMeta(name=identity.namespace, labels=labels(identity), annotations=annotations(identity))
-        )
-    )
+    metadata = {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)}
+    cluster.api.create(NAMESPACES, {"metadata": metadata}, timeout=TIMEOUT)
     now = datetime.now(UTC)
     record = Record(
         project=identity.project,
@@ -80,7 +77,7 @@ def _make(cluster: Cluster, identity: Identity) -> None:
 
 
 def _remove(cluster: Cluster, identity: Identity) -> None:
-    cluster.core.delete_namespace(identity.namespace)
+    cluster.api.delete(NAMESPACES, identity.namespace, timeout=TIMEOUT)
     Records(cluster).delete(identity)
     _state(identity).unlink(missing_ok=True)
 
@@ -94,7 +91,7 @@ def _times(folder: Path, cluster: Cluster) -> list[float]:
     checkout, policy = folder / "checkout", folder / "policy.yaml"
     subprocess.run(["git", "init", "--quiet", str(checkout)], check=True)
     (checkout / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
-    policy.write_text(POLICY.format(server=cluster.api.configuration.host))
+    policy.write_text(POLICY.format(server=cluster.api.host))
     environ = {**os.environ, "DEPLOYTAG_POLICY": str(policy)}
     seconds = []
     for _ in range(RUNS):

@@ -4,10 +4,9 @@ An environment counts from the moment its record is written. So a run decides, w
 one object that all first pushes of the project write: when somebody else did so since this run looked, it looks again.
 """
 
-from kubernetes.client import V1ConfigMap, V1ObjectMeta
-from kubernetes.client.exceptions import ApiException
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
+from deploytag.api import CONFIG_MAPS, Object
 from deploytag.delivery import caps
 from deploytag.delivery.asking import TIMEOUT, ConflictError, asking
 from deploytag.delivery.cluster import Cluster
@@ -85,35 +84,29 @@ def _admit_once(world: World, identity: Identity, class_name: str, record: Recor
     _take(world.cluster, world.project, turn)
 
 
-def _turn(cluster: Cluster, project: str) -> V1ConfigMap:
+def _turn(cluster: Cluster, project: str) -> Object:
     """The object that first pushes write in turn, as it is now; made when there is none."""
     name = f"{identify(project, 'admissions').namespace}.admissions"
     with asking(cluster, f"reading the admissions of {project}", "get and create configmaps"):
-        try:
-            found: V1ConfigMap = cluster.core.read_namespaced_config_map(
-                name, SYSTEM_NAMESPACE, _request_timeout=TIMEOUT
-            )
-        except ApiException as error:
-            if error.status != 404:
-                raise
-            metadata = V1ObjectMeta(
-                name=name,
-                labels={"app.kubernetes.io/managed-by": "deploytag", KIND: "admissions"},
-                annotations={PROJECT: project},
-            )
-            body = V1ConfigMap(metadata=metadata, data={KEY: "0"})
-            found = cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+        found = cluster.api.find(CONFIG_MAPS, name, SYSTEM_NAMESPACE, timeout=TIMEOUT)
+        if found is None:
+            metadata = {
+                "name": name,
+                "labels": {"app.kubernetes.io/managed-by": "deploytag", KIND: "admissions"},
+                "annotations": {PROJECT: project},
+            }
+            body = {"metadata": metadata, "data": {KEY: "0"}}
+            found = cluster.api.create(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
     return found
 
 
-def _take(cluster: Cluster, project: str, turn: V1ConfigMap) -> None:
+def _take(cluster: Cluster, project: str, turn: Object) -> None:
     """Write it, unless somebody did since it was read.
 
     Raises:
         ConflictError: somebody did.
     """
     # Something has to change, or the API server would leave the object at its version.
-    turn.data = {KEY: str(int((turn.data or {}).get(KEY, "0")) + 1)}
-    name = (turn.metadata and turn.metadata.name) or ""
+    moved = {**turn, "data": {KEY: str(int((turn.get("data") or {}).get(KEY, "0")) + 1)}}
     with asking(cluster, f"writing the admissions of {project}", "update configmaps"):
-        cluster.core.replace_namespaced_config_map(name, SYSTEM_NAMESPACE, turn, _request_timeout=TIMEOUT)
+        cluster.api.replace(CONFIG_MAPS, moved, SYSTEM_NAMESPACE, timeout=TIMEOUT)

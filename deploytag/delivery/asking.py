@@ -2,16 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
+from deploytag.api import Listing
 from deploytag.delivery.cluster import Cluster
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeployTagError, OwnershipError, UnreachableError
 from deploytag.ownership import SYSTEM_NAMESPACE
+
+Item = TypeVar("Item")
 
 TIMEOUT = 5.0
 """Seconds the API server may take to answer."""
@@ -59,39 +62,39 @@ def asking(cluster: Cluster, what: str, right: str, namespace: str | None = SYST
             raise ConflictError(f"{what} failed: it has changed meanwhile ({_said(error)})") from None
         raise _refusal(cluster, what, right, namespace, error) from None
     # A command that renews the credentials, the connection, or a proxy that answers with a page of its own; ValueError
-    # is what the client's models raise for an object that the API could not have sent.
+    # is an answer that the API could not have sent.
     except (ConfigException, HTTPError, OSError, ValueError) as error:
         raise NoAnswerError(
-            f"{what} failed: the Kubernetes API server at {cluster.api.configuration.host} did not answer ({error}). "
+            f"{what} failed: the Kubernetes API server at {cluster.api.host} did not answer ({error}). "
             "Its address comes from the kubeconfig."
         ) from None
 
 
-def every(page: Callable[..., Any]) -> list[Any]:
+def every(page: Callable[..., Listing[Item]]) -> list[Item]:
     """All objects of a listing, page by page.
 
     Args:
-        page: asks for one, with the parameters `limit` and `_continue` of the official client.
+        page: asks for one, with the parameters `limit` and `more` of `Api.list`, and answers as that does.
     """
-    found: list[Any] = []
+    found: list[Item] = []
     parameters: dict[str, Any] = {"limit": PAGE}
     while True:
         try:
             answer = page(**parameters)
         except ApiException as error:
-            if error.status != 410 or "_continue" not in parameters:
+            if error.status != 410 or "more" not in parameters:
                 raise
             # The API server no longer remembers the moment the pages were cut from: all of them at once.
             found, parameters = [], {}
             continue
         found += answer.items
-        if not (answer.metadata and answer.metadata._continue):
+        if answer.more is None:
             return found
-        parameters["_continue"] = answer.metadata._continue
+        parameters["more"] = answer.more
 
 
 def _refusal(cluster: Cluster, what: str, right: str, namespace: str | None, error: ApiException) -> DeployTagError:
-    host = cluster.api.configuration.host
+    host = cluster.api.host
     status = error.status or 0
     if status == 401:
         return UnreachableError(

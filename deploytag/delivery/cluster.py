@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kubernetes import client
 
+from deploytag.api import Api
 from deploytag.errors import OwnershipError
 from deploytag.preflight import cluster as preflight
 from deploytag.preflight.endpoints import kubeconfig_path
@@ -16,34 +17,14 @@ from deploytag.settings import Cluster as ExpectedCluster
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The official client's APIs, all through one connection pool."""
+    """The cluster, through one connection pool."""
 
-    api: client.ApiClient
-
-    @property
-    def core(self) -> client.CoreV1Api:
-        """Namespaces, pods, Secrets, ConfigMaps, events."""
-        return client.CoreV1Api(self.api)
-
-    @property
-    def apps(self) -> client.AppsV1Api:
-        """Deployments, ReplicaSets, StatefulSets."""
-        return client.AppsV1Api(self.api)
-
-    @property
-    def batch(self) -> client.BatchV1Api:
-        """Jobs and CronJobs."""
-        return client.BatchV1Api(self.api)
+    api: Api
 
     @property
     def coordination(self) -> client.CoordinationV1Api:
-        """Leases."""
-        return client.CoordinationV1Api(self.api)
-
-    @property
-    def discovery(self) -> client.DiscoveryV1Api:
-        """EndpointSlices."""
-        return client.DiscoveryV1Api(self.api)
+        """Leases, as the official client's typed API has them: a small one."""
+        return client.CoordinationV1Api(self.api.client)
 
 
 def open_cluster(expected: ExpectedCluster, environ: Mapping[str, str]) -> Cluster:

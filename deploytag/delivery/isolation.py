@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kubernetes.client import NetworkingV1Api
 from pydantic import BaseModel, ConfigDict
 
+from deploytag.api import NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
 from deploytag.delivery.diagnosis.objects import KubernetesObject
@@ -65,21 +65,9 @@ def look(cluster: Cluster, namespace: str) -> Isolation:
         UnreachableError: the cluster does not say.
     """
     with ThreadPoolExecutor(3) as threads:
-        spaces = threads.submit(
-            listed,
-            cluster,
-            "namespaces",
-            Space,
-            cluster.core.list_namespace,
-            field_selector=f"metadata.name={namespace}",
-        )
-        quotas = threads.submit(
-            listed, cluster, "resource quotas", Quota, cluster.core.list_namespaced_resource_quota, namespace
-        )
-        networking = NetworkingV1Api(cluster.api)
-        policies = threads.submit(
-            listed, cluster, "network policies", Policy, networking.list_namespaced_network_policy, namespace
-        )
+        spaces = threads.submit(listed, cluster, Space, NAMESPACES, fields=f"metadata.name={namespace}")
+        quotas = threads.submit(listed, cluster, Quota, RESOURCE_QUOTAS, namespace)
+        policies = threads.submit(listed, cluster, Policy, NETWORK_POLICIES, namespace)
         return in_force(spaces.result(), quotas.result(), policies.result())
 
 

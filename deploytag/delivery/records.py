@@ -1,15 +1,15 @@
 """Where records, build logs and tombstones are kept: a ConfigMap each, in the cluster's system namespace."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from kubernetes.client import V1ConfigMap, V1DeleteOptions, V1ObjectMeta, V1Preconditions
 from kubernetes.client.exceptions import ApiException
 from pydantic import TypeAdapter, ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
+from deploytag.api import CONFIG_MAPS, Object, annotations_of
 from deploytag.delivery.asking import TIMEOUT, ConflictError, asking, every
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.record import BuildLog, Record, Tombstone
@@ -109,15 +109,16 @@ class _Entries(Generic[Entry]):
     def all(self, project: str) -> list[Entry]:
         """Every readable entry of the project."""
         listing = partial(
-            self._cluster.core.list_namespaced_config_map,
+            self._cluster.api.list,
+            CONFIG_MAPS,
             SYSTEM_NAMESPACE,
-            label_selector=f"{selector(project)},{KIND}={self._kind}",
-            _request_timeout=TIMEOUT,
+            labels=f"{selector(project)},{KIND}={self._kind}",
+            timeout=TIMEOUT,
         )
         with asking(self._cluster, f"listing the {self._kind}s of {project}", "list configmaps"):
             found = every(listing)
         # The label holds only as much of a project's name as a label can.
-        entries = [self._entry(one) for one in found if _annotations(one).get(PROJECT) == project]
+        entries = [self._entry(one) for one in found if annotations_of(one).get(PROJECT) == project]
         return [entry for entry in entries if entry is not None]
 
     def update(self, identity: Identity, change: Callable[[Entry | None], Entry]) -> Entry:
@@ -139,15 +140,16 @@ class _Entries(Generic[Entry]):
     def delete(self, identity: Identity) -> None:
         """Remove the entry; that there is none is no error."""
         found = self._find(identity)
-        if found is None or found.metadata is None:
+        if found is None:
             return
         with asking(self._cluster, f"removing the {self._kind} of {identity.ref}", "delete configmaps"):
             try:
-                self._cluster.core.delete_namespaced_config_map(
+                self._cluster.api.delete(
+                    CONFIG_MAPS,
                     self._name(identity),
                     SYSTEM_NAMESPACE,
-                    body=V1DeleteOptions(preconditions=V1Preconditions(uid=found.metadata.uid)),
-                    _request_timeout=TIMEOUT,
+                    uid=found["metadata"]["uid"],
+                    timeout=TIMEOUT,
                 )
             except ApiException as error:
                 # 409: another one has its place, which nobody asked to remove.
@@ -162,51 +164,43 @@ class _Entries(Generic[Entry]):
                 f"a {self._kind} of {entry.ref} ({entry.project}) cannot be that of {identity.ref} "
                 f"({identity.project}); nothing was written."
             )
-        metadata = V1ObjectMeta(
-            name=self._name(identity),
-            namespace=SYSTEM_NAMESPACE,
-            labels={**labels(identity), KIND: self._kind},
-            annotations=annotations(identity),
-        )
-        body = V1ConfigMap(metadata=metadata, data={KEY: entry.model_dump_json()})
-        if found is None or found.metadata is None:
+        metadata = {
+            "name": self._name(identity),
+            "namespace": SYSTEM_NAMESPACE,
+            "labels": {**labels(identity), KIND: self._kind},
+            "annotations": annotations(identity),
+        }
+        body: Object = {"metadata": metadata, "data": {KEY: entry.model_dump_json()}}
+        if found is None:
             with asking(self._cluster, f"writing the {self._kind} of {identity.ref}", "create configmaps"):
-                self._cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+                self._cluster.api.create(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
             return entry
-        metadata.uid, metadata.resource_version = found.metadata.uid, found.metadata.resource_version
-        body.metadata = metadata
+        metadata |= {name: found["metadata"][name] for name in ("uid", "resourceVersion")}
         with asking(self._cluster, f"writing the {self._kind} of {identity.ref}", "update configmaps"):
             try:
-                self._cluster.core.replace_namespaced_config_map(
-                    self._name(identity), SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT
-                )
+                self._cluster.api.replace(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
             except ApiException as error:
                 if error.status == 404:
                     raise ConflictError("it was removed meanwhile") from None
                 raise
         return entry
 
-    def _find(self, identity: Identity) -> V1ConfigMap | None:
+    def _find(self, identity: Identity) -> Object | None:
         with asking(self._cluster, f"reading the {self._kind} of {identity.ref}", "get configmaps"):
-            try:
-                found = self._cluster.core.read_namespaced_config_map(
-                    self._name(identity), SYSTEM_NAMESPACE, _request_timeout=TIMEOUT
-                )
-            except ApiException as error:
-                if error.status == 404:
-                    return None
-                raise
-        if not owns(identity, _annotations(found)):
+            found = self._cluster.api.find(CONFIG_MAPS, self._name(identity), SYSTEM_NAMESPACE, timeout=TIMEOUT)
+        if found is None:
+            return None
+        if not owns(identity, annotations_of(found)):
             raise OwnershipError(
                 f"the ConfigMap {self._name(identity)} in {SYSTEM_NAMESPACE} is not the {self._kind} of {identity.ref} "
-                f"(it names {_annotations(found).get(REF, 'no branch')}): it was left alone. Remove it by hand."
+                f"(it names {annotations_of(found).get(REF, 'no branch')}): it was left alone. Remove it by hand."
             )
         return found
 
-    def _entry(self, found: V1ConfigMap) -> Entry | None:
-        name = found.metadata.name if found.metadata else None
+    def _entry(self, found: Object) -> Entry | None:
+        name = found["metadata"].get("name")
         try:
-            return self._adapter.validate_json((found.data or {})[KEY])
+            return self._adapter.validate_json((found.get("data") or {})[KEY])
         except KeyError:
             why = f"it has no key {KEY}"
         except ValidationError as error:
@@ -216,7 +210,3 @@ class _Entries(Generic[Entry]):
 
     def _name(self, identity: Identity) -> str:
         return f"{identity.namespace}.{self._kind}"
-
-
-def _annotations(found: V1ConfigMap) -> Mapping[str, str]:
-    return (found.metadata and found.metadata.annotations) or {}

@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kubernetes.client import ApiClient
-
 from deploytag.administrator import Administrator
+from deploytag.api import Api
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, owns
@@ -82,7 +81,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     return Seen(deployers)
 
 
-async def _connect(kubeconfig: str) -> tuple[ApiClient, cluster.Current]:
+async def _connect(kubeconfig: str) -> tuple[Api, cluster.Current]:
     # The kubeconfig may name a command that fetches the credentials from somewhere.
     try:
         return await ask(cluster.TIMEOUT, partial(cluster.connect, kubeconfig))

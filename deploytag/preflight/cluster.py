@@ -4,23 +4,22 @@ import asyncio
 import hashlib
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from deploytag.address import HostPort
+from deploytag.api import CONFIG_MAPS, NAMESPACES, Api, annotations_of
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.preflight.endpoints import Endpoint
 from deploytag.preflight.patience import ask
 from deploytag.settings import POLICY_FILE, Cluster
-
-Found = TypeVar("Found")
 
 TIMEOUT = 5
 """Seconds the cluster may take to answer."""
@@ -49,7 +48,7 @@ class NamespaceFacts:
     system_namespace: bool
 
 
-def connect(kubeconfig: str) -> tuple[client.ApiClient, Current]:
+def connect(kubeconfig: str) -> tuple[Api, Current]:
     """A client for the kubeconfig's current context, and which cluster that is. Asks it nothing.
 
     Raises:
@@ -69,7 +68,7 @@ def connect(kubeconfig: str) -> tuple[client.ApiClient, Current]:
         ) from None
     settings.retries = False
     current = Current(settings.host.rstrip("/"), settings.ssl_ca_cert if settings.verify_ssl else None)
-    return client.ApiClient(settings), current
+    return Api(client.ApiClient(settings)), current
 
 
 def unexpected(expected: Cluster, current: Current) -> str | None:
@@ -117,26 +116,22 @@ def endpoint(current: Current, kubeconfig: str) -> Endpoint:
     return Endpoint("the Kubernetes API server", HostPort.of_url(current.server), f"the kubeconfig {kubeconfig}")
 
 
-async def look(api: client.ApiClient, identity: Identity) -> NamespaceFacts:
+async def look(api: Api, identity: Identity) -> NamespaceFacts:
     """What the cluster holds of the identity's names.
 
     Raises:
         UnreachableError: the API server refuses to say, or says nothing.
     """
-    core = client.CoreV1Api(api)
+    find = partial(api.find, timeout=ONE_REQUEST)
     try:
         namespace, system, entry = await asyncio.gather(
-            _or_none(lambda: core.read_namespace(identity.namespace, _request_timeout=ONE_REQUEST)),
-            _or_none(lambda: core.read_namespace(SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST)),
-            _or_none(
-                lambda: core.read_namespaced_config_map(
-                    identity.namespace, SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST
-                )
-            ),
+            ask(TIMEOUT, partial(find, NAMESPACES, identity.namespace)),
+            ask(TIMEOUT, partial(find, NAMESPACES, SYSTEM_NAMESPACE)),
+            ask(TIMEOUT, partial(find, CONFIG_MAPS, identity.namespace, SYSTEM_NAMESPACE)),
         )
     except TimeoutError:
         raise UnreachableError(
-            f"the Kubernetes API server at {api.configuration.host} takes connections, but has said nothing for "
+            f"the Kubernetes API server at {api.host} takes connections, but has said nothing for "
             f"{TIMEOUT} s; nothing was touched. The address comes from the kubeconfig."
         ) from None
     except ApiException as error:
@@ -147,16 +142,7 @@ async def look(api: client.ApiClient, identity: Identity) -> NamespaceFacts:
     except Exception as error:
         raise UnreachableError(f"the cluster cannot be asked about {identity.namespace}: {error}") from None
     return NamespaceFacts(
-        annotations=None if namespace is None or namespace.metadata is None else namespace.metadata.annotations or {},
-        ledger=None if entry is None else entry.data or {},
+        annotations=None if namespace is None else annotations_of(namespace),
+        ledger=None if entry is None else entry.get("data") or {},
         system_namespace=system is not None,
     )
-
-
-async def _or_none(read: Callable[[], Found]) -> Found | None:
-    try:
-        return await ask(TIMEOUT, read)
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise

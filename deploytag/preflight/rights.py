@@ -1,14 +1,13 @@
 """Who may deploy the project, as the cluster's administrator said; and when a new namespace's rights hold."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential_jitter
 from urllib3.exceptions import HTTPError
 
+from deploytag.api import ACCESS_REVIEWS, ROLE_BINDINGS, Api
 from deploytag.errors import UnreachableError
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.preflight.cluster import ONE_REQUEST, TIMEOUT, connect
@@ -20,7 +19,7 @@ PATIENCE = 20.0
 """Seconds until a new RoleBinding must have reached the API server's authorizer: usually some milliseconds."""
 
 
-async def deployers(api: client.ApiClient, project: str) -> tuple[Subject, ...] | None:
+async def deployers(api: Api, project: str) -> tuple[Subject, ...] | None:
     """Whom the administrator named for the project.
 
     None: nobody, or this user may not see it. Then its rights come from elsewhere, and no RoleBinding is needed.
@@ -32,32 +31,26 @@ async def deployers(api: client.ApiClient, project: str) -> tuple[Subject, ...] 
         return await ask(TIMEOUT, partial(named, api, project))
     except (TimeoutError, ApiException, HTTPError) as error:
         raise UnreachableError(
-            f"the Kubernetes API server at {api.configuration.host} does not say who may deploy {project}: "
+            f"the Kubernetes API server at {api.host} does not say who may deploy {project}: "
             f"{getattr(error, 'reason', None) or error or 'no answer'}. Nothing was touched."
         ) from None
 
 
-def named(api: client.ApiClient, project: str) -> tuple[Subject, ...] | None:
+def named(api: Api, project: str) -> tuple[Subject, ...] | None:
     """The same, for callers that wait by themselves.
 
     Raises:
         ApiException, urllib3.exceptions.HTTPError: the API server does not say.
     """
-    rbac = client.RbacAuthorizationV1Api(api)
     try:
-        found = rbac.read_namespaced_role_binding(
-            project_rights(project), SYSTEM_NAMESPACE, _request_timeout=ONE_REQUEST
-        )
+        found = api.find(ROLE_BINDINGS, project_rights(project), SYSTEM_NAMESPACE, timeout=ONE_REQUEST)
     except ApiException as error:
-        if error.status in (403, 404):
+        if error.status == 403:
             return None
         raise
-    return tuple(_subjects(found.subjects or ()))
-
-
-def _subjects(found: Iterable[Any]) -> Iterable[Subject]:
-    for it in found:
-        yield Subject(it.kind, it.name, it.namespace)
+    if found is None:
+        return None
+    return tuple(Subject(it["kind"], it["name"], it.get("namespace")) for it in found.get("subjects") or ())
 
 
 async def await_effective(namespace: str, environ: Mapping[str, str]) -> None:
@@ -72,7 +65,7 @@ async def await_effective(namespace: str, environ: Mapping[str, str]) -> None:
     await ask(PATIENCE + ONE_REQUEST, partial(until_effective, api, namespace))
 
 
-def until_effective(api: client.ApiClient, namespace: str) -> None:
+def until_effective(api: Api, namespace: str) -> None:
     """The same, for callers that have a connection and wait by themselves.
 
     Raises:
@@ -93,13 +86,27 @@ def until_effective(api: client.ApiClient, namespace: str) -> None:
         ) from None
 
 
-def may_work_in(api: client.ApiClient, namespace: str) -> bool:
+def may_work_in(api: Api, namespace: str) -> bool:
     """Whether this user may do there what is done in an environment.
 
     Raises:
         ApiException: the API server does not say.
     """
-    attributes = client.V1ResourceAttributes(verb="create", resource="secrets", namespace=namespace)
-    review = client.V1SelfSubjectAccessReview(spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes))
-    answer = client.AuthorizationV1Api(api).create_self_subject_access_review(review, _request_timeout=ONE_REQUEST)
-    return bool(answer.status and answer.status.allowed)
+    return may(api, timeout=ONE_REQUEST, verb="create", resource="secrets", namespace=namespace)
+
+
+def may(api: Api, *, timeout: float, **attributes: str | None) -> bool:
+    """Whether this user may do something.
+
+    Args:
+        api: whom to ask.
+        timeout: seconds.
+        attributes: the action, as a SelfSubjectAccessReview's `resourceAttributes` have it.
+
+    Raises:
+        ApiException, urllib3.exceptions.HTTPError: the API server does not say.
+    """
+    wanted = {name: value for name, value in attributes.items() if value is not None}
+    review = {"metadata": {}, "spec": {"resourceAttributes": wanted}}
+    answer = api.create(ACCESS_REVIEWS, review, timeout=timeout)
+    return bool((answer.get("status") or {}).get("allowed"))

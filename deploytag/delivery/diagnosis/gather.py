@@ -8,6 +8,7 @@ from typing import Any
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from deploytag.api import NAMESPACES, deleted_at
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.explain import Facts, NamespaceLook
 from deploytag.delivery.diagnosis.informer import (
@@ -54,11 +55,11 @@ def gather(world: World, identity: Identity) -> Facts:
 
 
 def _namespace(cluster: Cluster, name: str) -> NamespaceLook | None:
-    found: Any = objects.or_none(lambda: cluster.core.read_namespace(name, _request_timeout=objects.TIMEOUT))
-    since = found.metadata.deletion_timestamp if found is not None else None
-    if found is None or since is None:
-        return None if found is None else NamespaceLook()
-    return NamespaceLook(since, tuple(namespaces.blockers(cluster, name)))
+    found = cluster.api.find(NAMESPACES, name, timeout=objects.TIMEOUT)
+    if found is None:
+        return None
+    since = deleted_at(found)
+    return NamespaceLook(since, tuple(namespaces.blockers(cluster, name))) if since else NamespaceLook()
 
 
 def _locks(store: StateStore | None, identity: Identity) -> tuple[str, ...]:

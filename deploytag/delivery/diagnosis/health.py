@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from deploytag.api import DEPLOYMENTS, STATEFUL_SETS
 from deploytag.delivery.asking import RefusedError
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
@@ -18,14 +19,10 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
     Raises:
         UnreachableError: the cluster does not say.
     """
-    namespace, apps = identity.namespace, cluster.apps
+    namespace = identity.namespace
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(
-            listed, cluster, "deployments", Workload, apps.list_namespaced_deployment, namespace
-        )
-        stateful_sets = threads.submit(
-            listed, cluster, "stateful sets", Workload, apps.list_namespaced_stateful_set, namespace
-        )
+        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS, namespace)
+        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS, namespace)
         try:
             return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
         except RefusedError:
@@ -41,12 +38,9 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
     Raises:
         UnreachableError: the cluster does not say.
     """
-    apps = cluster.apps
     with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, cluster, "deployments", Workload, apps.list_deployment_for_all_namespaces)
-        stateful_sets = threads.submit(
-            listed, cluster, "stateful sets", Workload, apps.list_stateful_set_for_all_namespaces
-        )
+        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS)
+        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS)
         try:
             return complaints(deployments.result(), stateful_sets.result())
         except RefusedError:
@@ -57,10 +51,9 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
 
 
 def _complaints_in(cluster: Cluster, namespace: str) -> dict[str, tuple[str, ...]]:
-    apps = cluster.apps
     try:
-        deployments = listed(cluster, "deployments", Workload, apps.list_namespaced_deployment, namespace)
-        stateful_sets = listed(cluster, "stateful sets", Workload, apps.list_namespaced_stateful_set, namespace)
+        deployments = listed(cluster, Workload, DEPLOYMENTS, namespace)
+        stateful_sets = listed(cluster, Workload, STATEFUL_SETS, namespace)
         return complaints(deployments, stateful_sets)
     except RefusedError:
         return {}  # nothing can be in it: the first thing that is made there is the right to look

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +18,11 @@ from kubernetes.client.exceptions import ApiException
 from pydantic import ValidationError
 from urllib3.exceptions import HTTPError
 
+from deploytag import api
+from deploytag.api import date_of, lines
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.generations import Snapshot
-from deploytag.delivery.diagnosis.listing import ask, document, lines, said
+from deploytag.delivery.diagnosis.listing import said
 from deploytag.delivery.diagnosis.objects import EndpointSlice, Event, Job, KubernetesObject, Pod, Release, Workload
 from deploytag.documents import parse_json
 
@@ -30,6 +32,8 @@ WATCH_SECONDS = 25
 """The server ends a watch after so long, and the next goes on where it ended."""
 TIMEOUT = (5, WATCH_SECONDS + 5)
 """Seconds for connecting and between two bytes: a connection that died unnoticed is given up after the second."""
+ONCE = 10
+"""Seconds that the answer to a single look may take."""
 PAUSE = 1.0
 GONE = 410
 
@@ -41,34 +45,20 @@ class Kind:
     field: str
     """Of the `Snapshot`."""
     model: type[KubernetesObject]
-    lister: Callable[[Cluster], Callable[..., Any]]
+    resource: api.Resource
     labels: str | None = None
     metadata_only: bool = False
 
-    def options(self, **parameters: Any) -> dict[str, Any]:
-        """How to ask for it."""
-        if self.labels:
-            parameters["label_selector"] = self.labels
-        if self.metadata_only:
-            parameters["_headers"] = {"Accept": _METADATA.format("" if parameters.get("watch") else "List")}
-        return parameters
 
-
-_METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
-
-PODS = Kind("pods", Pod, lambda cluster: cluster.core.list_namespaced_pod)
-EVENTS = Kind("events", Event, lambda cluster: cluster.core.list_namespaced_event)
-JOBS = Kind("jobs", Job, lambda cluster: cluster.batch.list_namespaced_job)
-REPLICA_SETS = Kind("replica_sets", Workload, lambda cluster: cluster.apps.list_namespaced_replica_set)
-STATEFUL_SETS = Kind("stateful_sets", Workload, lambda cluster: cluster.apps.list_namespaced_stateful_set)
-DEPLOYMENTS = Kind("deployments", Workload, lambda cluster: cluster.apps.list_namespaced_deployment)
-ENDPOINT_SLICES = Kind(
-    "endpoint_slices", EndpointSlice, lambda cluster: cluster.discovery.list_namespaced_endpoint_slice
-)
+PODS = Kind("pods", Pod, api.PODS)
+EVENTS = Kind("events", Event, api.EVENTS)
+JOBS = Kind("jobs", Job, api.JOBS)
+REPLICA_SETS = Kind("replica_sets", Workload, api.REPLICA_SETS)
+STATEFUL_SETS = Kind("stateful_sets", Workload, api.STATEFUL_SETS)
+DEPLOYMENTS = Kind("deployments", Workload, api.DEPLOYMENTS)
+ENDPOINT_SLICES = Kind("endpoint_slices", EndpointSlice, api.ENDPOINT_SLICES)
 # Helm keeps its releases in Secrets. Their content never leaves the server.
-RELEASES = Kind(
-    "releases", Release, lambda cluster: cluster.core.list_namespaced_secret, labels="owner=helm", metadata_only=True
-)
+RELEASES = Kind("releases", Release, api.SECRETS, labels="owner=helm", metadata_only=True)
 
 Change = Callable[[dict[str, KubernetesObject]], None]
 
@@ -166,8 +156,16 @@ class Informer:
                 self._closed.wait(PAUSE)
 
     def _list(self, kind: Kind) -> str:
-        found = document(self._ask(kind))
-        objects = _parsed(kind, found)
+        with _expiring():
+            found = self._cluster.api.list(
+                kind.resource,
+                self._namespace,
+                timeout=TIMEOUT,
+                labels=kind.labels,
+                metadata_only=kind.metadata_only,
+            )
+        self._set_clock(found.date)
+        objects = _parsed(kind, found.items)
 
         def apply(known: dict[str, KubernetesObject]) -> None:
             known.clear()
@@ -175,13 +173,22 @@ class Informer:
 
         self._changes.put((kind, apply))
         self.complaints.pop(kind.field, None)
-        return str(found["metadata"]["resourceVersion"])
+        return found.version
 
     def _watch(self, kind: Kind, version: str) -> str:
         """Follow changes since `version` until the server ends the watch; return the version it came to."""
-        response = self._ask(
-            kind, watch=True, resource_version=version, allow_watch_bookmarks=True, timeout_seconds=WATCH_SECONDS
-        )
+        # The client's own Watch would read every field of every object into its models; and lose its place without.
+        with _expiring():
+            response = self._cluster.api.watch(
+                kind.resource,
+                self._namespace,
+                version=version,
+                seconds=WATCH_SECONDS,
+                timeout=TIMEOUT,
+                labels=kind.labels,
+                metadata_only=kind.metadata_only,
+            )
+        self._set_clock(date_of(response.headers))
         with self._lock:
             self._responses[kind.field] = response
         try:
@@ -202,28 +209,19 @@ class Informer:
             response.close()
         return version
 
-    def _ask(self, kind: Kind, **parameters: Any) -> Any:
-        """One request, whose answer is read as it comes.
-
-        The client's own Watch would read every field of every object into its models; without them it loses its place.
-        """
-        try:
-            response = ask(kind.lister(self._cluster), self._namespace, timeout=TIMEOUT, **kind.options(**parameters))
-        except ApiException as error:
-            if error.status == GONE:
-                raise _ExpiredError from None
-            raise
-        if served := _served_at(response):
+    def _set_clock(self, served: datetime | None) -> None:
+        if served:
             self._clock = (time.monotonic(), served)
-        return response
 
 
 def look(cluster: Cluster, namespace: str, kinds: Sequence[Kind]) -> tuple[Snapshot, datetime, dict[str, str]]:
     """A namespace once: what was found, the server's time, and why a kind could not be listed."""
 
     def one(kind: Kind) -> tuple[dict[str, KubernetesObject], datetime | None]:
-        response = ask(kind.lister(cluster), namespace, **kind.options())
-        return _parsed(kind, document(response)), _served_at(response)
+        answer = cluster.api.list(
+            kind.resource, namespace, timeout=ONCE, labels=kind.labels, metadata_only=kind.metadata_only
+        )
+        return _parsed(kind, answer.items), answer.date
 
     found: dict[str, tuple[KubernetesObject, ...]] = {}
     complaints: dict[str, str] = {}
@@ -239,16 +237,18 @@ def look(cluster: Cluster, namespace: str, kinds: Sequence[Kind]) -> tuple[Snaps
     return Snapshot(**found), now, complaints  # type: ignore[arg-type]
 
 
-def _served_at(response: Any) -> datetime | None:
+@contextlib.contextmanager
+def _expiring() -> Iterator[None]:
     try:
-        served = parsedate_to_datetime(response.headers.get("Date") or "")
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return served if served.tzinfo else None
+        yield
+    except ApiException as error:
+        if error.status == GONE:
+            raise _ExpiredError from None
+        raise
 
 
-def _parsed(kind: Kind, listing: Mapping[str, Any]) -> dict[str, KubernetesObject]:
-    return {it.uid: it for raw in listing.get("items") or () if (it := _parse(kind, raw))}
+def _parsed(kind: Kind, items: Iterable[api.Object]) -> dict[str, KubernetesObject]:
+    return {it.uid: it for raw in items if (it := _parse(kind, raw))}
 
 
 def _change(kind: str, it: KubernetesObject) -> Change:

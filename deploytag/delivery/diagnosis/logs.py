@@ -7,15 +7,16 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from deploytag import api
+from deploytag.api import lines
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.generations import Snapshot
 from deploytag.delivery.diagnosis.informer import JOBS, PODS, Informer, look
-from deploytag.delivery.diagnosis.listing import ask, lines, said
+from deploytag.delivery.diagnosis.listing import said
 from deploytag.delivery.diagnosis.objects import ContainerStatus, Pod
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
@@ -109,7 +110,12 @@ def follow(cluster: Cluster, identity: Identity, *, migration: bool, tail: int) 
 
 def _follow_one(cluster: Cluster, identity: Identity, source: Source, tail: int, say: Callable[[Line], None]) -> None:
     try:
-        response = _request(cluster, identity, source, tail, follow=True)
+        response = cluster.api.open(
+            api.PODS.path(identity.namespace, source.pod, "log"),
+            timeout=(TIMEOUT, SILENCE),
+            accept="*/*",
+            query={"container": source.container, "tailLines": tail, "follow": "true"},
+        )
         try:
             for line in lines(response):
                 say(Line(source, line.decode("utf-8", "replace")))
@@ -120,26 +126,33 @@ def _follow_one(cluster: Cluster, identity: Identity, source: Source, tail: int,
 
 
 def _log(cluster: Cluster, identity: Identity, source: Source, tail: int) -> list[str]:
-    response = _request(cluster, identity, source, tail, follow=False)
+    text = read_log(cluster.api, identity.namespace, source.pod, source.container, tail=tail, largest=LARGEST_LOG)
+    return text.splitlines()
+
+
+def read_log(
+    server: api.Api, namespace: str, pod: str, container: str, *, tail: int, largest: int, previous: bool = False
+) -> str:
+    """The last `tail` lines of a container, of which a program that never ends its line makes `largest` bytes at most.
+
+    Args:
+        server: whom to ask.
+        namespace: of the pod.
+        pod: its name.
+        container: its name in the pod.
+        tail: lines.
+        largest: bytes.
+        previous: whether that of the container's run before this one is wanted.
+
+    Raises:
+        ApiException, urllib3.exceptions.HTTPError: as `Api`.
+    """
+    query = {"container": container, "tailLines": tail, "limitBytes": largest, "previous": "true" if previous else None}
+    response = server.open(api.PODS.path(namespace, pod, "log"), timeout=TIMEOUT, accept="*/*", query=query)
     try:
-        content: bytes = response.data
+        return response.data.decode("utf-8", "replace")
     finally:
         response.close()
-    return content.decode("utf-8", "replace").splitlines()
-
-
-def _request(cluster: Cluster, identity: Identity, source: Source, tail: int, *, follow: bool) -> Any:
-    return ask(
-        cluster.core.read_namespaced_pod_log,
-        source.pod,
-        identity.namespace,
-        timeout=(TIMEOUT, SILENCE if follow else TIMEOUT),
-        container=source.container,
-        tail_lines=tail,
-        follow=follow,
-        # A program that never ends its line must not fill this process.
-        **({} if follow else {"limit_bytes": LARGEST_LOG}),
-    )
 
 
 def _is_of(pod: Pod, jobs: set[str]) -> bool:

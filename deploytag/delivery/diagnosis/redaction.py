@@ -8,7 +8,9 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from deploytag import redaction
+from deploytag.api import SECRETS
 from deploytag.delivery.cluster import Cluster
+from deploytag.documents import DocumentError
 from deploytag.identity import Identity
 
 TIMEOUT = 10
@@ -17,13 +19,11 @@ TIMEOUT = 10
 def learn_from(cluster: Cluster, identity: Identity) -> bool:
     """Learn everything in the environment's own Secrets; False: they cannot be read."""
     try:
-        found = cluster.core.list_namespaced_secret(
-            identity.namespace, field_selector="type=Opaque", _request_timeout=TIMEOUT
-        ).items
-    except (ApiException, HTTPError):
+        found = cluster.api.list(SECRETS, identity.namespace, timeout=TIMEOUT, fields="type=Opaque").items
+    except (ApiException, HTTPError, DocumentError):
         return False
     redaction.spare([identity.ref, identity.stack, identity.namespace])
-    redaction.learn(text for secret in found for text in _texts((secret.data or {}).values()))
+    redaction.learn(text for secret in found for text in _texts((secret.get("data") or {}).values()))
     return True
 
 

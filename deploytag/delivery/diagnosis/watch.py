@@ -15,6 +15,7 @@ from deploytag.delivery.diagnosis import causes
 from deploytag.delivery.diagnosis.cause import Cause
 from deploytag.delivery.diagnosis.generations import baseline
 from deploytag.delivery.diagnosis.informer import EVENTS, JOBS, PODS, RELEASES, REPLICA_SETS, STATEFUL_SETS, Informer
+from deploytag.delivery.diagnosis.logs import read_log
 from deploytag.identity import Identity
 
 KINDS = (PODS, EVENTS, JOBS, REPLICA_SETS, STATEFUL_SETS, RELEASES)
@@ -91,17 +92,9 @@ def _log_tail(cluster: Cluster, namespace: str, pod: str, container: str, previo
     # A moment after a restart, or between two runs of a container, only one of the two has a log.
     for before in (previous, not previous):
         try:
-            text = cluster.core.read_namespaced_pod_log(
-                pod,
-                namespace,
-                container=container,
-                previous=before,
-                tail_lines=TAIL,
-                limit_bytes=LARGEST_TAIL,
-                _request_timeout=TIMEOUT,
-            )
+            text = read_log(cluster.api, namespace, pod, container, tail=TAIL, largest=LARGEST_TAIL, previous=before)
         except (ApiException, HTTPError):
             continue
         if text:
-            return str(text).splitlines()
+            return text.splitlines()
     return []

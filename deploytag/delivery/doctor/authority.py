@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import Any
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from deploytag.api import CLUSTER_ROLES, NAMESPACES
 from deploytag.delivery.doctor.cluster import Connection, asked
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.doctor.permissions import Question, questions, questions_inside
@@ -21,7 +20,6 @@ AT_ONCE = 8
 """Questions under way at the same time; the client's connection pool is not larger."""
 
 CURE = "Let an administrator apply what `deploytag rights` prints for this user: docs/how-to/existing-cluster.md."
-DRY_RUN = "All"
 
 
 def permissions(project: str, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -56,16 +54,8 @@ def _refused(connection: Connection, everything: Sequence[Question]) -> list[Que
     return [question for question, answer in zip(everything, answers, strict=True) if not answer]
 
 
-def _may(connection: Connection, **attributes: Any) -> bool:
-    authorization = client.AuthorizationV1Api(connection.api)
-    review = client.V1SelfSubjectAccessReview(
-        spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=client.V1ResourceAttributes(**attributes))
-    )
-    answer = asked(
-        connection,
-        lambda: authorization.create_self_subject_access_review(review, _request_timeout=cluster.TIMEOUT),
-    )
-    return answer.status is not None and answer.status.allowed
+def _may(connection: Connection, **attributes: str | None) -> bool:
+    return asked(connection, lambda: rights.may(connection.api, timeout=cluster.TIMEOUT, **attributes))
 
 
 def _inside(connection: Connection, project: str) -> Iterator[Finding]:
@@ -80,22 +70,21 @@ def _inside(connection: Connection, project: str) -> Iterator[Finding]:
     ):
         yield problem(f"may not deploy {project}: the RoleBinding {project_rights(project)} names others", CURE)
         return
-    rbac = client.RbacAuthorizationV1Api(connection.api)
-    role = asked(connection, lambda: rbac.read_cluster_role(ENVIRONMENT_ROLE, _request_timeout=cluster.TIMEOUT))
-    yield from denied(lacking(role.rules or ()))
+    role = asked(connection, lambda: connection.api.get(CLUSTER_ROLES, ENVIRONMENT_ROLE, timeout=cluster.TIMEOUT))
+    yield from denied(lacking(role.get("rules") or ()))
 
 
-def lacking(given: Iterable[Any]) -> list[Question]:
+def lacking(given: Iterable[Mapping[str, Sequence[str]]]) -> list[Question]:
     """What a ClusterRole's rules leave out of what is needed inside of environments. Pure."""
     rules = list(given)
     return [
         question
         for question in questions_inside()
         if not any(
-            {question.group, "*"} & set(rule.api_groups or ())
-            and {question.permission.resource, "*"} & set(rule.resources or ())
-            and {question.verb, "*"} & set(rule.verbs)
-            and not rule.resource_names
+            {question.group, "*"} & set(rule.get("apiGroups") or ())
+            and {question.permission.resource, "*"} & set(rule.get("resources") or ())
+            and {question.verb, "*"} & set(rule.get("verbs") or ())
+            and not rule.get("resourceNames")
             for rule in rules
         )
     ]
@@ -115,10 +104,9 @@ def _fences(connection: Connection) -> Iterator[Finding]:
     if _may(connection, group="deploytag.dev", resource="wrappers", verb="be-free"):
         yield warning("this user may do everything in the cluster", f"Deploy as one who may not. {CURE}")
         return
-    core = client.CoreV1Api(connection.api)
-    harmless: Any = {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
+    harmless = {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
     try:
-        core.patch_namespace(SYSTEM_NAMESPACE, harmless, dry_run=DRY_RUN, _request_timeout=cluster.TIMEOUT)
+        connection.api.patch(NAMESPACES, SYSTEM_NAMESPACE, harmless, dry_run=True, timeout=cluster.TIMEOUT)
     except ApiException:
         return
     yield problem("nothing keeps this user from other namespaces: an admission policy is not there", CURE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from deploytag.api import NAMESPACES, Api, date_of, deleted_at, document
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
+from deploytag.documents import DocumentError
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.preflight import cluster
@@ -30,7 +30,7 @@ SKEW_REFUSED = timedelta(minutes=4)
 class Connection:
     """The kubeconfig's cluster."""
 
-    api: client.ApiClient
+    api: Api
     current: cluster.Current
 
     @classmethod
@@ -49,22 +49,20 @@ def expected(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     if complaint := cluster.unexpected(settings.policy.cluster, connection.current):
         yield problem(complaint, kind=OwnershipError)
         return
-    version = asked(connection, lambda: client.VersionApi(connection.api).get_code(_request_timeout=cluster.TIMEOUT))
-    yield ok(f"{connection.current.server}, Kubernetes {version.git_version}")
+    version = asked(connection, lambda: document(connection.api.open("/version", timeout=cluster.TIMEOUT)))
+    yield ok(f"{connection.current.server}, Kubernetes {version.get('gitVersion')}")
 
 
 def clock(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether this machine and the API server agree about the time."""
     connection = Connection.open(environ)
-    _, _, headers = asked(
-        connection,
-        lambda: client.VersionApi(connection.api).get_code_with_http_info(_request_timeout=cluster.TIMEOUT),
-    )
-    date = headers.get("Date")
+    answer = asked(connection, lambda: connection.api.open("/version", timeout=cluster.TIMEOUT))
+    answer.drain_conn()
+    date = date_of(answer.headers)
     if date is None:
         yield warning("the API server does not say the time", "Compare the clocks by hand.")
         return
-    yield skew(parsedate_to_datetime(date), datetime.now(UTC))
+    yield skew(date, datetime.now(UTC))
 
 
 def skew(theirs: datetime, ours: datetime) -> Finding:
@@ -82,46 +80,35 @@ def skew(theirs: datetime, ours: datetime) -> Finding:
 def system_namespace(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Where the ledger of databases, leases and records are kept."""
     connection = Connection.open(environ)
-    core = client.CoreV1Api(connection.api)
-    try:
-        namespace = asked(
-            connection, lambda: core.read_namespace(SYSTEM_NAMESPACE, _request_timeout=cluster.TIMEOUT), missing=True
-        )
-    except MissingError:
+    namespace = asked(connection, lambda: connection.api.find(NAMESPACES, SYSTEM_NAMESPACE, timeout=cluster.TIMEOUT))
+    if namespace is None:
         yield problem(f"there is no namespace {SYSTEM_NAMESPACE}", f"`kubectl create namespace {SYSTEM_NAMESPACE}`")
         return
-    if namespace.metadata is not None and namespace.metadata.deletion_timestamp is not None:
+    if deleted_at(namespace):
         yield problem(f"{SYSTEM_NAMESPACE} is being deleted", "Wait until it is gone, and make it anew.")
     else:
         yield ok(SYSTEM_NAMESPACE)
 
 
-class MissingError(Exception):
-    """The cluster answered that there is no such object."""
-
-
-def asked(connection: Connection, question: Callable[[], Answer], *, missing: bool = False) -> Answer:
+def asked(connection: Connection, question: Callable[[], Answer]) -> Answer:
     """The answer to a question to the cluster.
 
     Raises:
-        MissingError: there is no such object, where `missing` says that this is an answer.
         UnreachableError: it refuses, or does not answer.
     """
     try:
         return question()
     except ApiException as error:
-        if missing and error.status == 404:
-            raise MissingError from None
         raise UnreachableError(
             f"the cluster at {connection.current.server} refuses: {error.status} {error.reason}. The kubeconfig's "
             "credentials decide."
         ) from None
-    except HTTPError as error:
+    except (HTTPError, DocumentError) as error:
         raise UnreachableError(
             f"the cluster at {connection.current.server} does not answer: {_reason(error)}. The address comes from the "
             "kubeconfig."
         ) from None
 
 
-def _reason(error: HTTPError) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "reason", None) or error)

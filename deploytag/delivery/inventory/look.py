@@ -4,16 +4,26 @@ Few questions, asked at the same time: what it costs does not grow with the numb
 which only the state itself can tell whose they are.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 
 from deploytag import ownership
 from deploytag.administrator import Administrator
+from deploytag.api import (
+    CONFIG_MAPS,
+    LEASES,
+    NAMESPACES,
+    PERSISTENT_VOLUMES,
+    SERVICES,
+    Object,
+    Resource,
+    annotations_of,
+)
 from deploytag.delivery.asking import RefusedError, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint, databases, whose
@@ -82,23 +92,15 @@ def of(identity: Identity, sources: Sources) -> Inventory:
     Raises:
         UnreachableError: somebody who has to be asked does not answer.
     """
-    core, name = sources.cluster.core, identity.namespace
+    cluster, name = sources.cluster, identity.namespace
     # By name, as a list of one or none: the same few lines read both this and a whole project.
     by_name = f"metadata.name={name}"
     with ThreadPoolExecutor(max_workers=9) as pool:
-        namespaces = pool.submit(_namespaces, sources.cluster, partial(core.list_namespace, field_selector=by_name))
-        ledger = pool.submit(
-            _ledger,
-            sources.cluster,
-            partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, field_selector=by_name, label_selector=LEDGER),
-        )
-        services = pool.submit(_addresses_in, sources.cluster, name)
-        volumes = pool.submit(_volumes, sources.cluster, core.list_persistent_volume)
-        leases = pool.submit(
-            _leases,
-            sources.cluster,
-            partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, field_selector=by_name),
-        )
+        namespaces = pool.submit(_namespaces, cluster, fields=by_name)
+        ledger = pool.submit(_ledger, cluster, fields=by_name)
+        services = pool.submit(_addresses_in, cluster, name)
+        volumes = pool.submit(_volumes, cluster)
+        leases = pool.submit(_leases, cluster, fields=by_name)
         server = pool.submit(_server, sources.administrator)
         stack = pool.submit(_stack, identity, sources.states)
         record = pool.submit(sources.records.get, identity)
@@ -124,19 +126,13 @@ def all(project: str, sources: Sources) -> Inventory:
     Raises:
         UnreachableError: somebody who has to be asked does not answer.
     """
-    core, selector = sources.cluster.core, ownership.selector(project)
+    cluster, labels = sources.cluster, ownership.selector(project)
     with ThreadPoolExecutor(max_workers=9) as pool:
-        namespaces = pool.submit(_namespaces, sources.cluster, partial(core.list_namespace, label_selector=selector))
-        ledger = pool.submit(
-            _ledger, sources.cluster, partial(core.list_namespaced_config_map, SYSTEM_NAMESPACE, label_selector=LEDGER)
-        )
-        services = pool.submit(_all_addresses, sources.cluster, namespaces)
-        volumes = pool.submit(_volumes, sources.cluster, core.list_persistent_volume)
-        leases = pool.submit(
-            _leases,
-            sources.cluster,
-            partial(sources.cluster.coordination.list_namespaced_lease, SYSTEM_NAMESPACE, label_selector=selector),
-        )
+        namespaces = pool.submit(_namespaces, cluster, labels=labels)
+        ledger = pool.submit(_ledger, cluster)
+        services = pool.submit(_all_addresses, cluster, namespaces)
+        volumes = pool.submit(_volumes, cluster)
+        leases = pool.submit(_leases, cluster, labels=labels)
         server = pool.submit(_server, sources.administrator)
         stacks = pool.submit(lambda: sorted(sources.states.stacks(project)) if sources.states else [])
         records = pool.submit(lambda: list(sources.records.all(project)))
@@ -205,22 +201,22 @@ def _said(project: str, stack: str, states: States | None) -> str | None:
 # --- asking -----------------------------------------------------------------------------------------------------------
 
 
-def _namespaces(cluster: Cluster, question: Callable[..., Any]) -> list[NamespaceFacts]:
+def _namespaces(cluster: Cluster, **selection: str) -> list[NamespaceFacts]:
     return [
-        NamespaceFacts(it.metadata.name, it.metadata.annotations or {}, (it.status and it.status.phase) or "")
-        for it in _list(cluster, "namespaces", question)
+        NamespaceFacts(it["metadata"]["name"], annotations_of(it), (it.get("status") or {}).get("phase", ""))
+        for it in _list(cluster, "namespaces", NAMESPACES, **selection)
     ]
 
 
-def _ledger(cluster: Cluster, question: Callable[..., Any]) -> list[LedgerFacts]:
-    return [LedgerFacts(it.metadata.name, it.data or {}) for it in _list(cluster, "config maps", question)]
+def _ledger(cluster: Cluster, **selection: str) -> list[LedgerFacts]:
+    found = _list(cluster, "config maps", CONFIG_MAPS, SYSTEM_NAMESPACE, labels=LEDGER, **selection)
+    return [LedgerFacts(it["metadata"]["name"], it.get("data") or {}) for it in found]
 
 
 def _all_addresses(cluster: Cluster, namespaces: Future[list[NamespaceFacts]]) -> list[AddressFacts]:
     """Of the whole cluster at once; where this user may not ask that, of each namespace."""
-    everywhere = partial(cluster.core.list_service_for_all_namespaces, field_selector="spec.type=LoadBalancer")
     try:
-        return _addresses(cluster, everywhere)
+        return _addresses(_list(cluster, "services", SERVICES, fields="spec.type=LoadBalancer"))
     except RefusedError:
         names = [space.name for space in namespaces.result()]
     with ThreadPoolExecutor(max_workers=8) as pool:
@@ -230,50 +226,54 @@ def _all_addresses(cluster: Cluster, namespaces: Future[list[NamespaceFacts]]) -
 def _addresses_in(cluster: Cluster, namespace: str) -> list[AddressFacts]:
     """Of one namespace; none where this user may not look: it is none of ours, or holds nothing yet."""
     try:
-        return _addresses(cluster, partial(cluster.core.list_namespaced_service, namespace))
+        return _addresses(_list(cluster, "services", SERVICES, namespace))
     except RefusedError:
         return []
 
 
-def _addresses(cluster: Cluster, question: Callable[..., Any]) -> list[AddressFacts]:
+def _addresses(services: Iterable[Object]) -> list[AddressFacts]:
     return [
-        AddressFacts(
-            it.metadata.namespace,
-            it.metadata.name,
-            ", ".join(entry.hostname or entry.ip or "?" for entry in _ingress(it.status.load_balancer)),
-        )
-        for it in _list(cluster, "services", question)
-        if it.spec.type == "LoadBalancer"
+        AddressFacts(it["metadata"]["namespace"], it["metadata"]["name"], ", ".join(_ingress(it.get("status") or {})))
+        for it in services
+        if it["spec"].get("type") == "LoadBalancer"
     ]
 
 
-def _ingress(load_balancer: Any) -> list[Any]:
-    return (load_balancer.ingress if load_balancer else None) or []
+def _ingress(status: Object) -> list[str]:
+    entries = (status.get("loadBalancer") or {}).get("ingress") or []
+    return [entry.get("hostname") or entry.get("ip") or "?" for entry in entries]
 
 
-def _volumes(cluster: Cluster, question: Callable[..., Any]) -> list[VolumeFacts]:
+def _volumes(cluster: Cluster) -> list[VolumeFacts]:
     return [
         VolumeFacts(
-            it.metadata.name,
-            it.metadata.annotations or {},
-            it.spec.claim_ref.namespace if it.spec.claim_ref else None,
-            f"{it.status.phase}, {it.spec.persistent_volume_reclaim_policy}",
+            it["metadata"]["name"],
+            annotations_of(it),
+            (it["spec"].get("claimRef") or {}).get("namespace"),
+            f"{(it.get('status') or {}).get('phase')}, {it['spec'].get('persistentVolumeReclaimPolicy')}",
         )
-        for it in _list(cluster, "persistent volumes", question)
+        for it in _list(cluster, "persistent volumes", PERSISTENT_VOLUMES)
     ]
 
 
-def _leases(cluster: Cluster, question: Callable[..., Any]) -> list[LeaseFacts]:
+def _leases(cluster: Cluster, **selection: str) -> list[LeaseFacts]:
     return [
-        LeaseFacts(it.metadata.name, it.metadata.annotations or {}, it.spec.holder_identity or "")
-        for it in _list(cluster, "leases", question)
+        LeaseFacts(it["metadata"]["name"], annotations_of(it), (it.get("spec") or {}).get("holderIdentity") or "")
+        for it in _list(cluster, "leases", LEASES, SYSTEM_NAMESPACE, **selection)
     ]
 
 
-def _list(cluster: Cluster, what: str, question: Callable[..., Any]) -> list[Any]:
+def _list(
+    cluster: Cluster,
+    what: str,
+    resource: Resource,
+    namespace: str | None = None,
+    *,
+    labels: str | None = None,
+    fields: str | None = None,
+) -> Sequence[Object]:
     with asking(cluster, f"looking for {what}", f"list {what}", namespace=None):
-        found: list[Any] = question(_request_timeout=TIMEOUT).items
-    return found
+        return cluster.api.list(resource, namespace, timeout=TIMEOUT, labels=labels, fields=fields).items
 
 
 def _server(administrator: Administrator | None) -> Server | None:

@@ -1,9 +1,19 @@
 """Which images something refers to: whatever may start a pod in the cluster, what is remembered, and every state."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
+from deploytag.api import (
+    CRON_JOBS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    JOBS,
+    PODS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Object,
+    Resource,
+)
 from deploytag.delivery.asking import asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint
@@ -24,13 +34,13 @@ def references(project: str, cluster: Cluster, states: States | None, records: I
         DeploymentError: a state cannot be read.
     """
     questions: list[Callable[[], Iterable[str]]] = [
-        lambda: _of_pods(_list(cluster, cluster.core.list_pod_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster, cluster.apps.list_replica_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster, cluster.apps.list_deployment_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster, cluster.apps.list_stateful_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster, cluster.apps.list_daemon_set_for_all_namespaces)),
-        lambda: _of_templates(_list(cluster, cluster.batch.list_job_for_all_namespaces)),
-        lambda: _of_cron_jobs(_list(cluster, cluster.batch.list_cron_job_for_all_namespaces)),
+        lambda: _of_pods(_list(cluster, PODS)),
+        lambda: _of_templates(_list(cluster, REPLICA_SETS)),
+        lambda: _of_templates(_list(cluster, DEPLOYMENTS)),
+        lambda: _of_templates(_list(cluster, STATEFUL_SETS)),
+        lambda: _of_templates(_list(cluster, DAEMON_SETS)),
+        lambda: _of_templates(_list(cluster, JOBS)),
+        lambda: _of_cron_jobs(_list(cluster, CRON_JOBS)),
         lambda: _of_states(project, states),
     ]
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
@@ -38,27 +48,29 @@ def references(project: str, cluster: Cluster, states: States | None, records: I
     return found | {image for record in records if record.deployed for image in record.deployed.images}
 
 
-def _of_pods(pods: Iterable[Any]) -> Iterator[str]:
+def _of_pods(pods: Iterable[Object]) -> Iterator[str]:
     for pod in pods:
-        yield from _of_spec(pod.spec)
+        yield from _of_spec(pod["spec"])
         # The digest that a tag led to when the pod was started.
-        for status in (pod.status.container_statuses or []) + (pod.status.init_container_statuses or []):
-            yield status.image_id or ""
+        status = pod.get("status") or {}
+        for it in (status.get("containerStatuses") or []) + (status.get("initContainerStatuses") or []):
+            yield it.get("imageID") or ""
 
 
-def _of_templates(owners: Iterable[Any]) -> Iterator[str]:
+def _of_templates(owners: Iterable[Object]) -> Iterator[str]:
     for owner in owners:
-        yield from _of_spec(owner.spec.template.spec)
+        yield from _of_spec(owner["spec"]["template"]["spec"])
 
 
-def _of_cron_jobs(jobs: Iterable[Any]) -> Iterator[str]:
+def _of_cron_jobs(jobs: Iterable[Object]) -> Iterator[str]:
     for job in jobs:
-        yield from _of_spec(job.spec.job_template.spec.template.spec)
+        yield from _of_spec(job["spec"]["jobTemplate"]["spec"]["template"]["spec"])
 
 
-def _of_spec(spec: Any) -> Iterator[str]:
-    for container in (spec.containers or []) + (spec.init_containers or []) + (spec.ephemeral_containers or []):
-        yield container.image or ""
+def _of_spec(spec: Object) -> Iterator[str]:
+    for kind in ("containers", "initContainers", "ephemeralContainers"):
+        for container in spec.get(kind) or []:
+            yield container.get("image") or ""
 
 
 def _of_states(project: str, states: States | None) -> Iterator[str]:
@@ -66,7 +78,6 @@ def _of_states(project: str, states: States | None) -> Iterator[str]:
         yield from checkpoint.images(states.checkpoint(project, stack) or {} if states else {})
 
 
-def _list(cluster: Cluster, question: Callable[..., Any]) -> list[Any]:
+def _list(cluster: Cluster, resource: Resource) -> Sequence[Object]:
     with asking(cluster, "looking which images are in use", "list what runs in the cluster", namespace=None):
-        found: list[Any] = question(_request_timeout=TIMEOUT).items
-    return found
+        return cluster.api.list(resource, timeout=TIMEOUT).items

@@ -1,16 +1,15 @@
 """The leases in the cluster: read, written, listed and watched, and nothing decided."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from kubernetes.client import V1DeleteOptions, V1Preconditions
+from kubernetes.client import V1DeleteOptions, V1Lease, V1ListMeta, V1Preconditions
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ReadTimeoutError
 
+from deploytag.api import Listing, date_of
 from deploytag.delivery.asking import TIMEOUT, NoAnswerError, asking, every
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.state import LeaseState, object_of, state_of
@@ -45,7 +44,7 @@ class LeaseObjects:
             found, _, headers = self.cluster.coordination.list_namespaced_lease_with_http_info(
                 SYSTEM_NAMESPACE, field_selector=_only(identity), _request_timeout=timeout, _return_http_data_only=False
             )
-        time = _date(headers)
+        time = date_of(headers)
         state = state_of(found.items[0], time) if found.items else None
         position = (found.metadata and found.metadata.resource_version) or ""
         return Look(state, position, time)
@@ -68,7 +67,7 @@ class LeaseObjects:
                 written, _, headers = leases.replace_namespaced_lease_with_http_info(
                     identity.namespace, SYSTEM_NAMESPACE, body, _request_timeout=timeout, _return_http_data_only=False
                 )
-        return state_of(written, _date(headers))
+        return state_of(written, date_of(headers))
 
     def delete(self, identity: Identity, state: LeaseState, timeout: float) -> None:
         """Remove exactly this version of the lease; one that is gone is no error.
@@ -92,17 +91,19 @@ class LeaseObjects:
         """Every lease that is labelled as one of the project."""
         time: datetime | None = None
 
-        def page(**parameters: Any) -> Any:
+        def page(limit: int | None = None, more: str | None = None) -> Listing[V1Lease]:
             nonlocal time
             found, _, headers = self.cluster.coordination.list_namespaced_lease_with_http_info(
                 SYSTEM_NAMESPACE,
                 label_selector=selector(project),
                 _request_timeout=TIMEOUT,
                 _return_http_data_only=False,
-                **parameters,
+                limit=limit,
+                _continue=more,
             )
-            time = _date(headers)
-            return found
+            time = date_of(headers)
+            metadata = found.metadata or V1ListMeta()
+            return Listing(found.items, metadata.resource_version or "", metadata._continue or None)
 
         with asking(self.cluster, f"listing the leases of {project}", "list leases"):
             found = every(page)
@@ -145,12 +146,3 @@ class LeaseObjects:
 
 def _only(identity: Identity) -> str:
     return f"metadata.name={identity.namespace}"
-
-
-def _date(headers: Mapping[str, str] | None) -> datetime | None:
-    """The API server's time, to the second."""
-    try:
-        said = parsedate_to_datetime((headers or {})["Date"])
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
-    return said if said.tzinfo else None

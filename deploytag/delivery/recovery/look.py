@@ -1,18 +1,27 @@
 """Looks at an environment before a run: a handful of questions, all at once. Only reads."""
 
-# The client loads the models of each API when one of them is named, which annotations need not do.
-from __future__ import annotations
-
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import psutil
-from kubernetes.client import NetworkingV1Api, RbacAuthorizationV1Api
 from kubernetes.client.exceptions import ApiException
 
+from deploytag.api import (
+    CONFIG_MAPS,
+    LIMIT_RANGES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    RESOURCE_QUOTAS,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    annotations_of,
+    deleted_at,
+)
 from deploytag.delivery.asking import FORBIDDEN, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import databases, objects
@@ -21,13 +30,11 @@ from deploytag.delivery.recovery.locks import SKEW, SeenLock
 from deploytag.delivery.recovery.state import RELEASE, ObjectName, State, release_id
 from deploytag.delivery.recovery.tools import Tools
 from deploytag.delivery.store import Lock
-from deploytag.documents import parse_json
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
 from deploytag.rights import API_GROUP, BINDING
 
 _STATUSES = frozenset(Status)
-_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 def look_at_locks(tools: Tools) -> list[SeenLock]:
@@ -98,37 +105,21 @@ def _state(tools: Tools) -> State:
 
 
 def _namespace(cluster: Cluster, identity: Identity) -> NamespaceFacts | None:
-    found = objects.or_none(lambda: cluster.core.read_namespace(identity.namespace, _request_timeout=objects.TIMEOUT))
+    found = cluster.api.find(NAMESPACES, identity.namespace, timeout=objects.TIMEOUT)
     if found is None:
         return None
-    metadata: Any = found.metadata
-    return NamespaceFacts(metadata.uid, metadata.annotations or {}, metadata.deletion_timestamp is not None)
+    return NamespaceFacts(found["metadata"]["uid"], annotations_of(found), deleted_at(found) is not None)
 
 
 def _ledger(cluster: Cluster, identity: Identity) -> dict[str, str] | None:
-    found = objects.or_none(
-        lambda: cluster.core.read_namespaced_config_map(
-            identity.namespace, SYSTEM_NAMESPACE, _request_timeout=objects.TIMEOUT
-        )
-    )
-    return None if found is None else found.data or {}
+    found = cluster.api.find(CONFIG_MAPS, identity.namespace, SYSTEM_NAMESPACE, timeout=objects.TIMEOUT)
+    return None if found is None else found.get("data") or {}
 
 
 def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:
     """The metadata of the namespace's Secrets: what is in them is not for us, and that of Helm is long."""
-    answer: Any = cluster.core.list_namespaced_secret(
-        identity.namespace,
-        _headers={"Accept": _METADATA_ONLY},
-        _preload_content=False,
-        _request_timeout=objects.TIMEOUT,
-    )
-    content = answer.read()
-    if answer.status != 200:
-        raise ApiException.from_response(http_resp=answer, body=content.decode(), data=None)
-    match parse_json(content):
-        case {"items": [*items]}:
-            return [item["metadata"] for item in items]
-    return []
+    found = cluster.api.list(SECRETS, identity.namespace, timeout=objects.TIMEOUT, metadata_only=True)
+    return [item["metadata"] for item in found.items]
 
 
 def _unless_locked_out(
@@ -144,10 +135,7 @@ def _unless_locked_out(
 
 
 def _role_binding(cluster: Cluster, identity: Identity) -> object | None:
-    rbac = RbacAuthorizationV1Api(cluster.api)
-    return objects.or_none(
-        lambda: rbac.read_namespaced_role_binding(BINDING, identity.namespace, _request_timeout=objects.TIMEOUT)
-    )
+    return cluster.api.find(ROLE_BINDINGS, BINDING, identity.namespace, timeout=objects.TIMEOUT)
 
 
 def _revisions(secrets: list[dict[str, Any]], identity: Identity) -> list[Revision]:
@@ -174,20 +162,18 @@ def _may_have_orphans(found: Facts) -> bool:
 
 
 def _more_objects(cluster: Cluster, pool: ThreadPoolExecutor, found: Facts) -> list[ObjectName]:
-    identity, core, networking = found.identity, cluster.core, NetworkingV1Api(cluster.api)
+    identity = found.identity
     selector = ",".join(f"{key}={value}" for key, value in labels(identity).items())
-    questions: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-        ("v1", "ServiceAccount", core.list_namespaced_service_account),
-        ("v1", "ResourceQuota", core.list_namespaced_resource_quota),
-        ("v1", "LimitRange", core.list_namespaced_limit_range),
-        ("networking.k8s.io/v1", "NetworkPolicy", networking.list_namespaced_network_policy),
+    questions = (
+        ("v1", "ServiceAccount", SERVICE_ACCOUNTS),
+        ("v1", "ResourceQuota", RESOURCE_QUOTAS),
+        ("v1", "LimitRange", LIMIT_RANGES),
+        ("networking.k8s.io/v1", "NetworkPolicy", NETWORK_POLICIES),
     )
-    answers = [
-        (version, kind, pool.submit(ask, identity.namespace, label_selector=selector, _request_timeout=objects.TIMEOUT))
-        for version, kind, ask in questions
-    ]
+    listing = partial(cluster.api.list, namespace=identity.namespace, labels=selector, timeout=objects.TIMEOUT)
+    answers = [(version, kind, pool.submit(listing, resource)) for version, kind, resource in questions]
     more = [
-        ObjectName(version, kind, identity.namespace, item.metadata.name)
+        ObjectName(version, kind, identity.namespace, item["metadata"]["name"])
         for version, kind, answer in answers
         for item in answer.result().items
     ]

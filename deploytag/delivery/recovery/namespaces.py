@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubernetes.client import V1DeleteOptions, V1Preconditions
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
+from deploytag.api import NAMESPACES
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import objects
 from deploytag.errors import DeploymentError
@@ -31,7 +31,7 @@ class Condition:
 def delete(cluster: Cluster, namespace: str, uid: str) -> None:
     """Delete exactly the namespace that was looked at."""
     try:
-        cluster.core.delete_namespace(namespace, body=V1DeleteOptions(preconditions=V1Preconditions(uid=uid)))
+        cluster.api.delete(NAMESPACES, namespace, uid=uid, timeout=objects.TIMEOUT)
     except ApiException as error:
         if error.status not in (404, 409):  # gone, or already another one: the next look says what is so
             raise
@@ -43,22 +43,15 @@ def await_gone(cluster: Cluster, namespace: str, patience: float = PATIENCE) -> 
     Raises:
         DeploymentError: it is still there after `patience` seconds; the sentence says what keeps it.
     """
-    core = cluster.core
-    gone = objects.await_gone(
-        lambda: core.read_namespace(namespace, _request_timeout=objects.TIMEOUT),
-        core.list_namespace,
-        name=namespace,
-        patience=patience,
-    )
-    if not gone:
+    if not objects.await_gone(cluster, NAMESPACES, namespace, patience=patience):
         conditions = _conditions(cluster, namespace)
         raise DeploymentError(why_it_stays(namespace, patience, conditions, _holders(cluster, namespace, conditions)))
 
 
 def _conditions(cluster: Cluster, namespace: str) -> list[Condition]:
-    found = objects.or_none(lambda: cluster.core.read_namespace(namespace))
-    conditions = found.status.conditions if found and found.status else None
-    return [Condition(it.type, it.message or "") for it in conditions or () if it.status == "True"]
+    found = cluster.api.find(NAMESPACES, namespace, timeout=objects.TIMEOUT) or {}
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return [Condition(it["type"], it.get("message") or "") for it in conditions if it["status"] == "True"]
 
 
 def _holders(cluster: Cluster, namespace: str, conditions: Sequence[Condition]) -> list[str]:

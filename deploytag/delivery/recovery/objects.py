@@ -3,18 +3,17 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError, ResourceNotFoundError
-from kubernetes.watch import Watch
 
+from deploytag.api import Object, Resource, lines
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery.state import ObjectName
-
-Found = TypeVar("Found")
+from deploytag.documents import parse_json
 
 TIMEOUT = 10
 """Seconds one request may take."""
@@ -39,35 +38,42 @@ def delete(cluster: Cluster, it: ObjectName) -> None:
 
 def dynamic(cluster: Cluster) -> Any:
     """The client for kinds that are known by name only."""
-    return DynamicClient(cluster.api)  # type: ignore[no-untyped-call]
+    return DynamicClient(cluster.api.client)  # type: ignore[no-untyped-call]
 
 
-def or_none(read: Callable[[], Found]) -> Found | None:
-    """What `read` returns; None when there is no such object."""
-    try:
-        return read()
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-
-
-def await_gone(read: Callable[[], Any], watch: Callable[..., Any], *where: str, name: str, patience: float) -> bool:
-    """Whether the object that `read` reads, of those that `watch` lists (in `where`), is gone within `patience` s."""
+def await_gone(
+    cluster: Cluster, resource: Resource, name: str, namespace: str | None = None, *, patience: float
+) -> bool:
+    """Whether the object is gone within `patience` seconds."""
     deadline = time.monotonic() + patience
-    while (found := or_none(read)) is not None:
+    while (found := cluster.api.find(resource, name, namespace, timeout=TIMEOUT)) is not None:
         if (left := deadline - time.monotonic()) <= 0:
             return False
-        events = Watch().stream(  # type: ignore[no-untyped-call]
-            watch,
-            *where,
-            field_selector=f"metadata.name={name}",
-            resource_version=found.metadata.resource_version,
-            timeout_seconds=math.ceil(left),
-        )
-        with contextlib.closing(events), _expired_watch():
-            next((event for event in events if event["type"] == "DELETED"), None)
+        _await_change(cluster, resource, found, namespace, left)
     return True
+
+
+def _await_change(cluster: Cluster, resource: Resource, it: Object, namespace: str | None, seconds: float) -> None:
+    """Wait until the object is deleted, or for so long; less where the server cannot watch from there."""
+    with (
+        _expired_watch(),
+        contextlib.closing(
+            cluster.api.watch(
+                resource,
+                namespace,
+                version=it["metadata"]["resourceVersion"],
+                fields=f"metadata.name={it['metadata']['name']}",
+                seconds=math.ceil(seconds),
+                timeout=(TIMEOUT, seconds + TIMEOUT),
+            )
+        ) as response,
+    ):
+        for line in lines(response):
+            match parse_json(line):
+                case {"type": "DELETED"}:
+                    return
+                case {"type": "ERROR", "object": {"code": int(code), **said}}:
+                    raise ApiException(status=code, reason=str(said.get("message")))
 
 
 @contextlib.contextmanager

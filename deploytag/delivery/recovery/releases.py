@@ -1,9 +1,10 @@
 """Bringing a stuck Helm release to a state from which Helm goes on, with the real helm."""
 
-from functools import partial
+from kubernetes.client.exceptions import ApiException
 
-from kubernetes.client import V1DeleteOptions
-
+from deploytag.api import JOBS
+from deploytag.delivery.diagnosis.listing import listed
+from deploytag.delivery.diagnosis.objects import Job
 from deploytag.delivery.recovery import objects
 from deploytag.delivery.recovery.tools import Tools
 from deploytag.errors import DeploymentError
@@ -36,20 +37,17 @@ def _helm(tools: Tools, verb: str, release: str, namespace: str, *arguments: str
 
 def _end_hooks(tools: Tools, namespace: str) -> None:
     """End hook Jobs that still run, with their pods: Helm leaves them, and two migrations must not run at a time."""
-    batch = tools.cluster.batch
-    running = [
-        job.metadata.name
-        for job in batch.list_namespaced_job(namespace).items
-        if job.metadata and job.metadata.name and "helm.sh/hook" in (job.metadata.annotations or {})
-        if not any(it.status == "True" for it in (job.status and job.status.conditions) or ())
-    ]
+    cluster = tools.cluster
+    running = [job.name for job in listed(cluster, Job, JOBS, namespace) if job.hook and not job.ended]
     for name in running:
         tools.lease.check()
         # Foreground: the Job is not gone before its pods are.
-        options = V1DeleteOptions(propagation_policy="Foreground")
-        objects.or_none(partial(batch.delete_namespaced_job, name, namespace, body=options))
-        read = partial(batch.read_namespaced_job, name, namespace, _request_timeout=objects.TIMEOUT)
-        if not objects.await_gone(read, batch.list_namespaced_job, namespace, name=name, patience=PATIENCE):
+        try:
+            cluster.api.delete(JOBS, name, namespace, foreground=True, timeout=objects.TIMEOUT)
+        except ApiException as error:
+            if error.status != 404:
+                raise
+        if not objects.await_gone(cluster, JOBS, name, namespace, patience=PATIENCE):
             raise DeploymentError(
                 f"the hook job {name} of an interrupted run in {namespace} still runs {PATIENCE} s after it was "
                 "deleted; look at its pods: `kubectl get pods` says where they are."

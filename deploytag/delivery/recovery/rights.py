@@ -1,10 +1,8 @@
 """Gives the wrapper back its rights in an environment's namespace, and the namespace that they are in."""
 
-from typing import Any
-
-from kubernetes.client import RbacAuthorizationV1Api
 from kubernetes.client.exceptions import ApiException
 
+from deploytag.api import NAMESPACES, ROLE_BINDINGS
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import objects
 from deploytag.errors import UnreachableError
@@ -16,7 +14,7 @@ from deploytag.rights import role_binding
 
 def make_namespace(cluster: Cluster, identity: Identity) -> None:
     """Make the namespace bare, as strict as any class may ask for; the next `up` makes it what the class says."""
-    body: Any = {
+    body = {
         "metadata": {
             "name": identity.namespace,
             "labels": {**labels(identity), "pod-security.kubernetes.io/enforce": "restricted"},
@@ -24,7 +22,7 @@ def make_namespace(cluster: Cluster, identity: Identity) -> None:
         }
     }
     try:
-        cluster.core.create_namespace(body, _request_timeout=objects.TIMEOUT)
+        cluster.api.create(NAMESPACES, body, timeout=objects.TIMEOUT)
     except ApiException as error:
         if error.status != 409:  # somebody made it meanwhile
             raise
@@ -42,11 +40,9 @@ def give(cluster: Cluster, identity: Identity) -> None:
             f"the kubeconfig's user may not work in the namespace {identity.namespace}, and the cluster's "
             f"administrator named nobody who may deploy {identity.project}. `deploytag rights` prints what to apply."
         )
-    body: Any = role_binding(identity, subjects)
+    body = role_binding(identity, subjects)
     try:
-        RbacAuthorizationV1Api(cluster.api).create_namespaced_role_binding(
-            identity.namespace, body, _request_timeout=objects.TIMEOUT
-        )
+        cluster.api.create(ROLE_BINDINGS, body, identity.namespace, timeout=objects.TIMEOUT)
     except ApiException as error:
         if error.status != 409:  # somebody made it meanwhile
             raise

@@ -1,9 +1,9 @@
 """What one collection remembers for the next: how many refs there were, and which images nothing referred to."""
 
-from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deploytag.api import CONFIG_MAPS
 from deploytag.delivery.asking import asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.moment import Moment
@@ -29,35 +29,28 @@ class GcMemory(BaseModel):
 def load(cluster: Cluster, project: str) -> GcMemory:
     """What the last collection left; an empty memory when there was none, or its words are not understood."""
     with asking(cluster, "reading what the last collection saw", "get configmaps"):
-        try:
-            found = cluster.core.read_namespaced_config_map(name(project), SYSTEM_NAMESPACE, _request_timeout=TIMEOUT)
-        except ApiException as error:
-            if error.status == 404:
-                return GcMemory()
-            raise
+        found = cluster.api.find(CONFIG_MAPS, name(project), SYSTEM_NAMESPACE, timeout=TIMEOUT)
     try:
-        return GcMemory.model_validate_json((found.data or {}).get(KEY, "{}"))
+        return GcMemory.model_validate_json(((found or {}).get("data") or {}).get(KEY, "{}"))
     except ValidationError:
         return GcMemory()
 
 
 def save(cluster: Cluster, project: str, memory: GcMemory) -> None:
     """Leave it for the next collection."""
-    body = client.V1ConfigMap(
-        metadata=client.V1ObjectMeta(
-            name=name(project),
-            labels={"app.kubernetes.io/managed-by": "deploytag", KIND: "gc"},
-            annotations={PROJECT: project},
-        ),
-        data={KEY: memory.model_dump_json()},
-    )
+    metadata = {
+        "name": name(project),
+        "labels": {"app.kubernetes.io/managed-by": "deploytag", KIND: "gc"},
+        "annotations": {PROJECT: project},
+    }
+    body = {"metadata": metadata, "data": {KEY: memory.model_dump_json()}}
     with asking(cluster, "writing down what this collection saw", "create and update configmaps"):
         try:
-            cluster.core.replace_namespaced_config_map(name(project), SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+            cluster.api.replace(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
         except ApiException as error:
             if error.status != 404:
                 raise
-            cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body, _request_timeout=TIMEOUT)
+            cluster.api.create(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
 
 
 def name(project: str) -> str:

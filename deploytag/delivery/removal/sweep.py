@@ -9,18 +9,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from deploytag.api import CONFIG_MAPS, NAMESPACES, PERSISTENT_VOLUMES, Object, annotations_of, deleted_at
 from deploytag.delivery.inventory import checkpoint, databases
 from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.databases import Databases
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind
 from deploytag.delivery.recovery import namespaces, objects
+from deploytag.documents import DocumentError
 from deploytag.errors import BusyError, DeployTagError, LeftoverError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations
@@ -98,7 +100,7 @@ class Sweep:
             return str(error)
         except ApiException as error:
             return f"the cluster refuses: {error.status} {error.reason}"
-        except (HTTPError, psycopg.Error) as error:
+        except (HTTPError, DocumentError, psycopg.Error) as error:
             return str(error).strip().splitlines()[0]
         return None
 
@@ -120,15 +122,15 @@ class Sweep:
 
     def _namespace(self, item: Item) -> None:
         cluster = self.sources.cluster
-        found: Any = objects.or_none(lambda: cluster.core.read_namespace(item.name, _request_timeout=REQUEST))
+        found = cluster.api.find(NAMESPACES, item.name, timeout=REQUEST)
         if found is None:
             return
-        told: datetime | None = found.metadata.deletion_timestamp
+        told = deleted_at(found)
         if told is None:
             self._keep_hold_of_volumes(item.name)
             self.check()
             # The very one that was looked at, and not one that somebody made of the same name meanwhile.
-            namespaces.delete(cluster, item.name, found.metadata.uid)
+            namespaces.delete(cluster, item.name, found["metadata"]["uid"])
         waited = (datetime.now(UTC) - told).total_seconds() if told else 0.0
         namespaces.await_gone(cluster, item.name, max(AT_LEAST, self.namespace_seconds - waited))
 
@@ -138,15 +140,14 @@ class Sweep:
         A volume that was provisioned for a claim is told to go with it, with the disk behind it: `Retain` would keep a
         disk that nobody knows of.
         """
-        core = self.sources.cluster.core
-        volumes: list[Any] = core.list_persistent_volume(_request_timeout=REQUEST).items
-        for volume in volumes:
-            if volume.spec.claim_ref is None or volume.spec.claim_ref.namespace != namespace:
+        server = self.sources.cluster.api
+        for volume in server.list(PERSISTENT_VOLUMES, timeout=REQUEST).items:
+            if (volume["spec"].get("claimRef") or {}).get("namespace") != namespace:
                 continue
-            patch: dict[str, Any] = {"metadata": {"annotations": annotations(self.identity)}}
-            if PROVISIONED in (volume.metadata.annotations or {}):
+            patch: Object = {"metadata": {"annotations": annotations(self.identity)}}
+            if PROVISIONED in annotations_of(volume):
                 patch["spec"] = {"persistentVolumeReclaimPolicy": "Delete"}
-            self._write(partial(core.patch_persistent_volume, volume.metadata.name, patch))
+            self._write(partial(server.patch, PERSISTENT_VOLUMES, volume["metadata"]["name"], patch))
 
     def _address(self, _: Item) -> None:
         raise LeftoverError("it goes with its namespace")
@@ -155,18 +156,12 @@ class Sweep:
         """A provisioned volume is deleted by its provisioner, a person's one by us: what is behind it is theirs."""
         if item.detail.endswith("Delete") and self._volume_goes(item.name, VOLUME_SECONDS):
             return
-        self._write(partial(self.sources.cluster.core.delete_persistent_volume, item.name))
+        self._write(partial(self.sources.cluster.api.delete, PERSISTENT_VOLUMES, item.name))
         if not self._volume_goes(item.name, AT_LEAST):
             raise LeftoverError("it was told to go and does not; its finalizers say who holds it")
 
     def _volume_goes(self, name: str, seconds: float) -> bool:
-        core = self.sources.cluster.core
-        return objects.await_gone(
-            lambda: core.read_persistent_volume(name, _request_timeout=REQUEST),
-            core.list_persistent_volume,
-            name=name,
-            patience=seconds,
-        )
+        return objects.await_gone(self.sources.cluster, PERSISTENT_VOLUMES, name, patience=seconds)
 
     def _database(self, _: Item) -> None:
         with self._server() as server:
@@ -181,7 +176,7 @@ class Sweep:
     def _ledger(self, item: Item) -> None:
         if self.sources.administrator is None:
             raise LeftoverError(f"it says that there is a database, and {NO_SERVER}")
-        self._write(partial(self.sources.cluster.core.delete_namespaced_config_map, item.name, SYSTEM_NAMESPACE))
+        self._write(partial(self.sources.cluster.api.delete, CONFIG_MAPS, item.name, SYSTEM_NAMESPACE))
 
     def _stack(self, item: Item) -> None:
         states = self.sources.states
@@ -204,7 +199,7 @@ class Sweep:
         """Write, as long as this run may; that it is gone already is what is wanted."""
         self.check()
         try:
-            write(_request_timeout=REQUEST)
+            write(timeout=REQUEST)
         except ApiException as error:
             if error.status != 404:
                 raise

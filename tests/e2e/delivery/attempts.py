@@ -8,6 +8,7 @@ import httpx
 
 from deploytag.administrator import Administrator
 from tests.e2e.delivery.hostile import World, pod
+from tests.e2e.typed import core
 
 UNRESTRICTED, ITS_OWN, ADMINISTRATOR = "a pod without policies", "B's own pod", "the administrator"
 DROPPED = "timed out"
@@ -32,8 +33,8 @@ def network_attempts(world: World) -> list[Attempt]:
     """Connections that A must not be able to make."""
     b, node = world.b, world.pushing.checkout.environ["PGHOST"]
     web, redis = world.pod(b, "web").status.pod_ip, world.pod(b, "redis").status.pod_ip
-    neighbour: Any = world.cluster.core.read_namespaced_pod("neighbour", world.outside.name)
-    service: Any = world.cluster.core.read_namespaced_service(b.release, b.namespace)
+    neighbour = core(world.cluster).read_namespaced_pod("neighbour", world.outside.name)
+    service = core(world.cluster).read_namespaced_service(b.release, b.namespace)
     balancer = httpx.URL(world.url[b.ref])
     attempt = partial(Attempt, denial=DROPPED, allowed_for=UNRESTRICTED, stopped_by="network policy of A")
     both = partial(attempt, allowed_for=ITS_OWN, stopped_by="network policies of A and of B")

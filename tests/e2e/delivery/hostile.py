@@ -10,6 +10,7 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.identity import Identity
 from tests.e2e.delivery.charts import IMAGE, Namespace
 from tests.e2e.delivery.pushing import Pushing
+from tests.e2e.typed import core
 
 ATTACKER = (Path(__file__).parent / "attacker.py").read_text()
 
@@ -30,9 +31,11 @@ class World:
         selector = (
             f"app.kubernetes.io/component={component}" if component != "redis" else "app.kubernetes.io/name=redis"
         )
-        found: list[Any] = self.cluster.core.list_namespaced_pod(
-            identity.namespace, label_selector=selector, field_selector="status.phase=Running"
-        ).items
+        found: list[Any] = (
+            core(self.cluster)
+            .list_namespaced_pod(identity.namespace, label_selector=selector, field_selector="status.phase=Running")
+            .items
+        )
         return next(pod for pod in found if not pod.metadata.deletion_timestamp)
 
     def tried(self, namespace: str, target: str, calls: dict[str, tuple[Any, ...]]) -> dict[str, str]:

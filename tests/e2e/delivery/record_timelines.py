@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploytag.api import lines
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.informer import Kind
-from deploytag.delivery.diagnosis.listing import ask, lines
 from deploytag.delivery.diagnosis.watch import KINDS
 from deploytag.preflight.cluster import connect
 from deploytag.preflight.endpoints import kubeconfig_path
@@ -88,8 +88,16 @@ def record(cluster: Cluster, case: str) -> None:
 
 
 def _listen(cluster: Cluster, name: str, kind: Kind, told: list[dict[str, Any]]) -> None:
-    options = kind.options(watch=True, resource_version="0", timeout_seconds=150)
-    for line in lines(ask(kind.lister(cluster), name, timeout=(5, 160), **options)):
+    watched = cluster.api.watch(
+        kind.resource,
+        name,
+        version="0",
+        seconds=150,
+        timeout=(5, 160),
+        labels=kind.labels,
+        metadata_only=kind.metadata_only,
+    )
+    for line in lines(watched):
         change = json.loads(line)
         told.append({"at": _now(), "of": kind.field, "type": change["type"], "object": _trimmed(change["object"])})
 

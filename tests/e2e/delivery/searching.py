@@ -18,6 +18,7 @@ import httpx
 
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.run import MARK
+from tests.e2e.typed import core
 
 SAMPLE = 0.1
 """Seconds between two looks at the processes."""
@@ -92,8 +93,8 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
 
 def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:
     """In what Helm keeps: how many releases there are, and what was found."""
-    core: Any = cluster.core
-    secrets = core.list_namespaced_secret(namespace, field_selector="type=helm.sh/release.v1").items
+    typed = core(cluster)
+    secrets = typed.list_namespaced_secret(namespace, field_selector="type=helm.sh/release.v1").items
     hits: set[str] = set()
     for secret in secrets:
         packed = base64.b64decode(base64.b64decode(secret.data["release"]))

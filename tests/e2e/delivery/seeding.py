@@ -24,6 +24,7 @@ from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_en
 from deploytag.preflight.cluster import connect
 from deploytag.trust import in_force
 from tests.e2e.program.checkout import sandbox_environ
+from tests.e2e.typed import core
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -74,15 +75,15 @@ class Seeds:
         """A namespace without pods; with a finalizer on something in it, it never ends."""
         metadata = {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)}
         body: Any = {"metadata": metadata}
-        self.cluster.core.create_namespace(body)
+        core(self.cluster).create_namespace(body)
         if finalizer:
             held: Any = {"metadata": {"name": "held", "finalizers": [finalizer]}}
-            self.cluster.core.create_namespaced_config_map(identity.namespace, held)
+            core(self.cluster).create_namespaced_config_map(identity.namespace, held)
 
     def release_held(self, identity: Identity) -> None:
         """Take the finalizer off."""
         with suppress(ApiException):
-            self.cluster.core.patch_namespaced_config_map(
+            core(self.cluster).patch_namespaced_config_map(
                 "held", identity.namespace, {"metadata": {"finalizers": None}}
             )
 
@@ -92,7 +93,7 @@ class Seeds:
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "data": ledger_entry(identity),
         }
-        self.cluster.core.create_namespaced_config_map(SYSTEM_NAMESPACE, body)
+        core(self.cluster).create_namespaced_config_map(SYSTEM_NAMESPACE, body)
 
     def role(self, identity: Identity) -> None:
         """The role, as the administrator makes it."""
@@ -136,13 +137,13 @@ class Seeds:
 
     def clear(self, identity: Identity) -> None:
         """Whatever is there of the identity's names, gone: also what the product could or should not remove."""
-        core, name = self.cluster.core, identity.namespace
+        typed, name = core(self.cluster), identity.namespace
         self.release_held(identity)
         with suppress(ApiException):
-            core.delete_namespace(name)
+            typed.delete_namespace(name)
         for entry in (name, f"{name}.tombstone", f"{name}.record"):
             with suppress(ApiException):
-                core.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
+                typed.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
         with suppress(ApiException):
             self.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE)
         with suppress(psycopg.Error):

@@ -31,6 +31,7 @@ from tests.e2e.delivery.charts import namespace
 from tests.e2e.delivery.hostile import World, created, pod
 from tests.e2e.delivery.pushing import pushing
 from tests.e2e.program.checkout import REPOSITORY
+from tests.e2e.typed import core
 
 pytestmark = pytest.mark.e2e
 
@@ -209,5 +210,5 @@ def limit_rows(world: World) -> list[str]:
 
 def running(world: World) -> list[Any]:
     """Pods that count."""
-    found: list[Any] = world.cluster.core.list_namespaced_pod(world.a.namespace).items
+    found: list[Any] = core(world.cluster).list_namespaced_pod(world.a.namespace).items
     return [pod for pod in found if pod.status.phase not in {"Succeeded", "Failed"}]

@@ -24,6 +24,7 @@ from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.delivery.searching import Needles, in_files, in_image, in_releases, watching_processes
 from tests.e2e.program.inventory import kubectl, made
 from tests.e2e.program.test_leaks import everything_but_secrets
+from tests.e2e.typed import core
 
 pytestmark = pytest.mark.e2e
 
@@ -133,7 +134,7 @@ def test_no_value_is_anywhere_but_in_its_two_places(
         run("why")
         run("logs")
         shown()
-        kept = cluster.core.list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
+        kept = core(cluster).list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
         assert {"new common", "new app", "password of new key"} <= needles.found(json.dumps([s.data for s in kept]))
         it.git("push", "--quiet", str(it.remote), f":refs/heads/{ref}")
         run("destroy", ref, "--verbose")

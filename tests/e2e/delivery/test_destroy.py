@@ -20,6 +20,7 @@ from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
+from tests.e2e.typed import core
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
@@ -164,7 +165,7 @@ def test_what_is_not_provably_ours_is_named_and_left_alone(shop: Checkout, seeds
 
 def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
-    core, name = seeds.cluster.core, identity.namespace
+    typed, name = core(seeds.cluster), identity.namespace
     volume: Any = {
         "metadata": {"name": name},
         "spec": {
@@ -183,8 +184,8 @@ def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch:
     binding: Any = role_binding(identity, [WRAPPER])
     RbacAuthorizationV1Api(seeds.cluster.api).create_namespaced_role_binding(name, binding)
     try:
-        core.create_persistent_volume(volume)
-        core.create_namespaced_persistent_volume_claim(name, claim)
+        typed.create_persistent_volume(volume)
+        typed.create_namespaced_persistent_volume_claim(name, claim)
         command = ["kubectl", "wait", "--for=jsonpath={.status.phase}=Bound", f"pv/{name}", "--timeout=60s"]
         subprocess.run(command, check=True, capture_output=True)
         done = destroyed(shop, branch)
@@ -192,7 +193,7 @@ def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch:
         assert exists(identity, seeds.world) == set()
     finally:
         with contextlib.suppress(ApiException):
-            core.delete_persistent_volume(name)
+            typed.delete_persistent_volume(name)
 
 
 def test_what_is_protected_needs_its_name_typed_again(shop: Checkout, seeds: Seeds, branch: str) -> None:

@@ -20,6 +20,7 @@ from tests.e2e.delivery.seeding import Seeds, open_world, remote_of, repository
 from tests.e2e.delivery.test_gc import KEPT, POLICY
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
+from tests.e2e.typed import apps, core
 
 pytestmark = pytest.mark.e2e
 
@@ -66,7 +67,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     finally:
         Seeds(it).clear(kept)
         try:
-            Seeds(it).cluster.core.delete_namespaced_config_map(gc_memory.name(PROJECT), "deploytag-system")
+            core(Seeds(it).cluster).delete_namespaced_config_map(gc_memory.name(PROJECT), "deploytag-system")
         except ApiException as error:
             assert error.status == 404
 
@@ -88,7 +89,7 @@ def test_what_nothing_refers_to_goes_after_its_time(world: World) -> None:
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": f"app@{used}"}]}}
     spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
     deployment: Any = {"metadata": {"name": "app"}, "spec": spec}
-    Seeds(world).cluster.apps.create_namespaced_deployment(identify(PROJECT, KEPT).namespace, deployment)
+    apps(Seeds(world).cluster).create_namespaced_deployment(identify(PROJECT, KEPT).namespace, deployment)
     first = collect(world)
     assert first["images"] == []
     assert set(gc_memory.load(world.cluster, PROJECT).unreferenced) == {unused, cache}

@@ -20,6 +20,7 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.identity import Identity
 from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.program.checkout import page
+from tests.e2e.typed import core
 
 pytestmark = pytest.mark.e2e
 
@@ -38,8 +39,8 @@ def secret(client: SecretsManagerClient, value: object) -> str:
 
 def env_secrets(cluster: Cluster, identity: Identity) -> dict[str, dict[str, str]]:
     """The environment's own Secrets: their variables by name."""
-    core: Any = cluster.core
-    found = core.list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
+    typed = core(cluster)
+    found = typed.list_namespaced_secret(identity.namespace, field_selector="type=Opaque").items
     assert all(it.immutable for it in found)
     return {it.metadata.name: {key: base64.b64decode(value).decode() for key, value in it.data.items()} for it in found}
 
@@ -47,8 +48,8 @@ def env_secrets(cluster: Cluster, identity: Identity) -> dict[str, dict[str, str
 def pods(cluster: Cluster, identity: Identity) -> dict[str, tuple[str, datetime | None, bool]]:
     """Of each web pod: the Secret it reads, since when it is ready, and whether it is to end."""
     found = {}
-    core: Any = cluster.core
-    for pod in core.list_namespaced_pod(identity.namespace).items:
+    typed = core(cluster)
+    for pod in typed.list_namespaced_pod(identity.namespace).items:
         reads = [it.secret_ref.name for it in pod.spec.containers[0].env_from or [] if it.secret_ref]
         ready = [it for it in pod.status.conditions or [] if it.type == "Ready" and it.status == "True"]
         if reads and pod.metadata.owner_references[0].kind == "ReplicaSet":
@@ -63,14 +64,14 @@ class Deletion:
     def __init__(self, cluster: Cluster, identity: Identity, name: str) -> None:
         self.cluster, self.identity, self.name = cluster, identity, name
         self.readers: list[str] | None = None
-        core: Any = cluster.core
-        self.since = core.list_namespaced_secret(identity.namespace).metadata.resource_version
+        typed = core(cluster)
+        self.since = typed.list_namespaced_secret(identity.namespace).metadata.resource_version
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 
     def _watch(self) -> None:
         watcher: Any = watch.Watch
-        listing = self.cluster.core.list_namespaced_secret
+        listing = core(self.cluster).list_namespaced_secret
         for event in watcher().stream(
             listing, self.identity.namespace, resource_version=self.since, timeout_seconds=240
         ):
@@ -101,11 +102,11 @@ def test_a_new_version_reaches_the_pods_and_the_old_secret_goes_after_them(
     assert variables == {"MAIL_HOST": "mail.test", "MAIL_PASSWORD": "of-the-app", "FEATURES": '{"search":true}'}
 
     # Nothing moved: nothing is written.
-    core: Any = cluster.core
-    versions = core.read_namespaced_secret(before, identity.namespace).metadata.resource_version
+    typed = core(cluster)
+    versions = typed.read_namespaced_secret(before, identity.namespace).metadata.resource_version
     assert it.report("sync", ref)["outcome"] == "unchanged"
     assert it.report("sync", ref, "--dry-run")["plan"] == "unchanged"
-    assert core.read_namespaced_secret(before, identity.namespace).metadata.resource_version == versions
+    assert typed.read_namespaced_secret(before, identity.namespace).metadata.resource_version == versions
 
     # The branch's tip is another commit, which is not what sync is for.
     it.checkout.edit("app/web.py", '"ref"', '"edited": True, "ref"')

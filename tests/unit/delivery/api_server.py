@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from kubernetes import client
 
+from deploytag.api import Api
 from deploytag.delivery.cluster import Cluster
 
 
@@ -24,6 +25,8 @@ class ApiServer:
     status: int = 200
     asked: Queue[dict[str, str]] = field(default_factory=Queue)
     """The parameters of each request."""
+    accepted: Queue[str] = field(default_factory=Queue)
+    """The kind of answer that each request asked for."""
     said: Queue[dict[str, Any] | None] = field(default_factory=Queue)
     """What the watch says next; None ends it."""
     port: int = 0
@@ -33,7 +36,7 @@ class ApiServer:
         settings = client.Configuration()
         settings.host = f"http://127.0.0.1:{self.port}"
         settings.retries = False
-        return Cluster(client.ApiClient(settings))
+        return Cluster(Api(client.ApiClient(settings)))
 
 
 @contextmanager
@@ -47,6 +50,7 @@ def api_server() -> Iterator[ApiServer]:
         def do_GET(self) -> None:
             parameters = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             state.asked.put(parameters)
+            state.accepted.put(self.headers["Accept"])
             if "watch" in parameters and state.status == 200:
                 self._watch()
                 return

@@ -1,19 +1,19 @@
 """An API server's ConfigMaps, in memory."""
 
 import copy
-from typing import Any
 
-from kubernetes.client import ApiClient, Configuration, V1ConfigMap, V1ConfigMapList, V1DeleteOptions, V1ListMeta
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.delivery.cluster import Cluster
+from deploytag.api import CONFIG_MAPS, Api, Listing, Object, Resource, Timeout
 
 
-class ConfigMaps:
-    """The part of `CoreV1Api` that records are made of."""
+class ConfigMaps(Api):
+    """The part of the API that records are made of."""
 
     def __init__(self) -> None:
-        self.stored: dict[str, V1ConfigMap] = {}
+        super().__init__(ApiClient(Configuration(host="https://cluster.test:6443")))
+        self.stored: dict[str, Object] = {}
         self.version = 0
         self.missing_namespace = False
         self.refuse: int | None = None
@@ -23,96 +23,87 @@ class ConfigMaps:
         self.interferences = 0
         """How many of the next writes find that somebody else was faster."""
 
-    def read_namespaced_config_map(self, name: str, namespace: str, *, _request_timeout: float) -> V1ConfigMap:
+    def get(self, resource: Resource, name: str, namespace: str | None = None, *, timeout: Timeout) -> Object:
         """GET."""
-        self._answer()
+        self._answer(resource)
         if name not in self.stored:
             raise ApiException(404, "NotFound")
         return copy.deepcopy(self.stored[name])
 
-    def create_namespaced_config_map(self, namespace: str, body: V1ConfigMap, *, _request_timeout: float) -> None:
+    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
         """POST."""
-        self._answer()
+        self._answer(resource)
         if self.missing_namespace:
             raise ApiException(404, "namespaces not found")
-        name = _meta(body).name
-        if name in self.stored or self._interferes():
+        if body["metadata"]["name"] in self.stored or self._interferes():
             raise ApiException(409, "AlreadyExists")
-        self._store(body, f"uid-{self.version}")
+        return self.store(body, f"uid-{self.version}")
 
-    def replace_namespaced_config_map(
-        self, name: str, namespace: str, body: V1ConfigMap, *, _request_timeout: float
-    ) -> None:
+    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
         """PUT."""
-        self._answer()
-        if (there := self.stored.get(name)) is None:
+        self._answer(resource)
+        if (there := self.stored.get(body["metadata"]["name"])) is None:
             raise ApiException(404, "NotFound")
-        versions = _meta(body).resource_version, _meta(there).resource_version
-        if versions[0] != versions[1] or _meta(body).uid != _meta(there).uid or self._interferes():
+        wanted, known = ({it["metadata"].get(key) for key in ("uid", "resourceVersion")} for it in (body, there))
+        if wanted != known or self._interferes():
             raise ApiException(409, "Conflict")
-        self._store(body, _meta(there).uid)
+        return self.store(body, there["metadata"]["uid"])
 
-    def delete_namespaced_config_map(
-        self, name: str, namespace: str, *, body: V1DeleteOptions, _request_timeout: float
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        timeout: Timeout,
+        uid: str | None = None,
+        foreground: bool = False,
     ) -> None:
         """DELETE."""
-        self._answer()
+        self._answer(resource)
         if (there := self.stored.get(name)) is None:
             raise ApiException(404, "NotFound")
-        if body.preconditions and body.preconditions.uid != _meta(there).uid:
+        if uid not in {None, there["metadata"]["uid"]}:
             raise ApiException(409, "Conflict")
         del self.stored[name]
 
-    def list_namespaced_config_map(
+    def list(
         self,
-        namespace: str,
+        resource: Resource,
+        namespace: str | None = None,
         *,
-        label_selector: str,
-        _request_timeout: float,
+        timeout: Timeout,
+        labels: str | None = None,
+        fields: str | None = None,
         limit: int | None = None,
-        _continue: str | None = None,
-    ) -> V1ConfigMapList:
+        more: str | None = None,
+        metadata_only: bool = False,
+    ) -> Listing[Object]:
         """GET of the collection, in pages."""
-        self._answer()
+        self._answer(resource)
         self.lists += 1
-        if _continue and self.forgets_pages:
+        if more and self.forgets_pages:
             raise ApiException(410, "Expired")
-        wanted = dict(part.split("=") for part in label_selector.split(","))
-        names = [
-            name for name, one in sorted(self.stored.items()) if wanted.items() <= (_meta(one).labels or {}).items()
-        ]
-        begin = int(_continue or 0)
+        wanted = dict(part.split("=") for part in (labels or "").split(",") if part)
+        names = [name for name, it in sorted(self.stored.items()) if wanted.items() <= it["metadata"]["labels"].items()]
+        begin = int(more or 0)
         end = begin + (limit or len(names))
-        metadata = V1ListMeta(_continue=str(end) if end < len(names) else None)
-        return V1ConfigMapList(items=[copy.deepcopy(self.stored[name]) for name in names[begin:end]], metadata=metadata)
+        found = [copy.deepcopy(self.stored[name]) for name in names[begin:end]]
+        return Listing(found, str(self.version), str(end) if end < len(names) else None)
 
-    def _answer(self) -> None:
+    def store(self, body: Object, uid: str) -> Object:
+        """Have it, at a new version."""
+        self.version += 1
+        stored = copy.deepcopy(body)
+        stored["metadata"] |= {"uid": uid, "resourceVersion": str(self.version)}
+        self.stored[stored["metadata"]["name"]] = stored
+        return copy.deepcopy(stored)
+
+    def _answer(self, resource: Resource) -> None:
+        assert resource == CONFIG_MAPS
         if self.refuse:
             raise ApiException(self.refuse, "refused")
 
     def _interferes(self) -> bool:
         self.interferences -= 1
         return self.interferences >= 0
-
-    def _store(self, body: V1ConfigMap, uid: str) -> None:
-        self.version += 1
-        stored = copy.deepcopy(body)
-        _meta(stored).uid, _meta(stored).resource_version = uid, str(self.version)
-        self.stored[_meta(stored).name] = stored
-
-
-class ConfigMapCluster(Cluster):
-    """A cluster that has only those."""
-
-    def __init__(self, config_maps: ConfigMaps) -> None:
-        super().__init__(ApiClient(Configuration(host="https://cluster.test:6443")))
-        object.__setattr__(self, "config_maps", config_maps)
-
-    @property
-    def core(self) -> Any:
-        """The ConfigMaps."""
-        return self.config_maps  # type: ignore[attr-defined]
-
-
-def _meta(one: V1ConfigMap) -> Any:
-    return one.metadata

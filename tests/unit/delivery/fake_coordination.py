@@ -15,6 +15,7 @@ from kubernetes.client import ApiClient, Configuration, V1DeleteOptions, V1Lease
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
+from deploytag.api import Api
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.acquire import Leases
 from tests.unit.delivery.simulation import Process, World
@@ -244,7 +245,7 @@ class FakeCluster(Cluster):
     """The cluster as one process sees it."""
 
     def __init__(self, server: LeaseServer, process: Process) -> None:
-        super().__init__(ApiClient(Configuration(host="https://cluster.test:6443")))
+        super().__init__(Api(ApiClient(Configuration(host="https://cluster.test:6443"))))
         object.__setattr__(self, "connection", Connection(server, process))
 
     @property

@@ -8,11 +8,12 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
+from deploytag.api import Api
 from deploytag.delivery.asking import ConflictError, NoAnswerError, RefusedError, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.errors import OwnershipError, UnreachableError
 
-CLUSTER = Cluster(ApiClient(Configuration(host="https://cluster.test:6443")))
+CLUSTER = Cluster(Api(ApiClient(Configuration(host="https://cluster.test:6443"))))
 
 
 def refused(status: int, message: str = "") -> ApiException:

@@ -12,6 +12,7 @@ import pytest
 
 from deploytag.delivery import hold as holding
 from deploytag.delivery import idle
+from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.hold import Held, hold
 from deploytag.delivery.lease.acquire import EngineProcess
 from deploytag.delivery.processes.children import Children
@@ -21,7 +22,7 @@ from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import DeploymentError, LeftoverError, UsageError
 from deploytag.identity import identify
-from tests.unit.delivery.fake_config_maps import ConfigMapCluster, ConfigMaps
+from tests.unit.delivery.fake_config_maps import ConfigMaps
 
 IDENTITY = identify("shop", "feature/test")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -58,7 +59,7 @@ class FakeWorld:
     """As much of the world as holding it takes."""
 
     lease: FakeLease
-    records: Records = field(default_factory=lambda: Records(ConfigMapCluster(ConfigMaps())))
+    records: Records = field(default_factory=lambda: Records(Cluster(ConfigMaps())))
     environ: dict[str, str] = field(default_factory=dict)
     progress: Any = field(default_factory=lambda: SimpleNamespace(say=lambda _: None, warn=lambda _: None))
 

@@ -111,10 +111,10 @@ def test_closing_ends_the_snapshots_and_every_thread(server: ApiServer) -> None:
 
 
 def test_helms_secrets_are_asked_for_without_their_content(server: ApiServer) -> None:
-    look(server.cluster, "ns", [RELEASES])
-    assert asked(server)["labelSelector"] == "owner=helm"
-    for watch in (False, True):
-        assert "PartialObjectMetadata" in RELEASES.options(**({"watch": True} if watch else {}))["_headers"]["Accept"]
+    with Informer(server.cluster, "ns", [RELEASES]):
+        for kind in ("PartialObjectMetadataList", "PartialObjectMetadata"):
+            assert asked(server)["labelSelector"] == "owner=helm"
+            assert f"as={kind};" in server.accepted.get(timeout=PATIENCE)
 
 
 def test_a_look_says_what_could_not_be_listed(server: ApiServer) -> None:

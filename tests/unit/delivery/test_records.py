@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from deploytag.delivery.asking import PAGE
+from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.record import Attempt, BuildLog, Deployed, Outcome, Record, Tombstone
 from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action
 from deploytag.errors import BusyError, DeployTagError, OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify
-from tests.unit.delivery.fake_config_maps import ConfigMapCluster, ConfigMaps
+from tests.unit.delivery.fake_config_maps import ConfigMaps
 
 IDENTITY = identify("shop", "feature/test")
 NAME = f"{IDENTITY.namespace}.record"
@@ -29,7 +30,7 @@ def reported() -> list[str]:
 
 @pytest.fixture
 def records(config_maps: ConfigMaps, reported: list[str]) -> Records:
-    return Records(ConfigMapCluster(config_maps), reported.append)
+    return Records(Cluster(config_maps), reported.append)
 
 
 def record(identity: Identity = IDENTITY, **more: object) -> Record:
@@ -68,15 +69,14 @@ def test_a_record_is_kept_whole(records: Records, config_maps: ConfigMaps) -> No
     records.update(IDENTITY, lambda _: full)
     assert records.get(IDENTITY) == full
     assert records.all("shop") == [full]
-    metadata = config_maps.stored[NAME].metadata
-    assert metadata is not None
-    assert metadata.labels == {
+    metadata = config_maps.stored[NAME]["metadata"]
+    assert metadata["labels"] == {
         "app.kubernetes.io/managed-by": "deploytag",
         "deploytag.dev/project": "shop",
         "deploytag.dev/stack": "feature-test",
         "deploytag.dev/kind": "record",
     }
-    assert metadata.annotations == {"deploytag.dev/project": "shop", "deploytag.dev/ref": "feature/test"}
+    assert metadata["annotations"] == {"deploytag.dev/project": "shop", "deploytag.dev/ref": "feature/test"}
     records.delete(IDENTITY)
     records.delete(IDENTITY)
     assert (records.get(IDENTITY), records.all("shop")) == (None, [])
@@ -155,7 +155,7 @@ def test_what_cannot_be_read_is_reported_and_left_out(
     other = identify("shop", "bug/x")
     records.update(other, lambda _: record(other))
     records.update(IDENTITY, lambda _: record())
-    config_maps.stored[NAME].data = data
+    config_maps.stored[NAME]["data"] = data
     assert records.all("shop") == [record(other)]
     assert records.get(IDENTITY) is None
     assert len(reported) == 2
@@ -169,9 +169,7 @@ def test_what_is_somebody_elses_is_left_alone(
     records: Records, config_maps: ConfigMaps, annotations: dict[str, str] | None
 ) -> None:
     records.update(IDENTITY, lambda _: record())
-    metadata = config_maps.stored[NAME].metadata
-    assert metadata is not None
-    metadata.annotations = annotations
+    config_maps.stored[NAME]["metadata"]["annotations"] = annotations
     version = config_maps.version
     theirs = pytest.raises(OwnershipError, match=f"{NAME} in deploytag-system is not the record of feature/test")
     with theirs:

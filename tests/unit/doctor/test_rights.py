@@ -8,7 +8,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from kubernetes.client import V1PolicyRule
 
 from deploytag.delivery.doctor.authority import lacking
 from deploytag.delivery.doctor.permissions import PERMISSIONS, Where, questions_inside
@@ -101,14 +100,16 @@ def test_an_environment_binds_whom_the_administrator_named() -> None:
 
 def test_what_a_role_lacks_is_named() -> None:
     rules = [
-        V1PolicyRule(
-            api_groups=[it.group], resources=[it.resource], verbs=[verb for verb in it.verbs if verb != "watch"]
-        )
+        {
+            "apiGroups": [it.group],
+            "resources": [it.resource],
+            "verbs": [verb for verb in it.verbs if verb != "watch"],
+        }
         for it in PERMISSIONS
         if it.where is Where.ENVIRONMENTS
     ]
     assert {it.verb for it in lacking(rules)} == {"watch"}
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
     assert len(lacking([])) == len(list(questions_inside()))
-    assert lacking([V1PolicyRule(api_groups=["*"], resources=["*"], verbs=["*"])]) == []
-    named = V1PolicyRule(api_groups=["*"], resources=["*"], verbs=["*"], resource_names=["one"])
-    assert len(lacking([named])) == len(list(questions_inside()))
+    assert lacking([everything]) == []
+    assert len(lacking([{**everything, "resourceNames": ["one"]}])) == len(list(questions_inside()))

@@ -16,15 +16,17 @@ from typing import Any
 
 import httpx
 from hypothesis import strategies as st
-from kubernetes.client import V1ConfigMap, V1Lease, V1LeaseSpec, V1ObjectMeta
+from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
 
 from deploytag import ci
 from deploytag.address import AddressError, HostPort, parse_host_port
 from deploytag.administrator import Administrator
+from deploytag.api import date_of
 from deploytag.chart_source import _dependencies
 from deploytag.contract import AccessValues
 from deploytag.delivery import events
 from deploytag.delivery.backend import Backend
+from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis import causes, explain, informer
 from deploytag.delivery.diagnosis.generations import Snapshot, newest_generations
 from deploytag.delivery.diagnosis.verify import judge, misplaced
@@ -34,7 +36,6 @@ from deploytag.delivery.inventory import checkpoint, whose
 from deploytag.delivery.inventory.databases import Server
 from deploytag.delivery.inventory.things import Kind
 from deploytag.delivery.inventory.whose import LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
-from deploytag.delivery.lease.objects import _date
 from deploytag.delivery.lease.state import ENGINES, HOST, MACHINE, PID, RUN, LeaseState, state_of
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.project import PulumiProject
@@ -66,7 +67,7 @@ from deploytag.settings import ApplicationSettings, EnvironmentClass, Policy, Se
 from deploytag.settings.types import parse_duration
 from deploytag.yamlmodel import Complaints, read_model
 from tests.unit.ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, pull_request
-from tests.unit.delivery.fake_config_maps import ConfigMapCluster, ConfigMaps
+from tests.unit.delivery.fake_config_maps import ConfigMaps
 from tests.unit.hostile.strategies import damaged, texts, values
 
 SHOP = identify("shop", "feature/test")
@@ -423,7 +424,7 @@ KINDS = (
 def _namespace_objects(objects: Any) -> None:
     objects = objects if isinstance(objects, dict) else {}
     found = {
-        kind.field: tuple(informer._parsed(kind, {"items": [objects.get(kind.field), OBJECTS[kind.field]]}).values())
+        kind.field: tuple(informer._parsed(kind, [objects.get(kind.field), OBJECTS[kind.field]]).values())
         for kind in KINDS
     }
     snapshot = Snapshot(**found)  # type: ignore[arg-type]
@@ -508,13 +509,13 @@ RECORD = {
 def _record(text: str) -> None:
     for kind in ("record", "tombstone"):
         maps = ConfigMaps()
-        records = Records(ConfigMapCluster(maps), lambda _: None)
-        metadata = V1ObjectMeta(
-            name=f"{SHOP.namespace}.{kind}",
-            labels={"app.kubernetes.io/managed-by": "deploytag", PROJECT: "shop", "deploytag.dev/kind": kind},
-            annotations={PROJECT: "shop", REF: SHOP.ref},
-        )
-        maps._store(V1ConfigMap(metadata=metadata, data={KEY: text}), "u")
+        records = Records(Cluster(maps), lambda _: None)
+        metadata = {
+            "name": f"{SHOP.namespace}.{kind}",
+            "labels": {"app.kubernetes.io/managed-by": "deploytag", PROJECT: "shop", "deploytag.dev/kind": kind},
+            "annotations": {PROJECT: "shop", REF: SHOP.ref},
+        }
+        maps.store({"metadata": metadata, "data": {KEY: text}}, "u")
         for found in (records.get(SHOP), *records.all("shop")):
             if isinstance(found, Record):
                 expiry(found, CLASS)
@@ -696,7 +697,7 @@ PARSERS: dict[str, Parser] = {
     "Helm's release secrets": Parser(_helm_secrets, damaged(META)),
     "annotations, the ledger, names of databases": Parser(_annotations, annotations),
     "a lease": Parser(_lease, leases),
-    "the API server's date": Parser(lambda text: _date({"Date": text})),
+    "the API server's date": Parser(lambda text: date_of({"Date": text})),
     "a record or tombstone": Parser(_record, st.one_of(texts, damaged(RECORD).map(json.dumps))),
     "gc's memory": Parser(
         _memory, damaged({"refs": 5, "unreferenced": {"sha256:1": "2026-11-23T08:00:00Z"}}).map(json.dumps)
