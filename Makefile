@@ -8,7 +8,7 @@ VENV := .venv/bin
 RUN := PATH="$(CURDIR)/$(VENV):$$PATH"
 SANDBOX := $(VENV)/python -m sandbox
 # Everything the suite keeps outside of the tree is in temporary folders, so workers never meet.
-PYTEST := $(VENV)/python -m pytest -n 2
+PYTEST := $(VENV)/python -m pytest -n 3
 # A clone that is new knows what an earlier one found out: mypy goes by content.
 CACHE := $(or $(DEPLOYTAG_CACHE),$(HOME)/.cache/deploytag)
 
