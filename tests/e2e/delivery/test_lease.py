@@ -268,7 +268,7 @@ def test_the_lease_of_another_branch_is_left_alone(cluster: Cluster, identity: I
 
 def test_without_the_right_it_is_said_which(identity: Identity) -> None:
     api: Any = connect(os.environ["KUBECONFIG"])[0]
-    api.set_default_header("Impersonate-User", "nobody")
+    api.client.set_default_header("Impersonate-User", "nobody")
     cluster = Cluster(api)
     with pytest.raises(UnreachableError, match="may not list leases in the namespace deploytag-system"):
         Leases(cluster, LONG).acquire(identity, a_run(), patience=0, give_up=lambda: None, waiting=print)

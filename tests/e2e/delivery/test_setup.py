@@ -219,7 +219,7 @@ def test_the_exit_code_says_which_kind_comes_first(
 def test_what_may_not_be_done_is_said_with_its_reason(application: Checkout, somebody: tuple[Subject, Path]) -> None:
     initialise(application)
     _, said = doctor(application, {"KUBECONFIG": str(somebody[1])})
-    assert {level for level, _ in said["permissions"]} == {"problem", "warning"}
+    assert {level for level, _ in said["permissions"]} == {"problem", "warning"}, said["permissions"]
     seen = "\n".join(line for _, line in said["permissions"])
     assert "jobs.batch in the environments (the chart's hooks: migrations)" in seen
     assert "refuses: 403 Forbidden" in said["namespace"][0][1]
