@@ -9,11 +9,11 @@ from itertools import groupby
 from kubernetes.client.exceptions import ApiException
 
 from deploytag.api import CLUSTER_ROLES, NAMESPACES
-from deploytag.delivery.doctor.cluster import Connection, asked
+from deploytag.delivery.doctor.cluster import TIMEOUT, Connection, asked
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.doctor.permissions import Question, questions, questions_inside
 from deploytag.ownership import SYSTEM_NAMESPACE
-from deploytag.preflight import cluster, rights
+from deploytag.preflight import rights
 from deploytag.rights import ENVIRONMENT_ROLE, project_rights
 
 AT_ONCE = 8
@@ -55,7 +55,7 @@ def _refused(connection: Connection, everything: Sequence[Question]) -> list[Que
 
 
 def _may(connection: Connection, **attributes: str | None) -> bool:
-    return asked(connection, lambda: rights.may(connection.api, timeout=cluster.TIMEOUT, **attributes))
+    return asked(connection, lambda: rights.may(connection.api, timeout=TIMEOUT, **attributes))
 
 
 def _inside(connection: Connection, project: str) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def _inside(connection: Connection, project: str) -> Iterator[Finding]:
     ):
         yield problem(f"may not deploy {project}: the RoleBinding {project_rights(project)} names others", CURE)
         return
-    role = asked(connection, lambda: connection.api.get(CLUSTER_ROLES, ENVIRONMENT_ROLE, timeout=cluster.TIMEOUT))
+    role = asked(connection, lambda: connection.api.get(CLUSTER_ROLES, ENVIRONMENT_ROLE, timeout=TIMEOUT))
     yield from denied(lacking(role.get("rules") or ()))
 
 
@@ -106,7 +106,7 @@ def _fences(connection: Connection) -> Iterator[Finding]:
         return
     harmless = {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
     try:
-        connection.api.patch(NAMESPACES, SYSTEM_NAMESPACE, harmless, dry_run=True, timeout=cluster.TIMEOUT)
+        connection.api.patch(NAMESPACES, SYSTEM_NAMESPACE, harmless, dry_run=True, timeout=TIMEOUT)
     except ApiException:
         return
     yield problem("nothing keeps this user from other namespaces: an admission policy is not there", CURE)

@@ -21,6 +21,9 @@ from deploytag.settings import Settings
 
 Answer = TypeVar("Answer")
 
+TIMEOUT = 10.0
+"""Seconds one answer may take: a busy cluster is no problem that a doctor should find."""
+
 SKEW_NOTED = timedelta(seconds=5)
 SKEW_REFUSED = timedelta(minutes=4)
 """AWS refuses signatures that are five minutes off."""
@@ -49,14 +52,14 @@ def expected(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
     if complaint := cluster.unexpected(settings.policy.cluster, connection.current):
         yield problem(complaint, kind=OwnershipError)
         return
-    version = asked(connection, lambda: document(connection.api.open("/version", timeout=cluster.TIMEOUT)))
+    version = asked(connection, lambda: document(connection.api.open("/version", timeout=TIMEOUT)))
     yield ok(f"{connection.current.server}, Kubernetes {version.get('gitVersion')}")
 
 
 def clock(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether this machine and the API server agree about the time."""
     connection = Connection.open(environ)
-    answer = asked(connection, lambda: connection.api.open("/version", timeout=cluster.TIMEOUT))
+    answer = asked(connection, lambda: connection.api.open("/version", timeout=TIMEOUT))
     answer.drain_conn()
     date = date_of(answer.headers)
     if date is None:
@@ -80,7 +83,7 @@ def skew(theirs: datetime, ours: datetime) -> Finding:
 def system_namespace(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Where the ledger of databases, leases and records are kept."""
     connection = Connection.open(environ)
-    namespace = asked(connection, lambda: connection.api.find(NAMESPACES, SYSTEM_NAMESPACE, timeout=cluster.TIMEOUT))
+    namespace = asked(connection, lambda: connection.api.find(NAMESPACES, SYSTEM_NAMESPACE, timeout=TIMEOUT))
     if namespace is None:
         yield problem(f"there is no namespace {SYSTEM_NAMESPACE}", f"`kubectl create namespace {SYSTEM_NAMESPACE}`")
         return
