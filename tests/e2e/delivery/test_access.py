@@ -35,6 +35,7 @@ def small(repository: Checkout, **policy: Any) -> None:
     repository.policy(secrets=[], database=False, database_key=None, migrations=False, **policy)
 
 
+@pytest.mark.sampled(1)
 def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> None:
     small(repository, access={"source_ranges": [NOBODY]})
     identity = repository.stack("feature/ranges")
@@ -64,6 +65,7 @@ def reached(url: str) -> dict[str, Any]:
     return page(url)
 
 
+@pytest.mark.sampled(1)
 def test_an_ingress_is_the_only_way_in(repository: Checkout) -> None:
     """Its controller is the cluster's; here is none, so what is declared is looked at."""
     ingress = {"class": "public", "host": "*.preview.example.org", "tls": True}

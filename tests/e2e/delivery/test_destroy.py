@@ -22,7 +22,7 @@ from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
 from tests.e2e.typed import core
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
 

@@ -33,7 +33,7 @@ from tests.e2e.delivery.recovering import (
 from tests.e2e.program.checkout import Checkout, page
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 HOOK = """
 apiVersion: batch/v1

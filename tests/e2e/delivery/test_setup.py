@@ -19,7 +19,7 @@ from tests.e2e.program.checkout import REPOSITORY, Checkout, administrator, sand
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import deployed_by_the_wrapper, take
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 DOCKERFILE = """\
 FROM debian:bookworm-slim

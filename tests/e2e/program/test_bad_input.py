@@ -111,6 +111,7 @@ CASES = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("bad", CASES.values(), ids=CASES.keys())
 def test_bad_input_is_a_sentence_and_nothing_is_made(repository: Checkout, bad: Bad) -> None:
     identity = repository.stack(f"feature/bad-{uuid.uuid4().hex[:6]}")

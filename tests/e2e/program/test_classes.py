@@ -12,7 +12,7 @@ pytestmark = pytest.mark.e2e
 NO_DATABASE = {"database": False, "migrations": False, "database_key": None}
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("change", "variables", "migration"),
     [
