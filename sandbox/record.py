@@ -5,6 +5,7 @@ It is kept in /run, the directory that is emptied when the machine restarts, as 
 """
 
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -47,12 +48,26 @@ class Record:
 
     @property
     def homeless(self) -> str | None:
-        """The file or folder that the programs inside are started with and that is gone: they could not start again."""
-        return next((path for path in (self.source, self.python) if path and not Path(path).exists()), None)
+        """The file or folder that the programs inside are started with and that is gone: they could not start again.
+
+        As they see it: in the folders that the sandbox has for itself (`/tmp`), what was deleted and made again on the
+        host stays gone for them.
+        """
+        inside = Path("/proc", str(self.pid), "root") if self.process() else Path("/")
+        needed = {self.source: Path(self.source, "sandbox"), self.python: Path(self.python)}
+        return next((path for path, file in needed.items() if path and not _listed(inside, file)), None)
 
     def started(self, process: psutil.Process) -> "Record":
         """The same with its first process."""
         return replace(self, pid=process.pid, began=began(process.pid))
+
+
+def _listed(root: Path, file: Path) -> bool:
+    """Whether its folder has the file, as `root` sees it: asked for by name alone, what is gone may still answer."""
+    try:
+        return file.name in os.listdir(root.joinpath(file.parent.relative_to("/")))  # noqa: PTH208 - names are enough
+    except OSError:
+        return False
 
 
 def began(pid: int) -> int:

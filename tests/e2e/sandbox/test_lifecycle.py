@@ -191,15 +191,18 @@ def test_another_clone_of_the_same_content_takes_the_sandbox_as_it_is(tmp_path: 
 
 
 @pytest.mark.sampled(3)
-def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [False, True], ids=["deleted", "cloned again"])
+def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path, again: bool) -> None:
     sandbox("down")
     clone(tmp_path)
     sandbox("up", cwd=tmp_path)
     shutil.rmtree(tmp_path)
+    if again:  # in a folder of which the sandbox has one of its own
+        clone(tmp_path)
     said = sandbox("up").stderr
     assert f"Stopping the sandbox, because {tmp_path}, which its programs are started with, is gone" in said
     assert status()["complete"]
-    tmp_path.mkdir()
+    tmp_path.mkdir(exist_ok=True)
 
 
 @pytest.mark.sampled(3)

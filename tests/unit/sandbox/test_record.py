@@ -77,8 +77,9 @@ def test_a_process_may_have_any_name() -> None:
 
 def test_what_the_sandbox_is_started_with_may_go_away(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    clone.mkdir()
+    (clone / "sandbox").mkdir(parents=True)
     gone = clone / "python"
     assert replace(of_this_process(), source=str(clone), python=sys.executable).homeless is None
     assert replace(of_this_process(), source=str(clone), python=str(gone)).homeless == str(gone)
+    assert replace(of_this_process(), source=str(tmp_path)).homeless == str(tmp_path), "nothing is in it"
     assert of_this_process().homeless is None
