@@ -27,6 +27,11 @@ def test_only_what_a_builder_says_while_it_builds() -> None:
     assert text.splitlines() == ["shop-app #5 RUN pip install", "shop-app #6 exporting", "shop-app #7 done"]
 
 
+def test_a_build_that_failed_before_it_was_shown_live_is_known_by_what_it_says_at_its_end() -> None:
+    text = output(Diagnostic("error", "#5 RUN false\n#5 ERROR", APP), Diagnostic("error", "refused", ROLE))
+    assert text.splitlines() == ["shop-app #5 RUN false", "shop-app #5 ERROR"]
+
+
 @given(st.lists(st.text(max_size=LIMIT // 2).map(lambda text: text * 3), max_size=5))
 def test_the_end_is_kept(messages: list[str]) -> None:
     text = output(*(Diagnostic("info", message, APP, status=True) for message in messages))
