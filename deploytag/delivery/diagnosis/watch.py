@@ -27,7 +27,6 @@ TAIL = 20
 """Lines of a log that are shown."""
 LARGEST_TAIL = 64 << 10
 """Bytes of them all."""
-TIMEOUT = 10
 
 
 class Watcher:

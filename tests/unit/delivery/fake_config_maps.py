@@ -44,7 +44,7 @@ class ConfigMaps(Api):
         self._answer(resource)
         if (there := self.stored.get(body["metadata"]["name"])) is None:
             raise ApiException(404, "NotFound")
-        wanted, known = ({it["metadata"].get(key) for key in ("uid", "resourceVersion")} for it in (body, there))
+        wanted, known = ([it["metadata"].get(key) for key in ("uid", "resourceVersion")] for it in (body, there))
         if wanted != known or self._interferes():
             raise ApiException(409, "Conflict")
         return self.store(body, there["metadata"]["uid"])
