@@ -1,15 +1,11 @@
-"""Who reaches an environment: a load balancer that lets in some, or an Ingress; and what a build may mount."""
+"""Who reaches an environment: a load balancer that lets in some, or an Ingress."""
 
-import gzip
-import hashlib
 import json
 import socket
-import uuid
 from typing import Any
 
 import httpx
 import pytest
-from mypy_boto3_secretsmanager import SecretsManagerClient
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from tests.e2e.program.checkout import Checkout, page
@@ -85,48 +81,3 @@ def test_an_ingress_is_the_only_way_in(repository: Checkout) -> None:
     around = ("service", "nodeport", "around", "--tcp=80", "-n", identity.namespace)
     with pytest.raises(Exception, match="non-zero exit status"):
         kubectl("create", *around)
-
-
-def test_a_build_mounts_a_secret_that_no_image_holds(
-    repository: Checkout, secrets_manager: SecretsManagerClient
-) -> None:
-    canary, secret_id = f"canary-build-{uuid.uuid4()}", f"e2e/{uuid.uuid4()}"
-    secrets_manager.create_secret(Name=secret_id, SecretString=canary)
-    small(repository, build_secrets={"token": secret_id})
-    digest = hashlib.sha256(canary.encode()).hexdigest()
-    for name in ("Dockerfile.base", "Dockerfile"):
-        path = repository.path / name
-        user = "USER root\n" if name == "Dockerfile" else ""
-        path.write_text(
-            f"{path.read_text()}\n{user}RUN --mount=type=secret,id=token,required=true "
-            f"echo '{digest}  /run/secrets/token' | sha256sum --check\n"
-        )
-    identity = repository.stack("feature/buildsecret")
-    done = repository.up(identity, "--diff")
-    assert canary not in done.output
-    assert "shop-images-app" in done.output
-    outputs = repository.outputs(identity) if done.ok else {}
-    assert "app_image" in outputs, done.output
-    # Blobs are compressed: what a machine can pull is looked at as it would unpack it.
-    for kind in ("base_image", "app_image"):
-        assert canary not in history_and_layers(outputs[kind])
-    exported = repository.must("pulumi", "stack", "export", "--stack", identity.stack)
-    assert canary not in exported
-
-
-def history_and_layers(image: str) -> str:
-    """The configuration of an image, and every file of its layers, as text."""
-    registry, _, reference = image.partition("/")
-    name, _, digest = reference.partition("@")
-    base = f"http://{registry}/v2/{name.split(':')[0]}"
-    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"}
-    manifest = httpx.get(f"{base}/manifests/{digest}", headers=accept).raise_for_status().json()
-    if "manifests" in manifest:
-        digest = manifest["manifests"][0]["digest"]
-        manifest = httpx.get(f"{base}/manifests/{digest}", headers=accept).raise_for_status().json()
-    found = httpx.get(f"{base}/blobs/{manifest['config']['digest']}").raise_for_status().text
-    # The last two layers are this application's and its test's; those below are the distribution's.
-    for layer in manifest["layers"][-3:]:
-        content = httpx.get(f"{base}/blobs/{layer['digest']}", timeout=60).raise_for_status().content
-        found += (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode(errors="replace")
-    return found

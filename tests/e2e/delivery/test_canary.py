@@ -1,10 +1,11 @@
 """No secret value anywhere but in Secrets Manager and in the environment's own Secret.
 
-Unique strings are the values, old and new, with everything in them that some writer escapes. They are deployed,
-rotated, failed in five ways (of which `make test` tries one) and destroyed, all with debug logs, and then looked for in
-whatever that left behind.
+Unique strings are the values, old and new, with everything in them that some writer escapes. They are mounted into
+builds, deployed, rotated, failed in five ways (of which `make test` tries one) and destroyed, all with debug logs, and
+then looked for in whatever that left behind.
 """
 
+import hashlib
 import json
 import os
 import random
@@ -52,9 +53,11 @@ class Canaries:
 
     def __init__(self, client: SecretsManagerClient) -> None:
         self.client = client
-        self.common, self.app, self.key = (f"e2e/{uuid.uuid4()}" for _ in range(3))
+        self.common, self.app, self.key, self.build = (f"e2e/{uuid.uuid4()}" for _ in range(4))
         names = ("common", "common nested", "app", "app nested", "key")
         self.marks = {f"{age}{name}": mark() for age in ("", "new ") for name in names}
+        self.marks["build"] = mark()
+        client.create_secret(Name=self.build, SecretString=odd(self.marks["build"]))
         client.create_secret(Name=self.common, SecretString=json.dumps(self._values("common")))
         client.create_secret(Name=self.app, SecretString=json.dumps(self._values("app")))
         client.create_secret(Name=self.key, SecretString=self._key("key"))
@@ -85,7 +88,13 @@ def test_no_value_is_anywhere_but_in_its_two_places(
 ) -> None:
     began = time.time()
     canaries = Canaries(secrets_manager)
-    it.small(secrets=[canaries.common, {"id": canaries.app}], database_key=canaries.key)
+    it.small(
+        secrets=[canaries.common, {"id": canaries.app}],
+        database_key=canaries.key,
+        build_secrets={"token": canaries.build},
+    )
+    for name, user in (("Dockerfile.base", "root"), ("Dockerfile", "10001")):
+        mount_secret(it.path / name, odd(canaries.marks["build"]), user)
     it.checkout.environ |= DEBUG | {"PULUMI_DEBUG_GRPC": str(tmp_path / "grpc.json")}
     ref = "feature/canary"
     identity = it.identity(ref)
@@ -179,6 +188,14 @@ def test_what_an_application_prints_of_its_secrets_is_redacted(
         assert REDACTED in done.output or arguments == ("logs", "--json"), done.output
     record = kubectl("get", "configmaps", "-n", "deploytag-system", "-o", "yaml")
     assert needles.found(record) == set()
+
+
+def mount_secret(dockerfile: Path, value: str, user: str) -> None:
+    """Let the image's build fail unless the build secret `token` is mounted and has this value."""
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    mounted = "--mount=type=secret,id=token,required=true"
+    check = f"echo '{digest}  /run/secrets/token' | sha256sum --check"
+    dockerfile.write_text(f"{dockerfile.read_text()}\nUSER root\nRUN {mounted} {check}\nUSER {user}\n")
 
 
 def _images(it: Pushing, stack: str) -> list[str]:

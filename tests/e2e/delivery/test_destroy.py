@@ -182,7 +182,7 @@ def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch:
     seeds.namespace(identity)
     # Whose claims may be deleted, their volumes may be: the right is in the namespace.
     binding: Any = role_binding(identity, [WRAPPER])
-    RbacAuthorizationV1Api(seeds.cluster.api).create_namespaced_role_binding(name, binding)
+    RbacAuthorizationV1Api(seeds.cluster.api.client).create_namespaced_role_binding(name, binding)
     try:
         typed.create_persistent_volume(volume)
         typed.create_namespaced_persistent_volume_claim(name, claim)
