@@ -173,21 +173,31 @@ class Api:
         *,
         timeout: Timeout,
         uid: str | None = None,
+        version: str | None = None,
         foreground: bool = False,
     ) -> None:
-        """Delete an object.
+        """Delete an object; that it is gone already is no error.
 
         Args:
             resource: what it is.
             name: its name.
             namespace: where it is.
             timeout: see `Timeout`.
-            uid: it must be the one of this uid, or the server answers 409.
+            uid: only the one of this uid; one that has its place by now stays.
+            version: only if nobody has changed it since this version, or the server answers 409.
             foreground: whether it is to go only after everything that it owns.
         """
-        options: Object = {"preconditions": {"uid": uid}} if uid else {}
+        preconditions = {"uid": uid} if uid else {}
+        preconditions |= {"resourceVersion": version} if version else {}
+        options: Object = {"preconditions": preconditions} if preconditions else {}
         options |= {"propagationPolicy": "Foreground"} if foreground else {}
-        self._request("delete", resource.path(namespace, name), options, timeout=timeout).drain_conn()
+        # 409 for a uid alone: another one has its place, which nobody asked to remove.
+        gone = {404, 409} if uid and not version else {404}
+        try:
+            self._request("delete", resource.path(namespace, name), options, timeout=timeout).drain_conn()
+        except ApiException as error:
+            if error.status not in gone:
+                raise
 
     def watch(
         self,

@@ -57,15 +57,14 @@ class ConfigMaps(Api):
         *,
         timeout: Timeout,
         uid: str | None = None,
+        version: str | None = None,
         foreground: bool = False,
     ) -> None:
         """DELETE."""
         self._answer(resource)
-        if (there := self.stored.get(name)) is None:
-            raise ApiException(404, "NotFound")
-        if uid not in {None, there["metadata"]["uid"]}:
-            raise ApiException(409, "Conflict")
-        del self.stored[name]
+        there = self.stored.get(name)
+        if there and uid in {None, there["metadata"]["uid"]}:
+            del self.stored[name]
 
     def list(
         self,
