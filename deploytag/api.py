@@ -85,6 +85,15 @@ class Listing(Generic[Item]):
     """The API server's time, to the second; None: it did not say."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made of an object."""
+
+    item: Object
+    date: datetime | None = None
+    """The API server's time, to the second; None: it did not say."""
+
+
 class Api:
     """One cluster's API server, asked through one connection pool.
 
@@ -143,13 +152,13 @@ class Api:
         response = self.open(resource.path(namespace), timeout=timeout, accept=accept, query=query)
         return listing(document(response), date_of(response.headers))
 
-    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Make an object; what it is now."""
-        return _object(self._request("post", resource.path(namespace), body, timeout=timeout))
+        return _written(self._request("post", resource.path(namespace), body, timeout=timeout))
 
-    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Write over the object that `body` names; what it is now."""
-        return _object(self._request("put", resource.path(namespace, body["metadata"]["name"]), body, timeout=timeout))
+        return _written(self._request("put", resource.path(namespace, body["metadata"]["name"]), body, timeout=timeout))
 
     def patch(
         self,
@@ -160,10 +169,10 @@ class Api:
         *,
         timeout: Timeout,
         dry_run: bool = False,
-    ) -> Object:
+    ) -> Written:
         """Change what `patch` says (RFC 7386); what the object is now, or would be."""
         query = {"dryRun": "All" if dry_run else None}
-        return _object(self._request("patch", resource.path(namespace, name), patch, timeout=timeout, query=query))
+        return _written(self._request("patch", resource.path(namespace, name), patch, timeout=timeout, query=query))
 
     def delete(
         self,
@@ -304,7 +313,7 @@ def listing(content: Object, date: datetime | None = None) -> Listing[Object]:
         raise DocumentError("the answer is no listing")
     more = metadata.get("continue")
     return Listing(
-        [item for item in items if _is_object(item)], str(metadata.get("resourceVersion", "")), more or None, date
+        [item for item in items if _is_object(item)], str(metadata.get("resourceVersion") or ""), more or None, date
     )
 
 
@@ -333,6 +342,10 @@ def _object(response: HTTPResponse) -> Object:
     if not _is_object(content):
         raise DocumentError("the answer is no object of the API")
     return content
+
+
+def _written(response: HTTPResponse) -> Written:
+    return Written(_object(response), date_of(response.headers))
 
 
 def _is_object(it: Any) -> bool:

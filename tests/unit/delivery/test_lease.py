@@ -11,14 +11,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from kubernetes.client import V1Lease, V1ObjectMeta
 
+from deploytag.api import Object
 from deploytag.delivery.lease.acquire import GaveUpError, Lease, LeaseState
 from deploytag.delivery.lease.state import claimed, object_of
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError, DeployTagError, OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify
-from tests.unit.delivery.fake_coordination import EPOCH, LeaseServer, leases
+from tests.unit.delivery.fake_leases import EPOCH, LeaseServer, leases
 from tests.unit.delivery.simulation import Process, World
 
 IDENTITY = identify("shop", "feature/test")
@@ -77,13 +77,12 @@ def test_a_free_lease_is_taken_and_says_who_holds_it(world: World, server: Lease
     def main(process: Process) -> None:
         with take(server, process, run, patience=0) as lease:
             stored = server.stored[NAME]
-            assert stored.metadata is not None
-            assert stored.metadata.labels == {
+            assert stored["metadata"]["labels"] == {
                 "app.kubernetes.io/managed-by": "deploytag",
                 "deploytag.dev/project": "shop",
                 "deploytag.dev/stack": "feature-test",
             }
-            assert stored.metadata.annotations == {
+            assert stored["metadata"]["annotations"] == {
                 "deploytag.dev/project": "shop",
                 "deploytag.dev/ref": "feature/test",
                 "deploytag.dev/run": run.id,
@@ -93,8 +92,7 @@ def test_a_free_lease_is_taken_and_says_who_holds_it(world: World, server: Lease
                 "deploytag.dev/machine": "boot/pid:[1]",
                 "deploytag.dev/pid": "4242",
             }
-            assert stored.spec is not None
-            assert (stored.spec.holder_identity, stored.spec.lease_duration_seconds) == (run.id, 30)
+            assert (stored["spec"]["holderIdentity"], stored["spec"]["leaseDurationSeconds"]) == (run.id, 30)
             assert (lease.previous, lease.engines, lease.lost.is_set()) == (None, (), False)
             state = leases(server, process).read(IDENTITY)
             assert state is not None
@@ -366,9 +364,7 @@ def test_a_stopped_run_learns_who_took_its_lease(world: World, server: LeaseServ
     world.process(holding(server, 500), start=50)
     world.run(300)
     assert stopped[0].lost.is_set()
-    held = server.stored[NAME].spec
-    assert held is not None
-    assert held.lease_transitions == 1
+    assert server.stored[NAME]["spec"]["leaseTransitions"] == 1
 
 
 def test_who_is_cut_off_holds_it_until_the_deadline_and_no_longer(world: World, server: LeaseServer) -> None:
@@ -420,7 +416,7 @@ def test_a_renewal_that_hangs_does_not_hide_the_deadline(world: World, server: L
 def test_a_lease_that_somebody_removes_is_lost_and_stays_removed(world: World, server: LeaseServer) -> None:
     def main(process: Process) -> None:
         with take(server, process) as lease:
-            server.delete(NAME, None)
+            server.delete(NAME)
             assert process.wait(lease.lost, 10)
             with pytest.raises(BusyError, match="somebody removed it"):
                 lease.check()
@@ -435,18 +431,15 @@ def test_a_lease_that_somebody_edits_is_lost(world: World, server: LeaseServer, 
     def main(process: Process) -> None:
         with take(server, process) as lease:
             edited = copy.deepcopy(server.stored[NAME])
-            assert edited.spec is not None
-            edited.spec.holder_identity = holder
-            server.replace(NAME, edited)
+            edited["spec"]["holderIdentity"] = holder
+            server.replace(edited)
             assert process.wait(lease.lost, 10)
             with pytest.raises(BusyError, match=why):
                 lease.check()
 
     world.process(main)
     world.run()
-    left = server.stored[NAME].spec
-    assert left is not None
-    assert left.holder_identity == holder
+    assert server.stored[NAME]["spec"]["holderIdentity"] == holder
 
 
 def test_what_was_written_without_an_answer_was_written(
@@ -458,10 +451,10 @@ def test_what_was_written_without_an_answer_was_written(
     replace = server.replace
 
     def main(process: Process) -> None:
-        def replace_without_an_answer(name: str, body: V1Lease) -> V1Lease:
+        def replace_without_an_answer(body: Object) -> Object:
             monkeypatch.setattr(server, "replace", replace)
             process.deafened_until = world.time + 7
-            return replace(name, body)
+            return replace(body)
 
         run = a_run()
         monkeypatch.setattr(server, "replace", replace_without_an_answer)
@@ -499,7 +492,7 @@ def test_what_is_not_provably_ones_own_is_left_alone(world: World, server: Lease
     )
     left_behind(server, claimed(IDENTITY, a_run(), 30, None, EPOCH), other)
     if mine is None:
-        server.stored[NAME].metadata = V1ObjectMeta(name=NAME)
+        server.stored[NAME]["metadata"] = {"name": NAME}
     before = server.version
 
     def main(process: Process) -> None:

@@ -15,7 +15,7 @@ from deploytag.delivery.lease.holding import Lease
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError, UnreachableError
 from deploytag.identity import identify
-from tests.unit.delivery.fake_coordination import LeaseServer, leases
+from tests.unit.delivery.fake_leases import LeaseServer, leases
 from tests.unit.delivery.simulation import Process, World
 
 IDENTITY = identify("shop", "feature/test")
