@@ -20,7 +20,7 @@ from deploytag.api import LEASES, Api, Listing, Object, Resource, Timeout, Writt
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.acquire import Leases
 from deploytag.ownership import SYSTEM_NAMESPACE
-from tests.unit.delivery.simulation import Process, World
+from tests.unit.delivery.lease.simulation import Process, World
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
