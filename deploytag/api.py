@@ -85,6 +85,15 @@ class Listing(Generic[Item]):
     """The API server's time, to the second; None: it did not say."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made of an object."""
+
+    item: Object
+    date: datetime | None = None
+    """The API server's time, to the second; None: it did not say."""
+
+
 class Api:
     """One cluster's API server, asked through one connection pool.
 
@@ -143,13 +152,13 @@ class Api:
         response = self.open(resource.path(namespace), timeout=timeout, accept=accept, query=query)
         return listing(document(response), date_of(response.headers))
 
-    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Make an object; what it is now."""
-        return _object(self._request("post", resource.path(namespace), body, timeout=timeout))
+        return _written(self._request("post", resource.path(namespace), body, timeout=timeout))
 
-    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Write over the object that `body` names; what it is now."""
-        return _object(self._request("put", resource.path(namespace, body["metadata"]["name"]), body, timeout=timeout))
+        return _written(self._request("put", resource.path(namespace, body["metadata"]["name"]), body, timeout=timeout))
 
     def patch(
         self,
@@ -160,10 +169,10 @@ class Api:
         *,
         timeout: Timeout,
         dry_run: bool = False,
-    ) -> Object:
+    ) -> Written:
         """Change what `patch` says (RFC 7386); what the object is now, or would be."""
         query = {"dryRun": "All" if dry_run else None}
-        return _object(self._request("patch", resource.path(namespace, name), patch, timeout=timeout, query=query))
+        return _written(self._request("patch", resource.path(namespace, name), patch, timeout=timeout, query=query))
 
     def delete(
         self,
@@ -173,21 +182,31 @@ class Api:
         *,
         timeout: Timeout,
         uid: str | None = None,
+        version: str | None = None,
         foreground: bool = False,
     ) -> None:
-        """Delete an object.
+        """Delete an object; that it is gone already is no error.
 
         Args:
             resource: what it is.
             name: its name.
             namespace: where it is.
             timeout: see `Timeout`.
-            uid: it must be the one of this uid, or the server answers 409.
+            uid: only the one of this uid; one that has its place by now stays.
+            version: only if nobody has changed it since this version, or the server answers 409.
             foreground: whether it is to go only after everything that it owns.
         """
-        options: Object = {"preconditions": {"uid": uid}} if uid else {}
+        preconditions = {"uid": uid} if uid else {}
+        preconditions |= {"resourceVersion": version} if version else {}
+        options: Object = {"preconditions": preconditions} if preconditions else {}
         options |= {"propagationPolicy": "Foreground"} if foreground else {}
-        self._request("delete", resource.path(namespace, name), options, timeout=timeout).drain_conn()
+        # 409 for a uid alone: another one has its place, which nobody asked to remove.
+        gone = {404, 409} if uid and not version else {404}
+        try:
+            self._request("delete", resource.path(namespace, name), options, timeout=timeout).drain_conn()
+        except ApiException as error:
+            if error.status not in gone:
+                raise
 
     def watch(
         self,
@@ -294,7 +313,7 @@ def listing(content: Object, date: datetime | None = None) -> Listing[Object]:
         raise DocumentError("the answer is no listing")
     more = metadata.get("continue")
     return Listing(
-        [item for item in items if _is_object(item)], str(metadata.get("resourceVersion", "")), more or None, date
+        [item for item in items if _is_object(item)], str(metadata.get("resourceVersion") or ""), more or None, date
     )
 
 
@@ -323,6 +342,10 @@ def _object(response: HTTPResponse) -> Object:
     if not _is_object(content):
         raise DocumentError("the answer is no object of the API")
     return content
+
+
+def _written(response: HTTPResponse) -> Written:
+    return Written(_object(response), date_of(response.headers))
 
 
 def _is_object(it: Any) -> bool:

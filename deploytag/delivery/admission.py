@@ -96,7 +96,7 @@ def _turn(cluster: Cluster, project: str) -> Object:
                 "annotations": {PROJECT: project},
             }
             body = {"metadata": metadata, "data": {KEY: "0"}}
-            found = cluster.api.create(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT)
+            found = cluster.api.create(CONFIG_MAPS, body, SYSTEM_NAMESPACE, timeout=TIMEOUT).item
     return found
 
 

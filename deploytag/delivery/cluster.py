@@ -1,12 +1,7 @@
 """The cluster that a run acts on: opened once, after it proved to be the one the policy expects."""
 
-# The client loads the models of each API when one of them is named, which annotations need not do.
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from kubernetes import client
 
 from deploytag.api import Api
 from deploytag.errors import OwnershipError
@@ -20,11 +15,6 @@ class Cluster:
     """The cluster, through one connection pool."""
 
     api: Api
-
-    @property
-    def coordination(self) -> client.CoordinationV1Api:
-        """Leases, as the official client's typed API has them: a small one."""
-        return client.CoordinationV1Api(self.api.client)
 
 
 def open_cluster(expected: ExpectedCluster, environ: Mapping[str, str]) -> Cluster:

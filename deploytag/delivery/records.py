@@ -143,18 +143,9 @@ class _Entries(Generic[Entry]):
         if found is None:
             return
         with asking(self._cluster, f"removing the {self._kind} of {identity.ref}", "delete configmaps"):
-            try:
-                self._cluster.api.delete(
-                    CONFIG_MAPS,
-                    self._name(identity),
-                    SYSTEM_NAMESPACE,
-                    uid=found["metadata"]["uid"],
-                    timeout=TIMEOUT,
-                )
-            except ApiException as error:
-                # 409: another one has its place, which nobody asked to remove.
-                if error.status not in {404, 409}:
-                    raise
+            self._cluster.api.delete(
+                CONFIG_MAPS, self._name(identity), SYSTEM_NAMESPACE, uid=found["metadata"]["uid"], timeout=TIMEOUT
+            )
 
     def _update_once(self, identity: Identity, change: Callable[[Entry | None], Entry]) -> Entry:
         found = self._find(identity)

@@ -108,5 +108,5 @@ def may(api: Api, *, timeout: float, **attributes: str | None) -> bool:
     """
     wanted = {name: value for name, value in attributes.items() if value is not None}
     review = {"metadata": {}, "spec": {"resourceAttributes": wanted}}
-    answer = api.create(ACCESS_REVIEWS, review, timeout=timeout)
+    answer = api.create(ACCESS_REVIEWS, review, timeout=timeout).item
     return bool((answer.get("status") or {}).get("allowed"))

@@ -12,6 +12,11 @@ def core(cluster: Cluster) -> Any:
     return client.CoreV1Api(cluster.api.client)
 
 
+def coordination(cluster: Cluster) -> Any:
+    """Leases."""
+    return client.CoordinationV1Api(cluster.api.client)
+
+
 def apps(cluster: Cluster) -> Any:
     """Deployments."""
     return client.AppsV1Api(cluster.api.client)

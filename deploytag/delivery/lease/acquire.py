@@ -1,7 +1,7 @@
 """One lease per environment: whoever changes it holds the lease, so no two do.
 
 It is a Lease of the cluster in `deploytag-system`. A run takes it, renews it while it works and gives it back; one that
-died is taken over when the lease has expired. `lease_state.py` says why two runs never hold it at the same time.
+died is taken over when the lease has expired. `state.py` says why two runs never hold it at the same time.
 """
 
 from collections.abc import Callable

@@ -13,14 +13,16 @@ Two runs never hold the same lease at the same time. Why that is so, whatever th
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
 
 from deploytag import ownership
+from deploytag.api import Object
 from deploytag.delivery.moment import Moment, plausible
 from deploytag.delivery.run import LARGEST_PID, Action, Run
+from deploytag.documents import DocumentError
 from deploytag.identity import Identity
 
 RUN = "deploytag.dev/run"
@@ -176,9 +178,47 @@ def claimed(identity: Identity, run: Run, duration: int, found: LeaseState | Non
     return replace(claim, engines=found.engines, transitions=transitions, uid=found.uid, version=found.version)
 
 
-def state_of(lease: V1Lease, seen: datetime | None) -> LeaseState:
-    """What the object says. What somebody else may have written is read with leniency."""
-    metadata, spec = lease.metadata or V1ObjectMeta(), lease.spec or V1LeaseSpec()
+_Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+"""As the API server has numbers: a greater one could not be reckoned with."""
+
+
+class _Part(BaseModel):
+    # None also where there is a null: Go writes some.
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class _Metadata(_Part):
+    name: str | None = None
+    annotations: dict[str, str] | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+class _Spec(_Part):
+    holder_identity: str | None = None
+    lease_duration_seconds: _Count | None = None
+    acquire_time: datetime | None = None
+    renew_time: datetime | None = None
+    lease_transitions: _Count | None = None
+
+
+class _Object(_Part):
+    metadata: _Metadata | None = None
+    spec: _Spec | None = None
+
+
+def state_of(lease: Object, seen: datetime | None) -> LeaseState:
+    """What the object says. What somebody else may have written is read with leniency.
+
+    Raises:
+        DocumentError: it is nothing that an API server takes for a Lease.
+    """
+    try:
+        read = _Object.model_validate(lease)
+    except ValidationError as error:
+        odd = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+        raise DocumentError(f"the answer is no Lease: {odd or 'no object'}") from None
+    metadata, spec = read.metadata or _Metadata(), read.spec or _Spec()
     notes = metadata.annotations or {}
     return LeaseState(
         name=metadata.name or "",
@@ -197,7 +237,7 @@ def state_of(lease: V1Lease, seen: datetime | None) -> LeaseState:
     )
 
 
-def object_of(identity: Identity, state: LeaseState) -> V1Lease:
+def object_of(identity: Identity, state: LeaseState) -> Object:
     """The object that says this.
 
     Its uid is always sent along: a PUT to a Lease that is gone would otherwise make a new one, whatever its version.
@@ -209,28 +249,28 @@ def object_of(identity: Identity, state: LeaseState) -> V1Lease:
         notes |= {COMMIT: state.run.commit} if state.run.commit else {}
     if state.engines:
         notes[ENGINES] = _ENGINES.dump_json(state.engines).decode()
-    return V1Lease(
-        metadata=V1ObjectMeta(
-            name=identity.namespace,
-            namespace=ownership.SYSTEM_NAMESPACE,
-            labels=ownership.labels(identity),
-            annotations=notes,
-            uid=state.uid,
-            resource_version=state.version,
-        ),
-        spec=V1LeaseSpec(
-            holder_identity=state.holder or "",
-            lease_duration_seconds=state.duration,
-            acquire_time=_microtime(state.acquired),
-            renew_time=_microtime(state.renewed),
-            lease_transitions=state.transitions,
-        ),
-    )
+    return {
+        "metadata": {
+            "name": identity.namespace,
+            "namespace": ownership.SYSTEM_NAMESPACE,
+            "labels": ownership.labels(identity),
+            "annotations": notes,
+            "uid": state.uid,
+            "resourceVersion": state.version,
+        },
+        "spec": {
+            "holderIdentity": state.holder or "",
+            "leaseDurationSeconds": state.duration,
+            "acquireTime": _microtime(state.acquired),
+            "renewTime": _microtime(state.renewed),
+            "leaseTransitions": state.transitions,
+        },
+    }
 
 
-def _microtime(when: datetime | None) -> datetime | None:
-    # The client leaves out microseconds that are zero, and the API server refuses a MicroTime without them.
-    return when.replace(microsecond=when.microsecond or 1) if when else None
+def _microtime(when: datetime | None) -> str | None:
+    """As the API server takes it: always with all six digits, also when they are zero."""
+    return f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if when else None
 
 
 def _moment(said: datetime | None) -> datetime | None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
 from deploytag.api import NAMESPACES
@@ -30,11 +29,7 @@ class Condition:
 
 def delete(cluster: Cluster, namespace: str, uid: str) -> None:
     """Delete exactly the namespace that was looked at."""
-    try:
-        cluster.api.delete(NAMESPACES, namespace, uid=uid, timeout=objects.TIMEOUT)
-    except ApiException as error:
-        if error.status not in (404, 409):  # gone, or already another one: the next look says what is so
-            raise
+    cluster.api.delete(NAMESPACES, namespace, uid=uid, timeout=objects.TIMEOUT)
 
 
 def await_gone(cluster: Cluster, namespace: str, patience: float = PATIENCE) -> None:

@@ -1,7 +1,5 @@
 """Bringing a stuck Helm release to a state from which Helm goes on, with the real helm."""
 
-from kubernetes.client.exceptions import ApiException
-
 from deploytag.api import JOBS
 from deploytag.delivery.diagnosis.listing import listed
 from deploytag.delivery.diagnosis.objects import Job
@@ -42,11 +40,7 @@ def _end_hooks(tools: Tools, namespace: str) -> None:
     for name in running:
         tools.lease.check()
         # Foreground: the Job is not gone before its pods are.
-        try:
-            cluster.api.delete(JOBS, name, namespace, foreground=True, timeout=objects.TIMEOUT)
-        except ApiException as error:
-            if error.status != 404:
-                raise
+        cluster.api.delete(JOBS, name, namespace, foreground=True, timeout=objects.TIMEOUT)
         if not objects.await_gone(cluster, JOBS, name, namespace, patience=PATIENCE):
             raise DeploymentError(
                 f"the hook job {name} of an interrupted run in {namespace} still runs {PATIENCE} s after it was "

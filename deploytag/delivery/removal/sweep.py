@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Protocol
 
 import psycopg
@@ -147,7 +146,12 @@ class Sweep:
             patch: Object = {"metadata": {"annotations": annotations(self.identity)}}
             if PROVISIONED in annotations_of(volume):
                 patch["spec"] = {"persistentVolumeReclaimPolicy": "Delete"}
-            self._write(partial(server.patch, PERSISTENT_VOLUMES, volume["metadata"]["name"], patch))
+            self.check()
+            try:
+                server.patch(PERSISTENT_VOLUMES, volume["metadata"]["name"], patch, timeout=REQUEST)
+            except ApiException as error:
+                if error.status != 404:  # gone meanwhile, which is what is wanted
+                    raise
 
     def _address(self, _: Item) -> None:
         raise LeftoverError("it goes with its namespace")
@@ -156,7 +160,8 @@ class Sweep:
         """A provisioned volume is deleted by its provisioner, a person's one by us: what is behind it is theirs."""
         if item.detail.endswith("Delete") and self._volume_goes(item.name, VOLUME_SECONDS):
             return
-        self._write(partial(self.sources.cluster.api.delete, PERSISTENT_VOLUMES, item.name))
+        self.check()
+        self.sources.cluster.api.delete(PERSISTENT_VOLUMES, item.name, timeout=REQUEST)
         if not self._volume_goes(item.name, AT_LEAST):
             raise LeftoverError("it was told to go and does not; its finalizers say who holds it")
 
@@ -176,7 +181,8 @@ class Sweep:
     def _ledger(self, item: Item) -> None:
         if self.sources.administrator is None:
             raise LeftoverError(f"it says that there is a database, and {NO_SERVER}")
-        self._write(partial(self.sources.cluster.api.delete, CONFIG_MAPS, item.name, SYSTEM_NAMESPACE))
+        self.check()
+        self.sources.cluster.api.delete(CONFIG_MAPS, item.name, SYSTEM_NAMESPACE, timeout=REQUEST)
 
     def _stack(self, item: Item) -> None:
         states = self.sources.states
@@ -194,15 +200,6 @@ class Sweep:
         if self.sources.administrator is None:
             raise LeftoverError(NO_SERVER)
         return databases.connected(self.sources.administrator)
-
-    def _write(self, write: Callable[..., object]) -> None:
-        """Write, as long as this run may; that it is gone already is what is wanted."""
-        self.check()
-        try:
-            write(timeout=REQUEST)
-        except ApiException as error:
-            if error.status != 404:
-                raise
 
 
 NO_SERVER = "no database server is named: set PGHOST, with PGUSER and PGPASSWORD of its administrator"

@@ -24,7 +24,7 @@ from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_en
 from deploytag.preflight.cluster import connect
 from deploytag.trust import in_force
 from tests.e2e.program.checkout import sandbox_environ
-from tests.e2e.typed import core
+from tests.e2e.typed import coordination, core
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -115,7 +115,7 @@ class Seeds:
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
             "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 30, "acquireTime": ago, "renewTime": ago},
         }
-        self.cluster.coordination.create_namespaced_lease(SYSTEM_NAMESPACE, body)
+        coordination(self.cluster).create_namespaced_lease(SYSTEM_NAMESPACE, body)
 
     def state(self, identity: Identity) -> None:
         """A stack whose state names its branch and holds nothing."""
@@ -145,7 +145,7 @@ class Seeds:
             with suppress(ApiException):
                 typed.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
         with suppress(ApiException):
-            self.cluster.coordination.delete_namespaced_lease(name, SYSTEM_NAMESPACE)
+            coordination(self.cluster).delete_namespaced_lease(name, SYSTEM_NAMESPACE)
         with suppress(psycopg.Error):
             self._sql("GRANT {} TO CURRENT_USER", identity.role)
         self._sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", identity.database)

@@ -27,6 +27,8 @@ class ApiServer:
     """The parameters of each request."""
     accepted: Queue[str] = field(default_factory=Queue)
     """The kind of answer that each request asked for."""
+    deletions: Queue[dict[str, Any]] = field(default_factory=Queue)
+    """The options of each deletion."""
     said: Queue[dict[str, Any] | None] = field(default_factory=Queue)
     """What the watch says next; None ends it."""
     port: int = 0
@@ -60,6 +62,13 @@ def api_server() -> Iterator[ApiServer]:
             self.end_headers()
             self.wfile.write(content)
 
+        def do_DELETE(self) -> None:
+            state.deletions.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(state.status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
         def _watch(self) -> None:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
@@ -84,7 +93,7 @@ def api_server() -> Iterator[ApiServer]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         state.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield state
         server.shutdown()
 

@@ -5,7 +5,7 @@ import copy
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.api import CONFIG_MAPS, Api, Listing, Object, Resource, Timeout
+from deploytag.api import CONFIG_MAPS, Api, Listing, Object, Resource, Timeout, Written
 
 
 class ConfigMaps(Api):
@@ -30,16 +30,16 @@ class ConfigMaps(Api):
             raise ApiException(404, "NotFound")
         return copy.deepcopy(self.stored[name])
 
-    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """POST."""
         self._answer(resource)
         if self.missing_namespace:
             raise ApiException(404, "namespaces not found")
         if body["metadata"]["name"] in self.stored or self._interferes():
             raise ApiException(409, "AlreadyExists")
-        return self.store(body, f"uid-{self.version}")
+        return Written(self.store(body, f"uid-{self.version}"))
 
-    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Object:
+    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """PUT."""
         self._answer(resource)
         if (there := self.stored.get(body["metadata"]["name"])) is None:
@@ -47,7 +47,7 @@ class ConfigMaps(Api):
         wanted, known = ([it["metadata"].get(key) for key in ("uid", "resourceVersion")] for it in (body, there))
         if wanted != known or self._interferes():
             raise ApiException(409, "Conflict")
-        return self.store(body, there["metadata"]["uid"])
+        return Written(self.store(body, there["metadata"]["uid"]))
 
     def delete(
         self,
@@ -57,15 +57,14 @@ class ConfigMaps(Api):
         *,
         timeout: Timeout,
         uid: str | None = None,
+        version: str | None = None,
         foreground: bool = False,
     ) -> None:
         """DELETE."""
         self._answer(resource)
-        if (there := self.stored.get(name)) is None:
-            raise ApiException(404, "NotFound")
-        if uid not in {None, there["metadata"]["uid"]}:
-            raise ApiException(409, "Conflict")
-        del self.stored[name]
+        there = self.stored.get(name)
+        if there and uid in {None, there["metadata"]["uid"]}:
+            del self.stored[name]
 
     def list(
         self,

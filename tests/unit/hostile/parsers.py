@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 from hypothesis import strategies as st
-from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
 
 from deploytag import ci
 from deploytag.address import AddressError, HostPort, parse_host_port
@@ -36,7 +35,7 @@ from deploytag.delivery.inventory import checkpoint, whose
 from deploytag.delivery.inventory.databases import Server
 from deploytag.delivery.inventory.things import Kind
 from deploytag.delivery.inventory.whose import LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
-from deploytag.delivery.lease.state import ENGINES, HOST, MACHINE, PID, RUN, LeaseState, state_of
+from deploytag.delivery.lease.state import ENGINES, HOST, MACHINE, PID, RUN, LeaseState, Observation, state_of
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.project import PulumiProject
 from deploytag.delivery.record import Record, Tombstone
@@ -457,31 +456,50 @@ annotations = st.fixed_dictionaries(
 )
 
 LEASE: dict[str, Any] = {
-    RUN: "r",
-    "deploytag.dev/action": "deploy",
-    HOST: "h",
-    MACHINE: "m",
-    PID: "5",
-    ENGINES: json.dumps([{"host": "h", "pid": 5, "started": "2026-11-23T08:00:00Z"}]),
+    "metadata": {
+        "name": "x",
+        "uid": "u",
+        "resourceVersion": "7",
+        "annotations": {
+            RUN: "r",
+            "deploytag.dev/action": "deploy",
+            HOST: "h",
+            MACHINE: "m",
+            PID: "5",
+            ENGINES: json.dumps([{"host": "h", "pid": 5, "started": "2026-11-23T08:00:00Z"}]),
+        },
+    },
+    "spec": {
+        "holderIdentity": "r",
+        "leaseDurationSeconds": 30,
+        "leaseTransitions": 1,
+        "acquireTime": "2026-11-23T08:00:00.000000Z",
+        "renewTime": "2026-11-23T08:00:00.000000Z",
+    },
 }
 
 
-def _lease(given: Any) -> None:
-    notes, moment = given
-    lease = V1Lease(
-        metadata=V1ObjectMeta(name="x", annotations=notes),
-        spec=V1LeaseSpec(holder_identity="r", lease_duration_seconds=30, acquire_time=moment, renew_time=moment),
-    )
+def _lease_of(notes: dict[str, str], moment: datetime) -> dict[str, Any]:
+    """One that the API server would have: texts are texts, and times are times."""
+    spec = LEASE["spec"] | {"acquireTime": moment.isoformat(), "renewTime": moment.isoformat()}
+    return {"metadata": LEASE["metadata"] | {"annotations": notes}, "spec": spec}
+
+
+def _lease(lease: Any) -> None:
     state: LeaseState = state_of(lease, NOW)
-    str((state.said, state.live))
+    str((state.said, state.live, Observation("7", 0.0).expires(state)))
     for engine in state.engines:
         stale(SHOP, [], [engine], NOW)
         str(engine.started - (NOW - NOW))
 
 
-moments = st.datetimes(timezones=st.timezones() | st.just(UTC))
-leases = st.tuples(
-    st.fixed_dictionaries({key: st.one_of(st.just(value), texts) for key, value in LEASE.items()}), moments
+leases = st.one_of(
+    damaged(LEASE),
+    st.builds(
+        _lease_of,
+        st.fixed_dictionaries({key: st.just(value) | texts for key, value in LEASE["metadata"]["annotations"].items()}),
+        st.datetimes(timezones=st.timezones() | st.just(UTC)),
+    ),
 )
 RECORD = {
     "project": "shop",
@@ -696,7 +714,7 @@ PARSERS: dict[str, Parser] = {
     "objects of a namespace": Parser(_namespace_objects, damaged(OBJECTS)),
     "Helm's release secrets": Parser(_helm_secrets, damaged(META)),
     "annotations, the ledger, names of databases": Parser(_annotations, annotations),
-    "a lease": Parser(_lease, leases),
+    "a lease": Parser(_lease, leases, (DeployTagError, DocumentError)),
     "the API server's date": Parser(lambda text: date_of({"Date": text})),
     "a record or tombstone": Parser(_record, st.one_of(texts, damaged(RECORD).map(json.dumps))),
     "gc's memory": Parser(

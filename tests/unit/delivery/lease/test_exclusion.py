@@ -15,8 +15,8 @@ from deploytag.delivery.lease.holding import Lease
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import BusyError, UnreachableError
 from deploytag.identity import identify
-from tests.unit.delivery.fake_coordination import LeaseServer, leases
-from tests.unit.delivery.simulation import Process, World
+from tests.unit.delivery.lease.fake_leases import LeaseServer, leases
+from tests.unit.delivery.lease.simulation import Process, World
 
 IDENTITY = identify("shop", "feature/test")
 SECONDS = 30

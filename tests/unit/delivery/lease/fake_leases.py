@@ -3,24 +3,27 @@
 What it does was seen on a real one: `tests/e2e/delivery/test_lease.py` holds both to it.
 """
 
+import builtins
 import copy
 import math
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any, TypeVar
 
-from kubernetes.client import ApiClient, Configuration, V1DeleteOptions, V1Lease, V1LeaseList, V1ListMeta
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from deploytag.api import Api
+from deploytag.api import LEASES, Api, Listing, Object, Resource, Timeout, Written
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.acquire import Leases
-from tests.unit.delivery.simulation import Process, World
+from deploytag.ownership import SYSTEM_NAMESPACE
+from tests.unit.delivery.lease.simulation import Process, World
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 Answer = TypeVar("Answer")
 
@@ -30,7 +33,7 @@ class LeaseServer:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.stored: dict[str, V1Lease] = {}
+        self.stored: dict[str, Object] = {}
         self.version = 100
         self.changed: dict[str, int] = {}
         """The version of the last change of each lease, also of one that is gone."""
@@ -47,60 +50,55 @@ class LeaseServer:
         """Share of messages that take up to 20 s."""
 
     @property
-    def date(self) -> str:
-        """The header of each answer."""
-        return format_datetime(EPOCH + timedelta(seconds=int(self.world.time)), usegmt=True)
+    def date(self) -> datetime | None:
+        """What each answer says."""
+        return EPOCH + timedelta(seconds=int(self.world.time)) if self.tells_time else None
 
-    def list(self, selects: Callable[[V1Lease], bool]) -> V1LeaseList:
+    def list(self, selects: Callable[[Object], bool]) -> tuple[builtins.list[Object], str]:
         """Those that are selected, and the version of everything."""
-        found = [copy.deepcopy(lease) for lease in self.stored.values() if selects(lease)]
-        return V1LeaseList(items=found, metadata=V1ListMeta(resource_version=str(self.version)))
+        return [copy.deepcopy(lease) for lease in self.stored.values() if selects(lease["metadata"])], str(self.version)
 
-    def create(self, body: V1Lease) -> V1Lease:
+    def create(self, body: Object) -> Object:
         """POST."""
-        name = _meta(body).name
+        name = body["metadata"]["name"]
         if name in self.stored:
             raise ApiException(409, "AlreadyExists")
         return self._store(name, body, uid=f"uid-{self.version + 1}")
 
-    def replace(self, name: str, body: V1Lease) -> V1Lease:
+    def replace(self, body: Object) -> Object:
         """PUT, which makes a Lease that is not there unless the body says which uid it must have.
 
         Writing what is there already changes no version.
         """
-        wanted = _meta(body)
+        wanted = body["metadata"]
+        name, uid = wanted["name"], wanted["uid"]
         if (stored := self.stored.get(name)) is None:
-            if wanted.uid:
+            if uid:
                 raise ApiException(409, "Precondition failed: UID")
             return self._store(name, body, uid=f"uid-{self.version + 1}")
-        there = _meta(stored)
-        if wanted.resource_version != there.resource_version or wanted.uid not in {None, there.uid}:
+        there = stored["metadata"]
+        if wanted["resourceVersion"] != there["resourceVersion"] or uid not in {None, there["uid"]}:
             raise ApiException(409, "the object has been modified")
-        same = copy.deepcopy(body)
-        _meta(same).uid = there.uid
-        return copy.deepcopy(stored) if same == stored else self._store(name, body, uid=there.uid)
+        same = {**body, "metadata": {**wanted, "uid": there["uid"]}}
+        return copy.deepcopy(stored) if same == stored else self._store(name, body, uid=there["uid"])
 
-    def delete(self, name: str, options: V1DeleteOptions | None) -> None:
-        """DELETE."""
+    def delete(self, name: str, uid: str | None = None, version: str | None = None) -> None:
+        """DELETE, of which `Api.delete` takes it for done that there is none."""
         if (stored := self.stored.get(name)) is None:
-            raise ApiException(404, "NotFound")
-        wanted, there = options and options.preconditions, _meta(stored)
-        if wanted and (
-            wanted.uid not in {None, there.uid} or wanted.resource_version not in {None, there.resource_version}
-        ):
+            return
+        there = stored["metadata"]
+        if uid not in {None, there["uid"]} or version not in {None, there["resourceVersion"]}:
             raise ApiException(409, "Precondition failed")
         del self.stored[name]
         self._changed(name)
 
-    def _store(self, name: str, body: V1Lease, uid: str) -> V1Lease:
-        spec = body.spec
-        assert spec is not None
-        for time in (spec.acquire_time, spec.renew_time):
-            if time is not None and not time.microsecond:
+    def _store(self, name: str, body: Object, uid: str) -> Object:
+        for time in (body["spec"]["acquireTime"], body["spec"]["renewTime"]):
+            if time is not None and not MICRO_TIME.fullmatch(time):
                 raise ApiException(400, 'cannot parse as "2006-01-02T15:04:05.000000Z07:00"')
         stored = copy.deepcopy(body)
         self._changed(name)
-        _meta(stored).uid, _meta(stored).resource_version = uid, str(self.version)
+        stored["metadata"] |= {"uid": uid, "resourceVersion": str(self.version)}
         self.stored[name] = stored
         return copy.deepcopy(stored)
 
@@ -112,74 +110,87 @@ class LeaseServer:
                 event.set()
 
 
-class Connection:
-    """What a process knows of the server: the part of `CoordinationV1Api` that leases are made of."""
+class Connection(Api):
+    """What a process knows of the server: the part of the API that leases are made of."""
 
     def __init__(self, server: LeaseServer, process: Process) -> None:
+        super().__init__(ApiClient(Configuration(host="https://cluster.test:6443")))
         self.server = server
         self.process = process
 
-    def list_namespaced_lease_with_http_info(
+    def list(
         self,
-        namespace: str,
+        resource: Resource,
+        namespace: str | None = None,
         *,
-        field_selector: str = "",
-        label_selector: str = "",
-        _request_timeout: float,
-        _return_http_data_only: bool,
-        **paging: Any,
-    ) -> tuple[V1LeaseList, int, dict[str, str]]:
+        timeout: Timeout,
+        labels: str | None = None,
+        fields: str | None = None,
+        limit: int | None = None,
+        more: str | None = None,
+        metadata_only: bool = False,
+    ) -> Listing[Object]:
         """GET of the collection."""
-        name = field_selector.removeprefix("metadata.name=")
-        labels = dict(part.split("=") for part in label_selector.split(",") if part)
+        assert (resource, namespace) == (LEASES, SYSTEM_NAMESPACE)
+        name = (fields or "").removeprefix("metadata.name=")
+        wanted = dict(part.split("=") for part in (labels or "").split(",") if part)
 
-        def selects(lease: V1Lease) -> bool:
-            meta = _meta(lease)
-            return (not name or meta.name == name) and labels.items() <= (meta.labels or {}).items()
+        def selects(metadata: Object) -> bool:
+            return (not name or metadata["name"] == name) and wanted.items() <= (metadata.get("labels") or {}).items()
 
-        return self._request("list", lambda: self.server.list(selects), _request_timeout)
+        items, version = self._answer("list", lambda: self.server.list(selects), timeout)
+        return Listing(items, version, date=self.server.date)
 
-    def create_namespaced_lease_with_http_info(
-        self, namespace: str, body: V1Lease, *, _request_timeout: float, _return_http_data_only: bool
-    ) -> tuple[V1Lease, int, dict[str, str]]:
+    def create(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """POST."""
-        return self._request("create", lambda: self.server.create(body), _request_timeout)
+        assert (resource, namespace) == (LEASES, SYSTEM_NAMESPACE)
+        return Written(self._answer("create", lambda: self.server.create(body), timeout), self.server.date)
 
-    def replace_namespaced_lease_with_http_info(
-        self, name: str, namespace: str, body: V1Lease, *, _request_timeout: float, _return_http_data_only: bool
-    ) -> tuple[V1Lease, int, dict[str, str]]:
+    def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """PUT."""
-        return self._request("update", lambda: self.server.replace(name, body), _request_timeout)
+        assert (resource, namespace) == (LEASES, SYSTEM_NAMESPACE)
+        return Written(self._answer("update", lambda: self.server.replace(body), timeout), self.server.date)
 
-    def delete_namespaced_lease(
-        self, name: str, namespace: str, *, body: V1DeleteOptions, _request_timeout: float
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        timeout: Timeout,
+        uid: str | None = None,
+        version: str | None = None,
+        foreground: bool = False,
     ) -> None:
         """DELETE."""
-        self._request("delete", lambda: self.server.delete(name, body), _request_timeout)
+        assert (resource, namespace) == (LEASES, SYSTEM_NAMESPACE)
+        self._answer("delete", lambda: self.server.delete(name, uid, version), timeout)
 
-    def list_namespaced_lease(
+    def watch(
         self,
-        namespace: str,
+        resource: Resource,
+        namespace: str | None = None,
         *,
-        field_selector: str,
-        watch: bool,
-        resource_version: str,
-        timeout_seconds: int,
-        _request_timeout: tuple[float, float],
-        _preload_content: bool,
-    ) -> "Stream":
+        version: str,
+        seconds: int,
+        timeout: Timeout,
+        labels: str | None = None,
+        fields: str | None = None,
+        metadata_only: bool = False,
+    ) -> Any:
         """GET of the collection as a watch."""
-        assert watch
-        assert not _preload_content
-        seconds = min(float(timeout_seconds), _request_timeout[1])
-        return Stream(self, field_selector.removeprefix("metadata.name="), int(resource_version), seconds)
+        assert (resource, namespace) == (LEASES, SYSTEM_NAMESPACE)
+        assert fields
+        assert isinstance(timeout, tuple)
+        return Stream(self, fields.removeprefix("metadata.name="), int(version), min(float(seconds), timeout[1]))
 
-    def _request(self, verb: str, operate: Callable[[], Answer], timeout: float) -> tuple[Answer, int, dict[str, str]]:
+    def _answer(self, verb: str, operate: Callable[[], Answer], timeout: Timeout) -> Answer:
+        assert isinstance(timeout, float | int)
         world, process, server = self.server.world, self.process, self.server
         process.sleep(world.random.uniform(0, 0.05))  # a process may be stopped right before it sends something
         gives_up = math.inf if server.hangs else world.time + timeout / process.pace
         arrives = world.time + self._latency()
-        outcome: list[Answer | ApiException] = []
+        outcome: builtins.list[Answer | ApiException] = []
         answered = threading.Event()
 
         def arrive() -> None:
@@ -200,7 +211,7 @@ class Connection:
             raise ReadTimeoutError(None, "/leases", "timed out")  # type: ignore[arg-type]
         if isinstance(outcome[0], ApiException):
             raise outcome[0]
-        return outcome[0], 200, {"Date": server.date} if server.tells_time else {}
+        return outcome[0]
 
     def _latency(self) -> float:
         random = self.server.world.random
@@ -217,7 +228,7 @@ class Stream:
         self.position = position
         self.seconds = seconds
 
-    def stream(self) -> Iterator[bytes]:
+    def stream(self, amt: int | None = None) -> Iterator[bytes]:
         """One event when there is one; the end, or no answer at all."""
         server, process = self.connection.server, self.connection.process
         server.log.append("watch")
@@ -241,23 +252,6 @@ class Stream:
         """Nothing to close."""
 
 
-class FakeCluster(Cluster):
-    """The cluster as one process sees it."""
-
-    def __init__(self, server: LeaseServer, process: Process) -> None:
-        super().__init__(Api(ApiClient(Configuration(host="https://cluster.test:6443"))))
-        object.__setattr__(self, "connection", Connection(server, process))
-
-    @property
-    def coordination(self) -> Any:
-        """Leases."""
-        return self.connection  # type: ignore[attr-defined]
-
-
 def leases(server: LeaseServer, process: Process, seconds: int = 30) -> Leases:
     """The leases as one process sees them."""
-    return Leases(FakeCluster(server, process), seconds, process)
-
-
-def _meta(lease: V1Lease) -> Any:
-    return lease.metadata
+    return Leases(Cluster(Connection(server, process)), seconds, process)
