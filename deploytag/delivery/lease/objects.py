@@ -10,7 +10,8 @@ from urllib3.exceptions import ReadTimeoutError
 from deploytag.api import LEASES, Listing, lines
 from deploytag.delivery.asking import TIMEOUT, NoAnswerError, asking, every
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.lease.state import LeaseState, object_of, state_of
+from deploytag.delivery.lease.encoding import object_of, state_of
+from deploytag.delivery.lease.state import LeaseState
 from deploytag.documents import parse_json
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, selector

@@ -21,8 +21,9 @@ from deploytag.api import LEASES
 from deploytag.delivery.asking import ConflictError
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lease.acquire import Leases
+from deploytag.delivery.lease.encoding import object_of
 from deploytag.delivery.lease.objects import LeaseObjects
-from deploytag.delivery.lease.state import Timing, claimed, object_of
+from deploytag.delivery.lease.state import Timing, claimed
 from deploytag.delivery.run import Action, Run
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity, identify

@@ -11,7 +11,7 @@ from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.program.checkout import Checkout, Finished, page
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 FILE = "deploytag.policy.yaml"
 NOTHING = {"secrets": [], "database": False, "database_key": None, "migrations": False}
@@ -69,7 +69,6 @@ def test_a_branch_that_edits_its_policy_gains_nothing(trusting: Pushing) -> None
     assert trusting.checkout.changes(trusting.identity(ref)) == set()
 
 
-@pytest.mark.sampled(1)
 def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None:
     ref = "feature/trust-keep"
     identity = trusting.identity(ref)
@@ -111,7 +110,6 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
     assert forced.ok, forced.output
 
 
-@pytest.mark.sampled(1)
 def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None:
     refs = ("feature/trust-cap-a", "feature/trust-cap-b")
     # A class of the test alone, since the project's environments are everybody's.

@@ -15,7 +15,7 @@ from tests.e2e.delivery.charts import BROKEN, namespace
 from tests.e2e.delivery.pushing import pushing
 from tests.e2e.program.checkout import PROJECT, REPOSITORY, sandbox_environ
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from tests.e2e.plugins.engine import Engine
 from tests.e2e.plugins.plugin_set import offline_only
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
 CANARY = "canary-aws-5d0b17"
 READ = "import pulumi, pulumi_aws as aws\nread = aws.secretsmanager.get_secret_version_output\n"

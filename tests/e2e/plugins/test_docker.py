@@ -9,7 +9,7 @@ from sandbox.lifecycle import Sandbox
 from tests.e2e.plugins.engine import Engine
 from tests.e2e.plugins.plugin_set import offline_only
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 REGISTRY = Sandbox.here().config.registry
 # The official plugin, too, takes a registry for one without TLS only where its address says so.

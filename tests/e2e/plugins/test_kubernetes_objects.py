@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.plugins.conftest import kubectl
 from tests.e2e.plugins.engine import Engine
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 CANARY = "canary-4f1d9c"
 

@@ -12,7 +12,7 @@ import yaml
 from tests.e2e.plugins.conftest import kubectl
 from tests.e2e.plugins.engine import Engine, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 CANARY = "canary-8b2e07"
 

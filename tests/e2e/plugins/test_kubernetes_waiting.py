@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.plugins.conftest import kubectl
 from tests.e2e.plugins.engine import Engine, eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
 IMAGE = "debian:bookworm-slim"
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from tests.e2e.plugins.engine import Engine, eventually
 from tests.e2e.plugins.plugin_set import offline_only
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
 
 CANARY = "canary-pg-71c2e0"
 OTHER_CANARY = "canary-pg-other-8f2"

@@ -7,12 +7,11 @@ import pytest
 
 from tests.e2e.program.checkout import Checkout, page
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 NO_DATABASE = {"database": False, "migrations": False, "database_key": None}
 
 
-@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("change", "variables", "migration"),
     [

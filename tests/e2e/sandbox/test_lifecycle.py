@@ -125,7 +125,7 @@ def kill_everything() -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_up_after_everything_was_killed() -> None:
     kill_everything()
     assert {row["state"] for row in status()["parts"]} == {"down"}
@@ -133,7 +133,7 @@ def test_up_after_everything_was_killed() -> None:
     assert status()["complete"]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_up_after_a_reboot() -> None:
     # After a reboot nothing of ours runs and nothing is set; on disk is a record of another boot, if /run is on disk.
     current = record.read()
@@ -144,7 +144,7 @@ def test_up_after_a_reboot() -> None:
     assert status()["complete"]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_up_when_the_record_is_lost() -> None:
     record.remove()
     sandbox("up")
@@ -190,7 +190,7 @@ def test_another_clone_of_the_same_content_takes_the_sandbox_as_it_is(tmp_path: 
     assert record.read() == before
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("again", [False, True], ids=["deleted", "cloned again"])
 def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path, again: bool) -> None:
     sandbox("down")
@@ -205,7 +205,7 @@ def test_a_sandbox_whose_clone_was_deleted_is_started_anew(tmp_path: Path, again
     tmp_path.mkdir(exist_ok=True)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("command", ["up", "reset"])
 def test_somebody_s_directory_is_left_alone(tmp_path: Path, command: str) -> None:
     sandbox("down")
@@ -217,7 +217,7 @@ def test_somebody_s_directory_is_left_alone(tmp_path: Path, command: str) -> Non
     assert (tmp_path / "tmp" / "thesis.tex").read_text() == "everything"
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_down_makes_no_directory(tmp_path: Path) -> None:
     sandbox("down")
     sandbox("down", variables={"DEPLOYTAG_SANDBOX": str(tmp_path / "sandbox")})
@@ -244,7 +244,7 @@ def test_a_second_sandbox_is_refused_and_the_first_is_named(tmp_path: Path) -> N
     assert status()["complete"]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_a_subnet_in_use_is_named_and_nothing_is_begun() -> None:
     sandbox("down")
     subprocess.run(["ip", "link", "add", "taken0", "type", "bridge"], check=True)
@@ -266,7 +266,7 @@ def test_the_host_may_not_be_passed_through_into_the_sandbox() -> None:
     assert 'oifname "dt0" ct state new drop' in rules
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 def test_a_setting_takes_effect_by_a_restart() -> None:
     port = {"DEPLOYTAG_SANDBOX_AWS_PORT": "4999"}
     sandbox("up", variables=port)

@@ -35,7 +35,8 @@ from deploytag.delivery.inventory import checkpoint, whose
 from deploytag.delivery.inventory.databases import Server
 from deploytag.delivery.inventory.things import Kind
 from deploytag.delivery.inventory.whose import LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
-from deploytag.delivery.lease.state import ENGINES, HOST, MACHINE, PID, RUN, LeaseState, Observation, state_of
+from deploytag.delivery.lease.encoding import ENGINES, HOST, MACHINE, PID, RUN, state_of
+from deploytag.delivery.lease.state import LeaseState, Observation
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.project import PulumiProject
 from deploytag.delivery.record import Record, Tombstone

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from deploytag.delivery.lease.acquire import Lease, LeaseState
-from deploytag.delivery.lease.state import object_of
+from deploytag.delivery.lease.encoding import object_of
 from deploytag.delivery.run import Action, Run
 from deploytag.identity import Identity, identify
 from tests.unit.delivery.lease.fake_leases import LeaseServer, leases
