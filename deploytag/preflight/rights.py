@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from kubernetes.client.exceptions import ApiException
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_exponential
 from urllib3.exceptions import HTTPError
 
 from deploytag.api import ACCESS_REVIEWS, ROLE_BINDINGS, Api
@@ -75,7 +75,7 @@ def until_effective(api: Api, namespace: str) -> None:
     tries = Retrying(
         retry=retry_if_result(lambda allowed: not allowed),
         stop=stop_after_delay(PATIENCE),
-        wait=wait_exponential_jitter(initial=0.01, max=1, jitter=0.05),
+        wait=wait_exponential(multiplier=0.01, max=1),
     )
     try:
         tries(may_work_in, api, namespace)

@@ -28,8 +28,9 @@ from deploytag.ownership import SYSTEM_NAMESPACE, annotations
 
 NAMESPACE_SECONDS = 60.0
 """From when a namespace was told to go until what keeps it is named."""
-AT_LEAST = 5.0
-"""Seconds that a namespace is waited for which was told long ago."""
+AT_LEAST = 10.0
+"""Seconds that a namespace is waited for which was told long ago. What held it may have let go just now, and Kubernetes
+looks 8 s after it last found a finalizer (`k8s.io/kubernetes/pkg/controller/namespace`)."""
 VOLUME_SECONDS = 30.0
 """Until a volume has to be deleted by whoever provisioned it."""
 REQUEST = 15
