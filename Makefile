@@ -56,11 +56,12 @@ audit: venv ## known vulnerabilities of the locked packages, and whether each ha
 .PHONY: check
 check: lint audit ## the fast checks: no sandbox, no root
 	@$(RUN) deploytag test
-	@$(PYTEST) -m "not toolchain and not e2e and not soak" tests
+	@$(PYTEST) -m "not toolchain" tests/unit tests/program
 
 .PHONY: test
 test: check up ## every test
-	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" --ignore tests/e2e/sandbox tests
+	@# Each worker imports whatever it is told to look through: only files with such tests.
+	@eval "$$($(SANDBOX) env)"; $(PYTEST) -m "toolchain or e2e" --ignore tests/e2e/sandbox tests/e2e $$(grep -rl mark.toolchain tests/unit)
 	@# These stop and start the one sandbox of this machine, so nothing runs beside them.
 	@eval "$$($(SANDBOX) env)"; $(VENV)/python -m pytest tests/e2e/sandbox
 

@@ -153,7 +153,7 @@ def test_up_when_the_record_is_lost() -> None:
     assert Machine.now().traces() == {}
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("seconds", "number"), [(0.8, signal.SIGINT), (1.5, signal.SIGTERM), (2.5, signal.SIGHUP), (4.0, signal.SIGINT)]
 )
