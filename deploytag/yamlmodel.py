@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from deploytag.documents import DocumentError, parse_strict_yaml, read_file
 from deploytag.errors import SettingsError
+from deploytag.printable import one_line
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,7 +51,7 @@ def unusable(complaints: Iterable[str]) -> SettingsError:
 
 
 def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+    key = ".".join(_shown(str(part)) for part in detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
             known = ", ".join(_fields_at(model, detail["loc"][:-1]))
@@ -66,6 +67,11 @@ def _sentence(model: type[BaseModel], detail: ErrorDetails) -> str:
         case _:
             # Never the offending value itself: a secret pasted into the wrong place must not reach a log.
             return f"{key or 'the file'}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _shown(key: str) -> str:
+    """The key, quoted where it would not be seen as it is or would look like more than a key."""
+    return key if key and key == one_line(key) else repr(key)
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -35,9 +35,8 @@ def test_a_remote_with_a_hundred_thousand_branches(tmp_path: Path) -> None:
     bare = tmp_path / "remote.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", str(checkout.path), str(bare)], check=True)
     # Among them what `git branch` would refuse and a server may have all the same.
-    lines = sorted(
-        f"{commit} refs/heads/{kind}{number:06}" for number in range(COUNT // 2) for kind in ("feature/", "-x")
-    )
+    lines = [f"{commit} refs/heads/{kind}{number:06}" for number in range(COUNT // 2) for kind in ("feature/", "-x")]
+    lines = sorted([*lines, f"{commit} refs/heads/main"], key=lambda line: line.split()[1])
     (bare / "packed-refs").write_text("# pack-refs with: peeled fully-peeled sorted \n" + "\n".join(lines) + "\n")
     found = Remote(checkout.path, str(bare)).refs()
     assert len(found) == COUNT // 2 + 1

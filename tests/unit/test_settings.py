@@ -93,6 +93,13 @@ def test_impossible_classes_are_refused(tmp_path: Path, change: dict[str, object
     assert sentence in said
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"), [("\n", r"'\n'"), ("a\nb: allowed", r"'a\nb: allowed'"), ("", "''"), ("\x1b[2J", r"'\x1b[2J'")]
+)
+def test_a_key_that_is_no_text_for_a_line_is_quoted(tmp_path: Path, key: str, shown: str) -> None:
+    assert f"{SETTINGS_FILE}: images.{shown}: unknown key; " in complaints(tmp_path, {"images": {key: 1}})
+
+
 @pytest.mark.parametrize("name", ["protected", "limits", "feature"])
 def test_a_class_may_be_named_like_a_key(tmp_path: Path, name: str) -> None:
     """The name of a class is no field, whatever it is called."""

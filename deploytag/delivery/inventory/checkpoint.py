@@ -77,12 +77,13 @@ def protected(document: Document) -> list[str]:
 
 def images(document: Document) -> set[str]:
     """References of the images that the stack built or runs: `repository:tag@sha256:…`."""
-    found = set()
+    # A list: a program may export anything, also what no set can hold.
+    found: list[Any] = []
     for resource in resources(document):
         if resource.type == STACK_TYPE:
-            found |= {resource.outputs.get("base_image"), resource.outputs.get("app_image")}
+            found += [resource.outputs.get("base_image"), resource.outputs.get("app_image")]
         elif resource.type == IMAGE_TYPE:
-            found.add(resource.outputs.get("ref"))
+            found.append(resource.outputs.get("ref"))
     return {reference for reference in found if isinstance(reference, str) and "@" in reference}
 
 

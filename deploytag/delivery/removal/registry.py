@@ -293,6 +293,7 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
         if auth:
             user, _, password = base64.b64decode(auth).decode().partition(":")
             return Login(user, password)
+        helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError, TypeError):
@@ -300,7 +301,6 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
         raise UnreachableError(
             f"Docker's configuration {path} cannot be read. `docker login` writes it anew."
         ) from None
-    helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
     return _from_helper(f"docker-credential-{helper}", host, environ) if helper else None
 
 

@@ -69,6 +69,12 @@ def test_images_are_those_of_the_outputs_and_of_the_builds() -> None:
     assert found == {"r/shop/app:1@sha256:a", "r/shop/base:2@sha256:b"}
 
 
+def test_what_a_program_exports_instead_of_an_image_is_none() -> None:
+    stack = resource("pulumi:pulumi:Stack", outputs={"base_image": ["r/shop/base@sha256:b"], "app_image": {}})
+    build = resource("docker-build:index:Image", outputs={"ref": [[]]})
+    assert checkpoint.images({"resources": [stack, build]}) == set()
+
+
 @pytest.mark.parametrize(
     ("it", "goes_along"),
     [

@@ -141,6 +141,15 @@ def test_credentials_come_from_a_helper(tmp_path: Path, key: str) -> None:
     assert found == Login("registry.test", "s")
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", '{"auths": ["x"]}', '{"credHelpers": "x"}', '{"auths": {"registry.test": "x"}}']
+)
+def test_a_configuration_of_another_form_is_said_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UnreachableError, match="cannot be read"):
+        credentials("registry.test", {"DOCKER_CONFIG": str(tmp_path)})
+
+
 def test_an_unreadable_configuration_is_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"auths": {"registry.test": {"auth": "hunter2')
     with pytest.raises(UnreachableError) as raised:
