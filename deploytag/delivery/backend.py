@@ -71,7 +71,7 @@ class Backend:
             raise SettingsError(f"{self.origin} names no folder: no path contains NUL. Correct it.")
         try:
             return (self.directory / path.expanduser()).absolute()
-        except RuntimeError as error:  # ~somebody
+        except (RuntimeError, UnicodeEncodeError) as error:  # ~somebody
             raise SettingsError(f"{self.origin} names no folder ({error}). Correct it.") from None
 
     def bucket(self) -> "S3Path":

@@ -104,7 +104,9 @@ def _goes_along(resource: Resource, identity: Identity) -> bool:
     if kind == "kubernetes:helm.sh/v3:Release":
         return inputs.get("namespace") == identity.namespace
     if kind.startswith("kubernetes:"):
-        metadata = inputs.get("metadata") or {}
+        metadata = inputs.get("metadata")
+        if not isinstance(metadata, Mapping):
+            return False
         where = metadata.get("namespace")
         return identity.namespace in (where, metadata.get("name") if where in (None, SYSTEM_NAMESPACE) else None)
     return False

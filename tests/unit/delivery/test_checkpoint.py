@@ -106,6 +106,7 @@ def test_what_a_program_exports_instead_of_an_image_is_none() -> None:
         (resource("pulumi:providers:aws"), True),
         (resource("aws:s3/bucket:Bucket"), False),
         (resource("aws:s3/bucket:Bucket", external=True), True),
+        (resource("kubernetes:core/v1:Secret", inputs={"metadata": [["of another form"]]}), False),
         (resource("deploytag:index:Environment", custom=False), True),
     ],
 )

@@ -205,3 +205,9 @@ def test_a_bucket_is_taken_with_its_options(monkeypatch: pytest.MonkeyPatch, tmp
     assert meta.config.s3 == {"addressing_style": "path"}
     with pytest.raises(SettingsError, match="role"):
         Backend("s3://states?role=arn:aws:iam::1:role/x", "PULUMI_BACKEND_URL", tmp_path).bucket()
+
+
+@pytest.mark.parametrize("url", ["file://~nobody-is-called-this/state", "file://~\ud800", "file://a\0b"])
+def test_what_names_no_folder_is_said_so(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="PULUMI_BACKEND_URL names no folder"):
+        Backend(url, "PULUMI_BACKEND_URL", tmp_path).folder()
