@@ -141,7 +141,9 @@ def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -
         say(f"left alone: {note.subject}: {note.text}")
     if images.withheld:
         say(f"no image is deleted: {images.withheld}")
-    if results is None and (plan.entries or images.entries):
+    if not plan.entries and not images.entries and plan.refused is None:
+        say("There is nothing to collect.")
+    elif results is None:
         say("Nothing was done. With --yes it is.")
 
 

@@ -27,6 +27,9 @@ TIMEOUT = 5
 ONE_REQUEST = TIMEOUT + 1
 """Seconds until a request that nobody waits for any longer ends by itself."""
 
+CONNECTIONS = 32
+"""More than anything asks at once: `why` a dozen questions, each in a thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -67,6 +70,8 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
             f"that {POLICY_FILE} names."
         ) from None
     settings.retries = False
+    # Everything is asked at once, and a connection that has no place in the pool is a warning of urllib3's.
+    settings.connection_pool_maxsize = CONNECTIONS
     current = Current(settings.host.rstrip("/"), settings.ssl_ca_cert if settings.verify_ssl else None)
     return Api(client.ApiClient(settings)), current
 

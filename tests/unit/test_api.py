@@ -1,12 +1,15 @@
 """The API in JSON: what a deletion asks for, and which of its answers are none to complain of."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.api import JOBS
+from deploytag.api import JOBS, NAMESPACES, document
+from deploytag.preflight.cluster import connect
 from tests.unit.delivery.api_server import ApiServer, api_server
 
 
@@ -47,6 +50,21 @@ def test_what_is_gone_already_is_no_error(
 ) -> None:
     assert _refused(server, status, given) == refused
     server.deletions.get_nowait()
+
+
+def test_many_questions_at_once_are_nothing_to_warn_of(
+    server: ApiServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = {"name": "it", "cluster": {"server": f"http://127.0.0.1:{server.port}"}}
+    context = {"name": "it", "context": {"cluster": "it", "user": "it"}}
+    users = [{"name": "it", "user": {}}]
+    config = {"current-context": "it", "clusters": [named], "contexts": [context], "users": users}
+    (tmp_path / "config").write_text(json.dumps(config))
+    api, _ = connect(str(tmp_path / "config"))
+    server.status = 200
+    for answer in [api.open(NAMESPACES.path(), timeout=5) for _ in range(20)]:
+        document(answer)
+    assert caplog.messages == []
 
 
 def _refused(server: ApiServer, status: int, given: dict[str, Any]) -> int | None:

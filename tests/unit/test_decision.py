@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
-from deploytag.delivery.record import Deployed, Record, Tombstone
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record, Tombstone
+from deploytag.delivery.run import Action
 
 OLD, NEW = "a" * 40, "b" * 40
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,6 +27,11 @@ def record(*, revision: str = OLD, fingerprint: str = "same", asleep: bool = Fal
         deployed=deployed,
         asleep=asleep,
     )
+
+
+def ended(outcome: Outcome) -> Record:
+    attempt = Attempt(run="r", action=Action.DEPLOY, revision=NEW, started=NOW, outcome=outcome)
+    return record().model_copy(update={"attempt": attempt})
 
 
 def stone(tip: str | None) -> Tombstone:
@@ -49,6 +55,13 @@ TABLE = {
     "the same content is served": (SERVED, AlreadyServed),
     "the same content, but it does not answer": (replace(SERVED, healthy=False), Go),
     "the same content, but asleep": (replace(SERVED, record=record(asleep=True)), Go),
+    "the same content, after a run that succeeded": (
+        replace(SERVED, record=ended(Outcome.SUCCEEDED)),
+        AlreadyServed,
+    ),
+    "the content from before a run that failed": (replace(SERVED, record=ended(Outcome.FAILED)), Go),
+    "the content from before a run that was interrupted": (replace(SERVED, record=ended(Outcome.INTERRUPTED)), Go),
+    "the content from before a run that died": (replace(SERVED, record=ended(Outcome.RUNNING)), Go),
     "other content": (replace(SERVED, fingerprint="other"), Go),
     "content that cannot be told beforehand": (replace(SERVED, fingerprint=None), Go),
     "the same content of a superseded commit": (replace(SERVED, wanted=OLD), Skip),

@@ -83,6 +83,8 @@ class Facts:
     """Who holds a lock of the stack, and since when."""
     record: Record | None = None
     tombstone: Tombstone | None = None
+    no_class: str | None = None
+    """Why the policy gives it no environment; None: it gives one."""
     unknown: dict[str, str] = field(default_factory=dict)
 
 
@@ -195,7 +197,9 @@ def _resting(facts: Facts) -> Explanation | None:
             )
         if "record" not in facts.unknown:
             return Explanation(
-                State.NEVER, f"{ref} was never deployed.", what_now="Push the branch, or run `deploytag deploy`."
+                State.NEVER,
+                f"{ref} was never deployed.",
+                what_now=facts.no_class or "Push the branch, or run `deploytag deploy`.",
             )
     if facts.record and facts.record.asleep:
         return Explanation(State.ASLEEP, f"{ref} is asleep.", what_now=f"Wake it: deploytag wake {ref}, or push.")

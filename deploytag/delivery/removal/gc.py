@@ -141,7 +141,7 @@ def _verdict(
     if tip is None:
         if cls is not None and cls.protected:
             return _Protected("the branch is gone, but its class is protected: `deploytag destroy --force` removes it")
-        return Entry(Deed.DESTROY, ref, "the branch is gone from the remote", items, tip, record)
+        return Entry(Deed.DESTROY, ref, "the remote has no such branch", items, tip, record)
     # Without a record nobody knows when it was last pushed.
     if cls is None or cls.protected or record is None:
         return None

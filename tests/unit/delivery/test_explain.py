@@ -89,6 +89,7 @@ def attempt(outcome: Outcome, cause: str | None = None, **changes: Any) -> Recor
         ),
         (facts(namespace=None, record=None, tombstone=TOMBSTONE), State.GONE, "was destroyed on purpose"),
         (facts(namespace=None, record=None), State.NEVER, "was never deployed"),
+        (facts(namespace=None, record=None, no_class="It has no class."), State.NEVER, "was never deployed"),
         (facts(namespace=None), State.UNHEALTHY, "its namespace shop-feature-test is gone"),
         (facts(unknown={"lease": "403 Forbidden"}), State.UNKNOWN, "not everything could be asked"),
         (facts(unknown={"lease": "403 Forbidden"}, snapshot=CRASHING), State.BROKEN, "ends again and again"),
@@ -122,3 +123,11 @@ def test_evidence_is_what_else_is_known() -> None:
 )
 def test_only_the_newest_revision_can_be_pending(releases: tuple[Any, ...], pending: bool) -> None:
     assert (pending_release(releases, "shop-feature-test") is not None) is pending
+
+
+@pytest.mark.parametrize(
+    ("no_class", "what_now"),
+    [(None, "Push the branch, or run `deploytag deploy`."), ("foo belongs to no class.", "foo belongs to no class.")],
+)
+def test_nobody_is_told_to_push_what_would_not_be_deployed(no_class: str | None, what_now: str) -> None:
+    assert why(facts(namespace=None, record=None, no_class=no_class)).what_now == what_now
