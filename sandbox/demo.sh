@@ -44,7 +44,7 @@ cat <<END
 $branch is served at $url
 
 Try next:
-  git switch $branch                # edit app/ or charts/, commit, then: git push sandbox $branch
+  git switch $branch                # edit app/ and its tests, or charts/; commit; git push sandbox $branch
   eval "\$(make -s env)"                   # a shell in which deploytag, pulumi, kubectl, helm and psql mean the sandbox
   git push sandbox :$branch         # delete the branch there, and nothing of it is left
 END

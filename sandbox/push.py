@@ -24,6 +24,7 @@ from sandbox.errors import SandboxError
 from sandbox.git import REMOTE, git
 from sandbox.locks import held
 
+PUSHED_AGAIN = "Push a correction, or again: python -m sandbox rerun"
 AT_ONCE = 4
 """How many refs of one push are worked on at the same time."""
 
@@ -97,9 +98,9 @@ def deliver(push: Push, delivery: Delivery) -> int:
 
 def _failed(delivery: Delivery, code: int) -> str:
     """Git says that the push succeeded, and it did: this is about what it was to cause."""
-    what, again = ("deleted", "deploytag destroy") if delivery.deleted else ("pushed", "python -m sandbox rerun")
+    what, again = ("deleted", "Again: deploytag destroy") if delivery.deleted else ("pushed", PUSHED_AGAIN)
     how = f"code {code}" if code > 0 else f"signal {-code}"
-    return f"{delivery.name} was {what}, but its run ended with {how}. Again: {again} {shlex.quote(delivery.name)}\n"
+    return f"{delivery.name} was {what}, but its run ended with {how}. {again} {shlex.quote(delivery.name)}\n"
 
 
 @contextmanager

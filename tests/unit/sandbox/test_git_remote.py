@@ -288,10 +288,10 @@ def test_a_failure_is_shown_and_may_be_tried_again(
     said = remote.push("main:feature/test")
     assert "No such thing." in said
     assert said[-1] == (
-        "feature/test was pushed, but its run ended with code 11. Again: python -m sandbox rerun feature/test"
+        "feature/test was pushed, but its run ended with code 11. Push a correction, or again: python -m sandbox rerun feature/test"
     )
     assert remote.push("main:feature/test") == [], "git has nothing to push"
-    assert remote.push("main:refs/heads/$(id)")[-1].endswith("Again: python -m sandbox rerun '$(id)'")
+    assert remote.push("main:refs/heads/$(id)")[-1].endswith("again: python -m sandbox rerun '$(id)'")
     remote.calls()
     assert remote.push(":refs/heads/$(id)")[-1] == (
         "$(id) was deleted, but its run ended with code 11. Again: deploytag destroy '$(id)'"
