@@ -123,10 +123,8 @@ def test_what_cannot_be_deployed_is_said_and_pushing_its_repair_deploys_it(pushe
     pusher.commit()
     said = pusher.push(ref)
     assert any("nonsense: unknown key" in line for line in said)
-    assert (
-        said[-1]
-        == f"{ref} was pushed, but its run ended with code 3. Push a correction, or again: python -m sandbox rerun {ref}"
-    )
+    again = f"Push a correction, or again: python -m sandbox rerun {ref}"
+    assert said[-1] == f"{ref} was pushed, but its run ended with code 3. {again}"
     path.write_text(settings)
     pusher.commit()
     served(pusher.push(ref), ref)

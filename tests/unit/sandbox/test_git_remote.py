@@ -288,7 +288,8 @@ def test_a_failure_is_shown_and_may_be_tried_again(
     said = remote.push("main:feature/test")
     assert "No such thing." in said
     assert said[-1] == (
-        "feature/test was pushed, but its run ended with code 11. Push a correction, or again: python -m sandbox rerun feature/test"
+        "feature/test was pushed, but its run ended with code 11. "
+        "Push a correction, or again: python -m sandbox rerun feature/test"
     )
     assert remote.push("main:feature/test") == [], "git has nothing to push"
     assert remote.push("main:refs/heads/$(id)")[-1].endswith("again: python -m sandbox rerun '$(id)'")
