@@ -1,52 +1,92 @@
 """What a builder printed while it built the environment's images, out of the engine's events."""
 
 from collections import deque
+from dataclasses import dataclass, field
 
 from deploytag.delivery.events import Diagnostic, Event
 
 IMAGE = "docker-build:index:Image"
 LIMIT = 128 * 1024
 """Characters that are kept: the last ones, in which an error stands. A ConfigMap holds 1 MiB."""
+ENDING = 12
+"""Lines of a failed build that are shown at once."""
 
 
 class BuildOutput:
-    """Listens to an engine; `text` is the output of its builds, each line after the image's name."""
+    """Listens to an engine, and keeps what the builds of images print."""
 
     def __init__(self) -> None:
-        self._live = _Tail()
-        self._end = _Tail()
+        self._images: dict[str, _Output] = {}
 
     def listen(self, event: Event) -> None:
-        """Keep what a builder says.
-
-        While it builds it does so as a status, and a failed build says everything once more at its end, as none. On a
-        busy machine a short build may have failed before anything of it was shown live.
-        """
+        """Keep what a builder says."""
         if isinstance(event, Diagnostic) and event.type == IMAGE:
             name = event.urn.rsplit("::", 1)[-1]
-            tail = self._live if event.status else self._end
-            for line in event.message.splitlines():
-                tail.keep(f"{name} {line}"[:LIMIT])
+            self._images.setdefault(name, _Output()).keep(event)
 
     @property
     def text(self) -> str:
-        """Empty when nothing was built."""
-        return self._live.text or self._end.text
+        """All of it, one image after the other, each line after the image's name. Empty when nothing was built."""
+        kept = _Tail()
+        for name, output in self._images.items():
+            for line in output.lines:
+                kept.keep(f"{name} {line}"[:LIMIT])
+        return "\n".join(kept.lines)
+
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """The last lines of the build that failed, empty ones left out; none when no build did."""
+        failed = [output for output in self._images.values() if output.failed]
+        return tuple([line for output in failed for line in output.printed if line.strip()][-ENDING:])
 
 
 class _Tail:
     """The last lines of a text."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque()
+        self.lines: deque[str] = deque()
         self._size = 0
 
     def keep(self, line: str) -> None:
-        self._lines.append(line)
+        self.lines.append(line)
         self._size += len(line) + 1
         while self._size > LIMIT:
-            self._size -= len(self._lines.popleft()) + 1
+            self._size -= len(self.lines.popleft()) + 1
+
+
+@dataclass
+class _Output:
+    """Of one image.
+
+    While it builds, the docker-build plugin reports each line as a status; of a build that failed it says everything
+    once more, as none. Neither is sure to be whole: it does not wait for the last lines to be read before it answers
+    (`cli.Close` in its provider/internal/cli.go), and what comes after the answer is lost.
+    """
+
+    live: _Tail = field(default_factory=_Tail)
+    afterwards: _Tail = field(default_factory=_Tail)
+    complaints: _Tail = field(default_factory=_Tail)
+    failed: bool = False
+
+    def keep(self, event: Diagnostic) -> None:
+        self.failed |= event.severity == "error"
+        match event:
+            case Diagnostic(status=True):
+                tail = self.live
+            case Diagnostic(severity="info"):
+                tail = self.afterwards
+            case _:
+                tail = self.complaints
+        for line in event.message.splitlines():
+            tail.keep(line[:LIMIT])
 
     @property
-    def text(self) -> str:
-        return "\n".join(self._lines)
+    def printed(self) -> tuple[str, ...]:
+        """What the builder did."""
+        longer = self.afterwards if len(self.afterwards.lines) > len(self.live.lines) else self.live
+        return tuple(longer.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same, and what was said of it."""
+        return (*self.printed, *self.complaints.lines)

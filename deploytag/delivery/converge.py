@@ -1,12 +1,14 @@
 """`pulumi up` under a lease, ended by the first thing that cannot come right, and explained."""
 
+from collections.abc import Sequence
+
 from deploytag.delivery.diagnosis.cause import Cause
 from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
 from deploytag.errors import DeploymentError
-from deploytag.redaction import spare
+from deploytag.redaction import redact, spare
 
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
@@ -65,7 +67,18 @@ def converge(held: Held, engine: Engine) -> EngineResult:
         raise _cannot_come_right(held, fatal)
     if cancellation.requested:
         raise interrupted(identity, cancellation)
+    if ending := held.builds.ending:
+        raise _does_not_build(held, ending, result.complaint)
     raise DeploymentError(f"{identity.ref} was not deployed: {result.complaint}")
+
+
+def _does_not_build(held: Held, ending: Sequence[str], complaint: str) -> DeploymentError:
+    for line in ending:
+        held.world.progress.fail(f"| {redact(line)}")
+    ref = held.identity.ref
+    return DeploymentError(
+        f"{ref} was not deployed: {complaint.strip()}\nEverything that the builds printed: deploytag logs {ref} --build"
+    )
 
 
 def _cannot_come_right(held: Held, cause: Cause) -> DeploymentError:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploytag.delivery.record import Outcome, Record, Tombstone
+from deploytag.delivery.record import Record, Tombstone
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +79,13 @@ def _served(facts: Facts) -> AlreadyServed | None:
         or record.deployed is None
         or record.asleep
         # It may have changed anything before it ended, also what still answers.
-        or _ended_badly(record)
+        or record.unsuccessful
         or facts.fingerprint is None
         or record.deployed.fingerprint != facts.fingerprint
         or not facts.healthy
     ):
         return None
     return AlreadyServed(record.deployed.revision, record.deployed.url)
-
-
-def _ended_badly(record: Record) -> bool:
-    """Whether the last run failed, was interrupted or died, or still runs."""
-    return record.attempt is not None and record.attempt.outcome is not Outcome.SUCCEEDED
 
 
 def _reason(facts: Facts) -> str:
@@ -101,6 +96,6 @@ def _reason(facts: Facts) -> str:
         return "it sleeps"
     if facts.fingerprint != record.deployed.fingerprint:
         return f"its content is not that of {record.deployed.revision[:12]}, which is deployed"
-    if _ended_badly(record):
+    if record.unsuccessful:
         return "its last run did not end well, and may have left anything"
     return "what is deployed does not answer as it should"

@@ -131,17 +131,15 @@ def _state(
         return State.LEFTOVER, "it has no namespace: `deploytag destroy` or `deploytag gc` removes what is left"
     if record is None:
         return State.UNMANAGED, None
-    if (bad := _bad_end(record.attempt)) is not None:
-        return bad
+    if (attempt := record.unsuccessful) is not None:
+        return _bad_end(attempt)
     if record.asleep:
         return State.ASLEEP, None
     complaints = ailing.get(namespace)
     return (State.UNHEALTHY, complaints[0]) if complaints else (State.SERVING, None)
 
 
-def _bad_end(attempt: Attempt | None) -> tuple[State, str | None] | None:
-    if attempt is None or attempt.outcome is Outcome.SUCCEEDED:
-        return None
+def _bad_end(attempt: Attempt) -> tuple[State, str | None]:
     if attempt.outcome is Outcome.RUNNING:
         return State.DIED, "the last run ended without a word: the next one repairs what it left"
     return State.FAILED, attempt.cause

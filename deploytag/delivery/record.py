@@ -70,6 +70,13 @@ class Record(_Model):
     asleep: bool = False
     keep_until: Moment | None = None
 
+    @property
+    def unsuccessful(self) -> Attempt | None:
+        """The last run, if it failed, was interrupted, died or still runs: it may have left anything."""
+        if self.attempt is None or self.attempt.outcome is Outcome.SUCCEEDED:
+            return None
+        return self.attempt
+
 
 class BuildLog(_Model):
     """What the last build of the environment's images printed, without secrets."""

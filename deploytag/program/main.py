@@ -141,8 +141,8 @@ def refuse_other_stack(identity: Identity, stack: str) -> None:
     if stack != identity.stack:
         raise SettingsError(
             f"the stack {stack} is not that of the branch {identity.ref}, which is {identity.stack}: nothing was "
-            f"touched. Run `pulumi up --stack {identity.stack}`, or give the stack its branch: "
-            f"`pulumi config set branch BRANCH --stack {stack}`."
+            f"touched. Run `pulumi up --stack {identity.stack}`, or `git switch` to the stack's branch, or tell the "
+            f"stack its branch: `pulumi config set branch BRANCH --stack {stack}`."
         )
 
 

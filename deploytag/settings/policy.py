@@ -148,6 +148,14 @@ class Policy(SettingsModel):
         """
         return self.classes[self.class_name_of(ref)]
 
+    def refusal(self, ref: str) -> str | None:
+        """Why `ref` gets no environment; None when a class takes it."""
+        try:
+            self.class_name_of(ref)
+        except SettingsError as error:
+            return str(error)
+        return None
+
     def class_name_of(self, ref: str) -> str:
         """The name of that class. Below `fork/` it is the one that `forks` names, whatever the patterns say.
 

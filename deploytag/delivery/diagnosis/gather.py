@@ -25,9 +25,8 @@ from deploytag.delivery.diagnosis.listing import said
 from deploytag.delivery.recovery import namespaces, objects
 from deploytag.delivery.store import Lock, StateStore
 from deploytag.delivery.world import World
-from deploytag.errors import DeployTagError, SettingsError
+from deploytag.errors import DeployTagError
 from deploytag.identity import Identity
-from deploytag.settings import Policy
 
 KINDS = (PODS, EVENTS, JOBS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS, RELEASES)
 
@@ -56,18 +55,10 @@ def gather(world: World, identity: Identity) -> Facts:
         identity,
         now,
         snapshot,
-        no_class=_no_class(world.policy, identity.ref),
+        no_class=world.policy.refusal(identity.ref),
         unknown={**complaints, **unknown},
         **found,
     )
-
-
-def _no_class(policy: Policy, ref: str) -> str | None:
-    try:
-        policy.class_name_of(ref)
-    except SettingsError as error:
-        return str(error)
-    return None
 
 
 def _namespace(cluster: Cluster, name: str) -> NamespaceLook | None:

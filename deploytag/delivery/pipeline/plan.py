@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from deploytag.ci import Event, Trigger
-from deploytag.errors import ForkError, SettingsError
+from deploytag.errors import ForkError
 from deploytag.ref import Ref, decide_ref, decide_revision, decide_trigger
 from deploytag.repository import Head
 from deploytag.settings import Policy
@@ -101,8 +101,6 @@ def _there(ref: Ref, trigger: Trigger, policy: Policy, commit: Callable[[], str]
             "its branch. Delete the branch to remove it.",
             ref.name,
         )
-    try:
-        policy.class_of(ref.name)
-    except SettingsError as error:
-        return Skip(str(error), ref.name)
+    if (refusal := policy.refusal(ref.name)) is not None:
+        return Skip(refusal, ref.name)
     return Deploy(ref.name, commit())

@@ -80,11 +80,13 @@ def test_what_a_build_printed_is_kept(identity: Identity, tmp_path: Path) -> Non
         dockerfile.write_text(dockerfile.read_text() + "RUN echo so-far-so-good && false\n")
         commit = it.push(identity.ref, "a build that fails")
         try:
-            assert it.deploytag("deploy", identity.ref).code == DeploymentError.exit_code
+            failed = it.deploytag("deploy", identity.ref)
             kept = it.report("logs", identity.ref, "--build")
         finally:
             it.report("destroy", identity.ref)
         forgotten = it.report("logs", identity.ref, "--build")
+    assert failed.code == DeploymentError.exit_code
     assert kept["revision"] == commit
-    assert any(line.endswith(" so-far-so-good") for line in kept["lines"]), kept["lines"]
+    for lines in (kept["lines"], failed.output.splitlines()):
+        assert any(line.endswith(" so-far-so-good") for line in lines), lines
     assert forgotten["lines"] == []

@@ -3,18 +3,25 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.build_log import LIMIT, BuildOutput
+from deploytag.delivery.build_log import ENDING, LIMIT, BuildOutput
 from deploytag.delivery.events import Diagnostic
 
 APP = "urn:pulumi:t::shop::deploytag:index:Environment$deploytag:index:Images$docker-build:index:Image::shop-app"
 ROLE = "urn:pulumi:t::shop::deploytag:index:Environment$postgresql:index/role:Role::shop-database-role"
 
 
-def output(*events: Diagnostic) -> str:
+BASE = APP.replace("shop-app", "shop-base")
+
+
+def heard(*events: Diagnostic) -> BuildOutput:
     it = BuildOutput()
     for event in events:
         it.listen(event)
-    return it.text
+    return it
+
+
+def output(*events: Diagnostic) -> str:
+    return heard(*events).text
 
 
 def test_only_what_a_builder_says_while_it_builds() -> None:
@@ -30,6 +37,29 @@ def test_only_what_a_builder_says_while_it_builds() -> None:
 def test_a_build_that_failed_before_it_was_shown_live_is_known_by_what_it_says_at_its_end() -> None:
     text = output(Diagnostic("error", "#5 RUN false\n#5 ERROR", APP), Diagnostic("error", "refused", ROLE))
     assert text.splitlines() == ["shop-app #5 RUN false", "shop-app #5 ERROR"]
+
+
+def test_what_a_failed_build_says_at_its_end_is_kept_where_it_is_more_than_was_shown_live() -> None:
+    text = output(
+        Diagnostic("info", "#1 FROM debian", BASE, status=True),
+        Diagnostic("info", "#5 RUN make", APP, status=True),
+        Diagnostic("info", "#5 RUN make\n#5 no rule\n", APP),
+        Diagnostic("error", "failed to solve", APP),
+    )
+    assert text.splitlines() == [
+        "shop-base #1 FROM debian",
+        "shop-app #5 RUN make",
+        "shop-app #5 no rule",
+        "shop-app failed to solve",
+    ]
+
+
+def test_the_ending_is_of_the_build_that_failed() -> None:
+    said = [Diagnostic("info", f"#5 line {number}\n\n", APP, status=True) for number in range(30)]
+    good = Diagnostic("info", "#1 DONE", BASE, status=True)
+    bad = heard(*said, good, Diagnostic("error", "failed to solve", APP))
+    assert bad.ending == tuple(f"#5 line {number}" for number in range(30 - ENDING, 30))
+    assert heard(*said, good).ending == ()
 
 
 @given(st.lists(st.text(max_size=LIMIT // 2).map(lambda text: text * 3), max_size=5))
