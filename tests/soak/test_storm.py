@@ -1,4 +1,7 @@
-"""The long storm: 200 rounds of up to 10 events over 5 branches. `SOAK_ROUNDS` and `SOAK_SEED` make it another."""
+"""The long storm: 200 rounds of up to 10 events over 5 branches. `SOAK_ROUNDS` and `SOAK_SEED` make it another.
+
+It may be interrupted: it goes on after the rounds that are in the results already, from branches that are not there.
+"""
 
 import json
 import os
@@ -16,18 +19,25 @@ pytestmark = pytest.mark.soak
 
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
+STORM = RESULTS / "storm.jsonl"
 
 
 def test_the_storm(tmp_path: Path) -> None:
     RESULTS.mkdir(exist_ok=True)
-    dice = random.Random(SEED)
-    with pushing(tmp_path) as it, (RESULTS / "storm.jsonl").open("a") as results:
+    with pushing(tmp_path) as it:
         it.small()
         storm = Storm(it, tmp_path, [f"feature/soak-{letter}" for letter in "abcde"])
-        for number in range(ROUNDS):
+        for number in range(ended(SEED), ROUNDS):
             began, before = time.monotonic(), storm.number
-            storm.round(dice, most=10)
+            storm.round(random.Random(f"{SEED}, {number}"), most=10)
             seconds = round(time.monotonic() - began, 1)
             line = {"seed": SEED, "round": number, "events": storm.number - before, "seconds": seconds}
-            results.write(json.dumps(line) + "\n")
-            results.flush()
+            with STORM.open("a") as results:
+                results.write(json.dumps(line) + "\n")
+
+
+def ended(seed: int) -> int:
+    """How many rounds an earlier, interrupted run of this storm has written down."""
+    if not STORM.exists():
+        return 0
+    return sum(json.loads(line)["seed"] == seed for line in STORM.read_text().splitlines())
