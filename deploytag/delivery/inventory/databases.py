@@ -5,11 +5,11 @@ the roles it is a member of.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
+from psycopg import errors, sql
 
 from deploytag.administrator import Administrator
 from deploytag.preflight.database import connect
@@ -73,7 +73,9 @@ class Databases:
             psycopg.Error: the server refuses; it is closed to new sessions all the same.
         """
         self._join(role)
-        self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
+        # One whose drop was interrupted lets nobody in as it is, and cannot be altered.
+        with suppress(errors.ObjectNotInPrerequisiteState):
+            self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
         # FORCE ends the sessions within the same statement: a pool that reconnects at once cannot get between.
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
 

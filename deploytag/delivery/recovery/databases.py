@@ -9,10 +9,14 @@ import psycopg
 from psycopg import errors, sql
 
 from deploytag.administrator import Administrator
+from deploytag.delivery.inventory import databases
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
 from deploytag.preflight import database
 
+INVALID = -2
+"""The connection limit of a database whose drop was interrupted, since PostgreSQL 15.4 and the releases of that day:
+https://www.postgresql.org/docs/release/15.4/."""
 TIMEOUT = 10
 """Seconds one connection and each of its statements may take."""
 
@@ -29,6 +33,8 @@ class Catalog:
     allows_connections: bool
     is_administered: bool
     """Whether the administrator may act for the database's owner."""
+    is_invalid: bool
+    """Whether a drop of it was interrupted: PostgreSQL lets it be dropped again, and nothing else."""
 
 
 def look(administrator: Administrator, identity: Identity) -> Catalog:
@@ -39,13 +45,13 @@ def look(administrator: Administrator, identity: Identity) -> Catalog:
     """
     with transaction(administrator) as connection:
         found = connection.execute(
-            "SELECT pg_get_userbyid(datdba), datallowconn, pg_has_role(datdba, 'USAGE') FROM pg_database"
-            " WHERE datname = %s",
-            [identity.database],
+            "SELECT pg_get_userbyid(datdba), datallowconn, pg_has_role(datdba, 'USAGE'), datconnlimit = %s"
+            " FROM pg_database WHERE datname = %s",
+            [INVALID, identity.database],
         ).fetchone()
         role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [identity.role]).fetchone()
-    owner, allows, administered = found or (None, True, True)
-    return Catalog(owner, role is not None, allows, administered)
+    owner, allows, administered, invalid = found or (None, True, True, False)
+    return Catalog(owner, role is not None, allows, administered, invalid)
 
 
 def administer(administrator: Administrator, role: str) -> None:
@@ -60,6 +66,15 @@ def allow_connections(administrator: Administrator, database: str) -> None:
     """Let sessions into the database again; only who administers its owner may."""
     with transaction(administrator) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))
+
+
+def drop_database(administrator: Administrator, name: str, role: str) -> None:
+    """Drop the database of `role`."""
+    try:
+        with databases.connected(administrator) as server:
+            server.drop_database(name, role)
+    except psycopg.Error as error:
+        raise database.refused(administrator, error) from None
 
 
 def drop_role(administrator: Administrator, role: str) -> None:

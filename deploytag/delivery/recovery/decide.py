@@ -15,6 +15,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteLedgerEntry,
     DeleteNamespace,
     DeleteObjects,
+    DropDatabase,
     DropRole,
     GiveRights,
     MakeNamespace,
@@ -114,7 +115,9 @@ def _connections(facts: Facts) -> tuple[Repair, ...]:
     if server is None or server.database.owner is None or foreign_database(identity, server.database):
         return ()
     repairs: list[Repair] = [] if server.is_administered else [Administer(identity.role)]
-    if not server.allows_connections:
+    if server.is_invalid:
+        repairs.append(DropDatabase(identity.database))
+    elif not server.allows_connections:
         repairs.append(AllowConnections(identity.database))
     return tuple(repairs)
 

@@ -53,6 +53,8 @@ class ServerFacts:
     allows_connections: bool = True
     is_administered: bool = True
     """Whether the administrator may act for the database's owner."""
+    is_invalid: bool = False
+    """Whether a drop of the database was interrupted, after which it can only be dropped."""
 
 
 @dataclass(frozen=True, slots=True)

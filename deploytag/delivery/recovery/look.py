@@ -89,7 +89,7 @@ def look(tools: Tools) -> Facts:
         if server:
             it = server.result()
             database = DatabaseFacts(it.owner, it.role_exists, found.ledger)
-            found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered))
+            found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered, it.is_invalid))
         if found.namespace and not found.locked_out and _may_have_orphans(found):
             found = found.but(objects=(*found.objects, *_more_objects(cluster, pool, found)))
     return found

@@ -13,6 +13,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteLedgerEntry,
     DeleteNamespace,
     DeleteObjects,
+    DropDatabase,
     DropRole,
     GiveRights,
     MakeNamespace,
@@ -51,6 +52,8 @@ def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for ea
                 databases.administer(tools.administrator, it.role)
             case AllowConnections() if tools.administrator:
                 databases.allow_connections(tools.administrator, it.database)
+            case DropDatabase() if tools.administrator:
+                databases.drop_database(tools.administrator, it.database, tools.identity.role)
             case UninstallRelease():
                 tools.say(f"uninstalling the Helm release {it.release}, which {it.why}")
                 releases.uninstall(tools, it.namespace, it.release)

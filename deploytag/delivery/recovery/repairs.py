@@ -75,6 +75,18 @@ class AllowConnections:
 
 
 @dataclass(frozen=True, slots=True)
+class DropDatabase:
+    """A drop that was interrupted had begun to delete the database's files, and PostgreSQL allows but to end it."""
+
+    database: str
+
+    @property
+    def said(self) -> str:
+        """The sentence."""
+        return f"The drop of the database {self.database} had been interrupted; it was ended."
+
+
+@dataclass(frozen=True, slots=True)
 class UninstallRelease:
     """The release can neither be upgraded nor installed anew."""
 
@@ -194,6 +206,7 @@ Repair = (
     | MakeNamespace
     | Administer
     | AllowConnections
+    | DropDatabase
     | UninstallRelease
     | RollBackRelease
     | DeleteNamespace

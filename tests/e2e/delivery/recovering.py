@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 import psycopg
+from psycopg import sql
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster
@@ -150,6 +152,31 @@ def exists(*arguments: str) -> Callable[[], bool]:
 def release_is(identity: Identity, status: str) -> Callable[[], bool]:
     """Whether Helm's newest word on the release is `status`."""
     return exists("secret", "-n", identity.namespace, "-l", f"owner=helm,name={identity.release},status={status}")
+
+
+def interrupt_a_drop(identity: Identity) -> None:
+    """Leave the database as PostgreSQL does when a DROP DATABASE ends before its end: there, and invalid."""
+    for _ in range(50):
+        if _interrupted(identity):
+            return
+        # The drop was faster.
+        on_server(f"CREATE DATABASE {identity.database} OWNER {identity.role}")
+    raise AssertionError(f"no drop of {identity.database} could be interrupted")
+
+
+def _interrupted(identity: Identity) -> bool:
+    drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(identity.database))
+    invalid = "SELECT datconnlimit = -2 FROM pg_database WHERE datname = %s"
+    with psycopg.connect(autocommit=True) as watching, ThreadPoolExecutor(1) as thread:
+        dropping = psycopg.connect(autocommit=True)
+        dropped = thread.submit(dropping.execute, drop)
+        while watching.execute(invalid, [identity.database]).fetchone() == (False,) and not dropped.done():
+            pass
+        watching.execute("SELECT pg_terminate_backend(%s)", [dropping.info.backend_pid])
+        with contextlib.suppress(psycopg.OperationalError):
+            dropped.result()
+        dropping.close()
+        return watching.execute(invalid, [identity.database]).fetchone() == (True,)
 
 
 def on_server(statement: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:

@@ -24,6 +24,7 @@ from deploytag.rights import BINDING
 from tests.e2e.delivery.recovering import (
     EngineProcess,
     exists,
+    interrupt_a_drop,
     kill_when,
     on_server,
     recovered,
@@ -226,7 +227,10 @@ def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
 
 
 def test_what_the_database_may_go_through(repository: Checkout) -> None:
-    """Killed while it was made, refusing connections, unknown to the state, removed by hand. Data is never lost."""
+    """Killed while it was made, refusing connections, unknown to the state, its drop interrupted.
+
+    Its data is lost only by the drop.
+    """
     identity = repository.stack("feature/database")
 
     def tooled(*engines: EngineProcess) -> Tools:
@@ -264,8 +268,10 @@ def test_what_the_database_may_go_through(repository: Checkout) -> None:
     assert on_server("SELECT answer FROM kept", database=identity.database) == [(42,)]
     assert repository.changes(identity) == set()
 
-    on_server(f"DROP DATABASE {identity.database} WITH (FORCE)")
-    assert "had been removed" in recovered(tooled())
+    interrupt_a_drop(identity)
+    said = recovered(tooled())
+    assert f"The drop of the database {identity.database} had been interrupted; it was ended." in said
+    assert "had been removed" in said
     must_come_up(repository, identity)
 
 

@@ -17,6 +17,7 @@ from deploytag.delivery.recovery.repairs import (
     DeleteLedgerEntry,
     DeleteNamespace,
     DeleteObjects,
+    DropDatabase,
     DropRole,
     GiveRights,
     MakeNamespace,
@@ -85,8 +86,9 @@ def server(
     ledger: Mapping[str, str] | None = LEDGER,
     allows: bool = True,
     administered: bool = True,
+    invalid: bool = False,
 ) -> ServerFacts:
-    return ServerFacts(DatabaseFacts(owner, role, ledger), allows, administered)
+    return ServerFacts(DatabaseFacts(owner, role, ledger), allows, administered, invalid)
 
 
 def revisions(*statuses: Status) -> tuple[Revision, ...]:
@@ -246,6 +248,11 @@ FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
             id="nobody may let connections in",
         ),
         pytest.param(
+            but(server=server(allows=False, invalid=True)),
+            [DropDatabase(IT.database)],
+            id="its drop was interrupted, and it cannot be altered any more",
+        ),
+        pytest.param(
             but(server=server(None), state=state("database")),
             [],
             id="role and ledger are there, the database is still to be made",
@@ -347,6 +354,7 @@ def test_what_is_repaired_before_a_deployment(facts: Facts, repairs: list[Repair
         pytest.param(but(revisions=revisions(Status.PENDING_INSTALL)), [], id="Helm uninstalls whatever it is"),
         pytest.param(but(namespace=NamespaceFacts("uid", annotations(IT), terminating=True)), [], id="it goes anyway"),
         pytest.param(but(server=server(allows=False)), [AllowConnections(IT.database)], id="connections"),
+        pytest.param(but(server=server(allows=False, invalid=True)), [DropDatabase(IT.database)], id="a drop"),
         pytest.param(
             but(revisions=()), [Refresh(f"the Helm release {IT.release} had been removed")], id="uninstalled by hand"
         ),
