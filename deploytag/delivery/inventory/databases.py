@@ -5,15 +5,18 @@ the roles it is a member of.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import sql
 
 from deploytag.administrator import Administrator
 from deploytag.preflight.database import connect
 
+INVALID = -2
+"""The connection limit of a database whose drop was interrupted: it can only be dropped, and whoever alters it loses
+the connection. Since PostgreSQL 15.4 and the releases of that day: https://www.postgresql.org/docs/release/15.4/."""
 TIMEOUT = 30
 """Seconds one statement may take: dropping a database ends its sessions and deletes its files."""
 
@@ -73,8 +76,7 @@ class Databases:
             psycopg.Error: the server refuses; it is closed to new sessions all the same.
         """
         self._join(role)
-        # One whose drop was interrupted lets nobody in as it is, and cannot be altered.
-        with suppress(errors.ObjectNotInPrerequisiteState):
+        if self._can_be_altered(database):
             self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
         # FORCE ends the sessions within the same statement: a pool that reconnects at once cannot get between.
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
@@ -92,6 +94,11 @@ class Databases:
         row = self._connection.execute("SELECT pg_has_role(current_user, %s, 'USAGE')", [role]).fetchone()
         if row is not None and not row[0]:
             self._run("GRANT {} TO CURRENT_USER", role)
+
+    def _can_be_altered(self, database: str) -> bool:
+        """Whether it is there, and whole. One that is invalid lets nobody in as it is."""
+        found = self._connection.execute("SELECT datconnlimit FROM pg_database WHERE datname = %s", [database])
+        return found.fetchone() not in {None, (INVALID,)}
 
     def _run(self, statement: str, name: str) -> None:
         self._connection.execute(sql.SQL(statement).format(sql.Identifier(name)))

@@ -14,9 +14,6 @@ from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
 from deploytag.preflight import database
 
-INVALID = -2
-"""The connection limit of a database whose drop was interrupted, since PostgreSQL 15.4 and the releases of that day:
-https://www.postgresql.org/docs/release/15.4/."""
 TIMEOUT = 10
 """Seconds one connection and each of its statements may take."""
 
@@ -47,7 +44,7 @@ def look(administrator: Administrator, identity: Identity) -> Catalog:
         found = connection.execute(
             "SELECT pg_get_userbyid(datdba), datallowconn, pg_has_role(datdba, 'USAGE'), datconnlimit = %s"
             " FROM pg_database WHERE datname = %s",
-            [INVALID, identity.database],
+            [databases.INVALID, identity.database],
         ).fetchone()
         role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [identity.role]).fetchone()
     owner, allows, administered, invalid = found or (None, True, True, False)
