@@ -19,6 +19,8 @@ STEP = int(os.environ.get("SOAK_STEP", "1"))
 """Every so many events."""
 RESULTS = Path(os.environ.get("SOAK_RESULTS", "soak-results"))
 CELLS = RESULTS / "kill-matrix.jsonl"
+FAILURES = RESULTS / "kill-matrix-failures.txt"
+"""What an interrupted run has seen fail: it never comes to say so."""
 MOST_FAILURES = 5
 """Of one scenario and death, before the rest of them is not tried."""
 
@@ -39,6 +41,8 @@ def test_every_event(tmp_path: Path, scenario: Scenario, death: Death) -> None:
                 cell = trial(it, ref, scenario, death, event)
             except AssertionError as failure:
                 failures[event] = failure
+                with FAILURES.open("a") as lines:
+                    lines.write(f"{scenario}, {death}, after event {event}: {failure}\n\n")
                 it.deploytag("destroy", ref)
                 if len(failures) == MOST_FAILURES:
                     break
