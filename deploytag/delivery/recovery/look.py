@@ -2,10 +2,10 @@
 
 import re
 import socket
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from kubernetes.client.exceptions import ApiException
@@ -35,6 +35,8 @@ from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
 from deploytag.rights import API_GROUP, BINDING
 
 _STATUSES = frozenset(Status)
+
+Found = TypeVar("Found")
 
 
 def look_at_locks(tools: Tools) -> list[SeenLock]:
@@ -76,7 +78,7 @@ def look(tools: Tools) -> Facts:
         entry = pool.submit(_ledger, cluster, identity)
         secrets = pool.submit(_secrets, cluster, identity)
         server = pool.submit(databases.look, tools.administrator, identity) if tools.administrator else None
-        seen = _unless_locked_out(cluster, identity, secrets)
+        seen = _unless_locked_out(cluster, identity, secrets.result)
         found = Facts(
             identity,
             state.result(),
@@ -91,7 +93,9 @@ def look(tools: Tools) -> Facts:
             database = DatabaseFacts(it.owner, it.role_exists, found.ledger)
             found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered, it.is_invalid))
         if found.namespace and not found.locked_out and _may_have_orphans(found):
-            found = found.but(objects=(*found.objects, *_more_objects(cluster, pool, found)))
+            # Rights go a moment after the RoleBinding that a repair deleted: what could be seen may be so no more.
+            more = _unless_locked_out(cluster, identity, lambda: _more_objects(cluster, pool, found))
+            found = found.but(locked_out=True) if more is None else found.but(objects=(*found.objects, *more))
     return found
 
 
@@ -122,12 +126,10 @@ def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:
     return [item["metadata"] for item in found.items]
 
 
-def _unless_locked_out(
-    cluster: Cluster, identity: Identity, secrets: Future[list[dict[str, Any]]]
-) -> list[dict[str, Any]] | None:
+def _unless_locked_out(cluster: Cluster, identity: Identity, ask: Callable[[], list[Found]]) -> list[Found] | None:
     """What was found; None where nothing may be seen for want of the namespace's RoleBinding."""
     try:
-        return secrets.result()
+        return ask()
     except ApiException as error:
         if error.status != FORBIDDEN or _role_binding(cluster, identity) is not None:
             raise
