@@ -10,6 +10,19 @@ from typing import Self
 from deploytag.address import AddressError, parse_port
 from deploytag.errors import SettingsError
 
+OWN_SESSION = "-c search_path=pg_catalog -c role=none -c statement_timeout=0 -c default_transaction_read_only=off"
+"""What a session in an environment's database begins with when its administrator opens it.
+
+The owner of a database decides that too (ALTER DATABASE ... SET), and can have names of the catalog mean functions of
+its own, which the administrator would then call with its rights. What a client asks for goes before what is set there
+(PostgreSQL manual, 20.1.3 and CVE-2018-1058).
+"""
+
+
+def in_own_session(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which libpq, and the PostgreSQL provider, open sessions that no database's owner has set."""
+    return {**environ, "PGOPTIONS": f"{environ.get('PGOPTIONS', '')} {OWN_SESSION}".lstrip()}
+
 
 @dataclass(frozen=True, slots=True)
 class Administrator:

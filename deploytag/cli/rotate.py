@@ -22,6 +22,9 @@ def sync(
     branch: Branch = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every environment of this project.")] = False,
+    class_name: Annotated[
+        str | None, typer.Option("--class", help="Every environment of this class of the policy.")
+    ] = None,
     wait: Wait = 1800,
     dry_run: DryRun = False,
     verbose: Verbose = False,
@@ -29,17 +32,17 @@ def sync(
 ) -> None:
     """Give the pods the newest versions of their secrets, with the commit that is deployed. What sleeps stays asleep.
 
-    With `--all`, one that fails does not keep the others; the exit code is that of the first.
+    With `--all` or `--class`, one that fails does not keep the others; the exit code is that of the first.
     """
     from deploytag.delivery import sync as delivery  # noqa: PLC0415 - `deploytag name` need not load it
 
-    if everything and branch is not None:
-        raise UsageError(f"Either {branch} or --all, not both. Nothing was done.")
+    if branch is not None and (everything or class_name):
+        raise UsageError(f"Either {branch} or {'--all' if everything else '--class'}, not both. Nothing was done.")
     checkout = Checkout.here()
-    ref = None if everything else checkout.ref(branch)
+    ref = None if everything or class_name else checkout.ref(branch)
     world = checkout.open(narrator(as_json=as_json, verbose=verbose))
     if dry_run:
-        plans = delivery.plan_all(world) if ref is None else [(ref, delivery.plan(world, ref))]
+        plans = delivery.plan_all(world, class_name) if ref is None else [(ref, delivery.plan(world, ref))]
         _print_plans(plans, one=ref is not None, as_json=as_json)
         return
     if ref is not None:
@@ -47,7 +50,7 @@ def sync(
         if as_json:
             print_json(report.model_dump(mode="json"))
         return
-    reports, errors = delivery.sync_all(world, patience=wait)
+    reports, errors = delivery.sync_all(world, class_name, patience=wait)
     if as_json:
         print_json([report.model_dump(mode="json") for report in reports])
     elif not reports:

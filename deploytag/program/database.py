@@ -9,7 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
-from deploytag.passwords import DatabaseAddress, database_password
+from deploytag.passwords import DatabaseAddress, database_password, password_verifier
 from deploytag.program.secret import SecretVersions
 
 
@@ -59,7 +59,7 @@ class Database(pulumi.ComponentResource):
             f"{name}-role",
             name=address.role,
             login=True,
-            password=password,
+            password=args.key.content.apply(lambda key: password_verifier(key, address.role)),
             connection_limit=args.connections,
             statement_timeout=args.statement_seconds * 1000,
             # It owns objects in its own database only, which is dropped before it (facts: REASSIGN OWNED would run in

@@ -22,7 +22,7 @@ from deploytag.program.secret import SecretVersions
 from deploytag.redaction import learn, redact
 from deploytag.ref import find_ref, find_revision
 from deploytag.secrets import environment_variables, reserved_names
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Network
+from deploytag.settings import POLICY_FILE, ApplicationSettings, EnvironmentClass, Isolation, Network
 from deploytag.trees import stage
 from deploytag.trust import in_force
 
@@ -77,6 +77,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             values={**more_values, **trial_values(identity, revision, settings, cls)},
             administrator=administrator,
             needs_secrets=bool(cls.secrets) or cls.database or bool(cls.build_secrets),
+            isolation=cls.isolation,
         ),
         os.environ,
     )
@@ -95,7 +96,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
             database_key=secret.read_text(cls.database_key) if cls.database and cls.database_key else None,
             administrator=administrator.user if administrator else None,
             address=address,
-            database_networks=await database_networks(cls.isolation, address),
+            database_networks=await database_networks(cls.isolation, address, administrator),
             asleep=asleep(os.environ),
             build_secrets={id_: secret.read_text(it).content for id_, it in cls.build_secrets.items()},
             deployers=seen.deployers,
@@ -162,15 +163,27 @@ def trial_values(
     )
 
 
-async def database_networks(isolation: Isolation, address: DatabaseAddress | None) -> tuple[Network, ...]:
+async def database_networks(
+    isolation: Isolation, address: DatabaseAddress | None, administrator: Administrator | None
+) -> tuple[Network, ...]:
     """Where the database may be reached: what the policy names, else what its name resolves to at this moment.
 
     Raises:
+        SettingsError: the branch's config names another server than the administrator's, and the policy does not.
         UnreachableError: it does not resolve here.
     """
-    if address is None or not isolation.network:
+    if address is None or administrator is None or not isolation.network:
         return ()
-    return isolation.database_cidrs or await networks_of_database(address.host)
+    if isolation.database_cidrs:
+        return isolation.database_cidrs
+    if (address.host, address.port) != (administrator.host, administrator.port):
+        raise SettingsError(
+            f"the stack's config says that pods reach the database at {address.host}:{address.port}, and PGHOST and "
+            f"PGPORT say {administrator.host}:{administrator.port}: nothing was touched, as a branch does not decide "
+            f"what its pods may connect to. Name that server's addresses in {POLICY_FILE}, "
+            "`isolation.database_cidrs` of the class."
+        )
+    return await networks_of_database(address.host)
 
 
 def database_address(identity: Identity, administrator: Administrator, config: pulumi.Config) -> DatabaseAddress:

@@ -82,15 +82,23 @@ def test_the_databases_networks_are_what_the_class_names_or_what_its_name_means(
     isolation: dict[str, object], networks: list[str]
 ) -> None:
     address = DatabaseAddress("192.0.2.9", 5432, IDENTITY.database, IDENTITY.role)
-    found = asyncio.run(database_networks(Isolation.model_validate(isolation), address))
+    found = asyncio.run(database_networks(Isolation.model_validate(isolation), address, Administrator("192.0.2.9")))
     assert list(map(str, found)) == networks
 
 
 def test_what_the_class_names_is_not_looked_up() -> None:
     unknown = DatabaseAddress("db.invalid", 5432, IDENTITY.database, IDENTITY.role)
     named = Isolation.model_validate({"database_cidrs": ["10.0.16.0/20"]})
-    assert asyncio.run(database_networks(named, unknown)) == named.database_cidrs
-    assert asyncio.run(database_networks(Isolation(), None)) == ()
+    assert asyncio.run(database_networks(named, unknown, Administrator("192.0.2.9"))) == named.database_cidrs
+    assert asyncio.run(database_networks(Isolation(), None, None)) == ()
+
+
+@pytest.mark.parametrize(("host", "port"), [("169.254.169.254", 5432), ("192.0.2.9", 80)])
+def test_a_branch_does_not_decide_what_its_pods_may_connect_to(host: str, port: int) -> None:
+    address = DatabaseAddress(host, port, IDENTITY.database, IDENTITY.role)
+    with pytest.raises(SettingsError, match=rf"{host}:{port}.*192\.0\.2\.9:5432.*isolation\.database_cidrs"):
+        asyncio.run(database_networks(Isolation(), address, Administrator("192.0.2.9")))
+    asyncio.run(database_networks(Isolation(network=False), address, Administrator("192.0.2.9")))
 
 
 @pytest.mark.parametrize("key", ["kubernetes:context", "kubernetes:kubeconfig", "postgresql:host"])

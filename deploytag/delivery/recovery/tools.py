@@ -76,5 +76,7 @@ class Tools:
     engine: Engine
     commands: Commands
     lease: Lease
+    protected: bool = False
+    """Whether what is there holds data that is never done away with."""
     say: Callable[[str], None] = lambda _: None
     """Told what is about to be waited for, or done and takes long."""

@@ -158,6 +158,14 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
     answers = {what: wrapper(*question, "-n", there).stdout.strip() for what, question in refused.items()}
     assert set(answers.values()) == {"no"}, answers
     assert wrapper("auth", "can-i", "get", "secrets", "-n", there).stdout.strip() == "yes"
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "theirs"},
+        "spec": {"ports": [{"port": 443}], "externalIPs": ["192.0.2.1"]},
+    }
+    taken = wrapper("create", "-n", there, "-f", "-", document=service)
+    assert "somebody else's addresses" in taken.stderr
     lowered = wrapper("label", "namespace", there, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     assert "must be restricted or baseline" in lowered.stderr
     given_away = wrapper("annotate", "namespace", there, "deploytag.dev/project=other", "--overwrite")
