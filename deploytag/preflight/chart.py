@@ -11,25 +11,29 @@ from typing import Any
 from deploytag.credentials import stripped
 from deploytag.documents import DocumentError, parse_all_yaml
 from deploytag.errors import ContentError, UnreachableError
+from deploytag.preflight.bounds import out_of_bounds
 from deploytag.preflight.doors import wrong_door
+from deploytag.settings import Isolation
 
 TIMEOUT = 30
 """Seconds for Helm: a chart is rendered in one, but the machine may be busy."""
 
 
-def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any]) -> None:
+def check(chart: Path, release: str, namespace: str, values: Mapping[str, Any], isolation: Isolation) -> None:
     """Render the staged chart with `values`, which also checks them against its `values.schema.json`.
 
     Raises:
-        ContentError: Helm's own message, or what the chart lacks.
+        ContentError: Helm's own message, what the chart lacks, or what of it reaches beyond the environment.
         UnreachableError: there is no helm command.
     """
     manifest = _render(chart, release, namespace, values)
     try:
-        complaint = wrong_door(release, parse_all_yaml(manifest), values.get("access"))
+        documents = list(parse_all_yaml(manifest))
     except DocumentError as error:
         raise ContentError(f"the chart does not render to YAML, nothing was touched: {error}") from None
-    if complaint:
+    if complaint := out_of_bounds(namespace, documents, isolation) or wrong_door(
+        release, documents, values.get("access")
+    ):
         raise ContentError(complaint)
 
 

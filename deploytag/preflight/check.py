@@ -24,7 +24,7 @@ from deploytag.preflight.endpoints import (
 from deploytag.preflight.patience import ask
 from deploytag.preflight.reach import unreachable
 from deploytag.rights import Subject
-from deploytag.settings import Cluster
+from deploytag.settings import Cluster, Isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Target:
     administrator: Administrator | None
     """Who makes its database; None where it has none."""
     needs_secrets: bool
+    isolation: Isolation
+    """What its pods may reach, which its chart must not widen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ async def _render(target: Target) -> None:
     # Helm has a time limit of its own.
     await ask(
         2 * chart.TIMEOUT,
-        partial(chart.check, target.chart, identity.release, identity.namespace, target.values),
+        partial(chart.check, target.chart, identity.release, identity.namespace, target.values, target.isolation),
     )
 
 

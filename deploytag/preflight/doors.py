@@ -4,12 +4,11 @@ A chart may ignore what it is told, and an environment runs code that nobody has
 access is looked for in the objects themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deploytag.contract import AccessValues, IngressValues
-
-Document = Mapping[str, Any]
+from deploytag.preflight.rendered import Document, kind_of, mappings, name_of, objects, one, several
 
 
 def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | None) -> str | None:
@@ -18,9 +17,9 @@ def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | No
     Args:
         access: what the class asks for; None: no more than a load balancer.
     """
-    found = list(_objects(documents))
-    services = {_name(it): it for it in found if it.get("kind") == "Service"}
-    ingresses = {_name(it): it for it in found if it.get("kind") == "Ingress"}
+    found = list(objects(documents))
+    services = {name_of(it): it for it in found if kind_of(it) == "Service"}
+    ingresses = {name_of(it): it for it in found if kind_of(it) == "Ingress"}
     if access is None or access["ingress"] is None:
         complaint = _no_address(release, services) or next(_open_services(services, access), None)
         if complaint is None and access is not None and ingresses:
@@ -55,7 +54,7 @@ def _open_services(services: Mapping[str, Document], access: AccessValues | None
             yield f"its Service {name} is of type NodePort, which everybody reaches who reaches a node"
         if _type(service) != "LoadBalancer":
             continue
-        given = {str(it) for it in _several(_one(service, "spec"), "loadBalancerSourceRanges")}
+        given = {str(it) for it in several(one(service, "spec"), "loadBalancerSourceRanges")}
         if given != ranges:
             yield (f"its Service {name} must have loadBalancerSourceRanges {_list(ranges)}, and has {_list(given)}")
         if lacking := _lacking(service, access["annotations"]):
@@ -77,8 +76,8 @@ def _open_ingresses(
     if release not in ingresses:
         yield f"it must have an Ingress named like the release ({release}) for the host {host}"
     for name, ingress in ingresses.items():
-        spec = _one(ingress, "spec")
-        hosts = {str(rule.get("host") or "any host") for rule in _mappings(_several(spec, "rules"))}
+        spec = one(ingress, "spec")
+        hosts = {str(rule.get("host") or "any host") for rule in mappings(several(spec, "rules"))}
         if hosts != {host} or spec.get("defaultBackend"):
             said = _list(hosts | ({"any host"} if spec.get("defaultBackend") else set()))
             yield f"its Ingress {name} must be for the host {host} alone, and is for {said}"
@@ -86,7 +85,7 @@ def _open_ingresses(
             yield f"its Ingress {name} must be of the class {class_name}, and is of {spec.get('ingressClassName')}"
         if lacking := _lacking(ingress, annotations):
             yield f"its Ingress {name} must have the annotations {_list(lacking)}"
-        certified = [it for it in _mappings(_several(spec, "tls")) if host in _several(it, "hosts")]
+        certified = [it for it in mappings(several(spec, "tls")) if host in several(it, "hosts")]
         secrets = {str(it.get("secretName") or "") for it in certified}
         if wanted["tls"] and secrets != {wanted["tlsSecret"]}:
             of = wanted["tlsSecret"] or "the controller"
@@ -94,40 +93,12 @@ def _open_ingresses(
 
 
 def _lacking(it: Document, annotations: Mapping[str, str]) -> set[str]:
-    given = _one(_one(it, "metadata"), "annotations")
+    given = one(one(it, "metadata"), "annotations")
     return {f"{key}: {value}" for key, value in annotations.items() if given.get(key) != value}
 
 
-def _name(it: Document) -> str:
-    return str(_one(it, "metadata").get("name"))
-
-
 def _type(service: Document) -> str:
-    return str(_one(service, "spec").get("type") or "ClusterIP")
-
-
-# A chart may render anything. What is of no use where it stands is as if it were not there: it lets nobody in.
-
-
-def _objects(documents: Iterable[Any]) -> Iterator[Document]:
-    """Every object; Helm installs those in a `List` as well."""
-    for it in documents:
-        if isinstance(it, Mapping):
-            yield from _objects(_several(it, "items")) if it.get("kind") == "List" else (it,)
-
-
-def _one(it: Document, key: str) -> Document:
-    found = it.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _several(it: Document, key: str) -> Sequence[Any]:
-    found = it.get(key)
-    return found if isinstance(found, list) else ()
-
-
-def _mappings(found: Sequence[Any]) -> list[Document]:
-    return [it for it in found if isinstance(it, Mapping)]
+    return str(one(service, "spec").get("type") or "ClusterIP")
 
 
 def _list(names: Iterable[str]) -> str:

@@ -118,6 +118,8 @@ class Namespace(pulumi.ComponentResource):
                     "limits.cpu": limits.cpu,
                     "limits.memory": limits.memory,
                     "pods": str(limits.pods),
+                    "persistentvolumeclaims": str(limits.volumes),
+                    "requests.storage": limits.storage,
                     **_doors(limits, access),
                 }
             ),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.networking.v1 import (
@@ -14,39 +13,11 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
+from deploytag.internet import ANYWHERE, not_the_internet
 from deploytag.settings import Destination, Isolation, Network
 
 PUBLIC_LABEL = "deploytag.dev/public"
 """Pods with this label set to `true` may be reached from outside their namespace."""
-
-ANYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
-
-NOT_THE_INTERNET = tuple(
-    ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",  # carrier-grade NAT: pods of many clouds, and Alibaba's metadata
-        "127.0.0.0/8",
-        "168.63.129.16/32",  # Azure's metadata and certificates, at a public address
-        "169.254.0.0/16",  # the metadata of AWS, Google and most others
-        "172.16.0.0/12",
-        "192.0.0.0/24",  # Oracle's metadata
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "224.0.0.0/4",
-        "240.0.0.0/4",  # pods of some clusters
-        "::/127",
-        "64:ff9b:1::/48",
-        "fc00::/7",  # unique local, and AWS's metadata fd00:ec2::254
-        "fe80::/10",
-        "ff00::/8",
-    )
-)
-"""Addresses where nodes, pods, Services, databases and the cloud's metadata are: never public, or not meant to be."""
-
-NAT64 = IPv6Network("64:ff9b::/96")
-"""Where clusters that only have IPv6 find every IPv4 address, the private ones too (RFC 6052)."""
 
 _EVERY_POD = LabelSelectorArgs()
 _IN, _OUT = "Ingress", "Egress"
@@ -135,28 +106,13 @@ def _internet(cluster: Sequence[Network]) -> Policy:
     return _egress(
         "internet",
         "to public addresses" + (f" without the cluster's own {_listed(cluster)}" if cluster else ""),
-        NetworkPolicyEgressRuleArgs(
-            to=[
-                NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=str(everything), except_=_private(everything, cluster)))
-                for everything in ANYWHERE
-            ]
-        ),
+        NetworkPolicyEgressRuleArgs(to=[_public(everything, cluster) for everything in ANYWHERE]),
     )
 
 
-def _private(everything: Network, cluster: Iterable[Network]) -> list[str]:
-    """What of all addresses of one family is not the internet."""
-    excluded = [*NOT_THE_INTERNET, *cluster]
-    if everything.version == 4:
-        return [str(it) for it in collapse_addresses(it for it in excluded if isinstance(it, IPv4Network))]
-    translated = [_through_nat64(it) for it in excluded if isinstance(it, IPv4Network)]
-    six = [it for it in excluded if isinstance(it, IPv6Network)]
-    return [str(it) for it in collapse_addresses([*six, *translated])]
-
-
-def _through_nat64(network: IPv4Network) -> IPv6Network:
-    first = int(NAT64.network_address) | int(network.network_address)
-    return IPv6Network((first, NAT64.prefixlen + network.prefixlen))
+def _public(everything: Network, cluster: Iterable[Network]) -> NetworkPolicyPeerArgs:
+    excluded = [str(it) for it in not_the_internet(everything.version, cluster)]
+    return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=str(everything), except_=excluded))
 
 
 def _egress(name: str, allows: str, *rules: NetworkPolicyEgressRuleArgs) -> Policy:

@@ -47,6 +47,8 @@ class Limits(SettingsModel):
     memory: Quantity = "2Gi"
     pods: int = Field(default=20, gt=0)
     load_balancers: int = Field(default=1, gt=0)
+    volumes: int = Field(default=5, ge=0, description="persistent volume claims")
+    storage: Quantity = Field(default="10Gi", description="what all of those may ask for together")
     database_connections: int = Field(default=20, gt=0)
     statement_seconds: int = Field(
         default=300,

@@ -18,7 +18,7 @@ from deploytag.identity import identify
 from deploytag.preflight import Target, chart, check, cluster, database
 from deploytag.preflight.doors import wrong_door
 from deploytag.preflight.patience import ask
-from deploytag.settings import Cluster
+from deploytag.settings import Cluster, Isolation
 
 IDENTITY = identify("shop", "feature/test")
 
@@ -77,6 +77,7 @@ def target(tmp_path: Path, port: int) -> tuple[Target, dict[str, str]]:
             values={},
             administrator=None,
             needs_secrets=False,
+            isolation=Isolation(),
         ),
         {"KUBECONFIG": str(kubeconfig), "PGHOST": "127.0.0.1", "PGPORT": str(port), "PGUSER": "admin"},
     )
@@ -159,27 +160,27 @@ def test_a_chart_must_have_a_service_that_gives_the_url(documents: list[object],
 
 
 def test_what_helm_renders_is_looked_at(helm: Path) -> None:
-    chart.check(helm, IDENTITY.release, IDENTITY.namespace, {})
+    chart.check(helm, IDENTITY.release, IDENTITY.namespace, {}, Isolation())
     for rendered, sentence in ((service(kind="NodePort"), "of type NodePort"), ("a: [", "does not render to YAML")):
         (helm / "rendered").write_text(f"---\n# a comment alone\n---\n{rendered}\n")
         with pytest.raises(ContentError, match=sentence):
-            chart.check(helm, IDENTITY.release, IDENTITY.namespace, {})
+            chart.check(helm, IDENTITY.release, IDENTITY.namespace, {}, Isolation())
 
 
 def test_helms_own_complaint_is_passed_on(helm: Path) -> None:
     (helm / "helm").write_text("#!/bin/sh\necho 'Error: no such chart' >&2\nexit 1\n")
     with pytest.raises(ContentError, match="the chart does not render, nothing was touched: no such chart"):
-        chart.check(helm, IDENTITY.release, IDENTITY.namespace, {})
+        chart.check(helm, IDENTITY.release, IDENTITY.namespace, {}, Isolation())
 
 
 def test_a_helm_that_does_not_end_is_a_sentence(helm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (helm / "helm").write_text("#!/bin/sh\nexec sleep 30\n")
     monkeypatch.setattr(chart, "TIMEOUT", 0.2)
     with pytest.raises(ContentError, match="not rendered within"):
-        chart.check(helm, IDENTITY.release, IDENTITY.namespace, {})
+        chart.check(helm, IDENTITY.release, IDENTITY.namespace, {}, Isolation())
 
 
 def test_no_helm_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnreachableError, match=r"Install Helm 3 \(https://helm\.sh/docs/intro/install/\)"):
-        chart.check(tmp_path, IDENTITY.release, IDENTITY.namespace, {})
+        chart.check(tmp_path, IDENTITY.release, IDENTITY.namespace, {}, Isolation())

@@ -94,6 +94,12 @@ POD_ATTEMPTS: dict[str, dict[str, Any]] = {
     "a pod that sees the node's processes": pod("attack", hostPID=True),
     "a pod that runs as root": pod("attack", securityContext={"runAsUser": 0}),
 }
+LARGE_VOLUME = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "attack"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Ti"}}},
+}
 SECOND_BALANCER = {
     "apiVersion": "v1",
     "kind": "Service",

@@ -20,6 +20,7 @@ from deploytag.preflight.database import connect
 from tests.e2e.delivery.attempts import (
     ADMINISTRATOR,
     ITS_OWN,
+    LARGE_VOLUME,
     POD_ATTEMPTS,
     SECOND_BALANCER,
     UNRESTRICTED,
@@ -193,7 +194,8 @@ def limit_rows(world: World) -> list[str]:
     big = {"resources": {"limits": {"cpu": "64", "memory": "16Mi"}, "requests": {"cpu": "1m"}}}
     assert "exceeded quota" in created(space, pod("big", big), dry=True)
     assert "exceeded quota" in created(space, SECOND_BALANCER, dry=True)
-    for manifest in (pod("big", big), SECOND_BALANCER):
+    assert "exceeded quota" in created(space, LARGE_VOLUME, dry=True)
+    for manifest in (pod("big", big), SECOND_BALANCER, LARGE_VOLUME):
         assert created(world.outside.name, manifest, dry=True) == ""
     held = world.from_a({"connections": ("connections", 1000)})["connections"]
     count, _, reason = held.removeprefix("RuntimeError: ").partition(" held; ")
@@ -204,6 +206,7 @@ def limit_rows(world: World) -> list[str]:
         row("one pod more than its class allows", outside, "quota"),
         row("a pod with more processors than its class allows", outside, "quota"),
         row("a second load balancer", outside, "quota"),
+        row("a volume larger than its class allows", outside, "quota"),
         row("1,000 connections to its database", "nobody", "connection limit of A's role", "denied but for its limit"),
     ]
 

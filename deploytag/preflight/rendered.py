@@ -1,0 +1,43 @@
+"""Walks what a chart renders to, which may be anything. Pure.
+
+What is of no use where it stands is as if it were not there: it lets nobody in, and nothing out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+def objects(documents: Iterable[Any]) -> Iterator[Document]:
+    """Every object; Helm installs those in a `List` as well."""
+    for it in documents:
+        if isinstance(it, Mapping):
+            yield from objects(several(it, "items")) if str(it.get("kind")).endswith("List") else (it,)
+
+
+def kind_of(it: Document) -> str:
+    """What it is: `Service`."""
+    return str(it.get("kind"))
+
+
+def name_of(it: Document) -> str:
+    """What it is called."""
+    return str(one(it, "metadata").get("name"))
+
+
+def one(it: Document, key: str) -> Document:
+    """The mapping that is there; an empty one where none is."""
+    found = it.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def several(it: Document, key: str) -> Sequence[Any]:
+    """The list that is there; an empty one where none is."""
+    found = it.get(key)
+    return found if isinstance(found, list) else ()
+
+
+def mappings(found: Sequence[Any]) -> list[Document]:
+    """Those of a list that are mappings."""
+    return [it for it in found if isinstance(it, Mapping)]
