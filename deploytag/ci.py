@@ -137,7 +137,13 @@ def _gitlab(environ: Environ, _: Event) -> Ref | None:
         # In the fork's own project the fork's own variables are at stake; only in ours is it foreign code.
         ours = environ.get("CI_PROJECT_ID") or environ.get("CI_MERGE_REQUEST_PROJECT_ID")
         theirs = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
-        if ours and theirs and ours != theirs:
+        if not (ours and theirs):
+            raise RefError(
+                f"GitLab says that this is a merge request of {request.name}, but not of which project "
+                "(CI_MERGE_REQUEST_SOURCE_PROJECT_ID), which may be a fork. Set DEPLOYTAG_BRANCH to the branch "
+                "if it is yours."
+            )
+        if ours != theirs:
             raise _fork(request.name, environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", f"project {theirs}"))
         return request
     return _tag(environ, "CI_COMMIT_TAG") or _branch(environ, "CI_COMMIT_BRANCH")

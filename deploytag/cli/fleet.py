@@ -116,6 +116,7 @@ def _lines(row: Row) -> dict[str, str]:
         "url": row.url,
         "access": row.access,
         "pushed": _age(row.pushed),
+        "last run": ", ".join(filter(None, (row.last, _age(row.last_at)))),
         "expires": f"{row.expires:%Y-%m-%d %H:%M} UTC" if row.expires else None,
     }
     return {name: value for name, value in lines.items() if value}
@@ -127,12 +128,13 @@ def _print_table(found: list[Row]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("branch", "state", "commit", "pushed", "url"):
+    for heading in ("branch", "state", "commit", "pushed", "last run", "url"):
         table.add_column(heading, no_wrap=True)
     table.add_column("note")
     for row in found:
         state = f"[{STYLES.get(row.state, 'yellow')}]{row.state}[/]"
-        table.add_row(row.ref, state, (row.revision or "")[:12], _age(row.pushed), row.url or "", row.note or "")
+        commit, last, url = (row.revision or "")[:12], row.last or "", row.url or ""
+        table.add_row(row.ref, state, commit, _age(row.pushed), last, url, row.note or "")
     # What reads a pipe or a log has no width.
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 

@@ -11,8 +11,9 @@ from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
 from deploytag.delivery.secret_versions import Versions, secrets_manager
 from deploytag.delivery.world import World
-from deploytag.errors import DeployTagError, InterruptedRunError, SettingsError
+from deploytag.errors import DeployTagError, InterruptedRunError, SettingsError, UsageError
 from deploytag.identity import Identity
+from deploytag.settings import POLICY_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,15 @@ def plan(world: World, ref: str, versions: Versions | None = None) -> Plan:
     return _decide(world, ref, versions or Versions(secrets_manager), world.trusted.tip)
 
 
-def plan_all(world: World) -> Iterator[tuple[str, Plan]]:
-    """The same for every environment of the project that a run has deployed, by ref.
+def plan_all(world: World, class_name: str | None = None) -> Iterator[tuple[str, Plan]]:
+    """The same for every environment of the project that a run has deployed, by ref; of one class where it is named.
 
     Raises:
+        UsageError: there is no such class.
         DeployTagError: as `plan` does.
     """
     versions = Versions(secrets_manager)
-    return ((ref, plan(world, ref, versions)) for ref in _recorded(world))
+    return ((ref, plan(world, ref, versions)) for ref in _recorded(world, class_name))
 
 
 def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versions | None = None) -> Report:
@@ -113,17 +115,23 @@ def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versio
     return report(world, identity, Action.SYNC, Result.SYNCED, record, reason=decided.why, repaired=declared.repaired)
 
 
-def sync_all(world: World, *, patience: float = PATIENCE) -> tuple[list[Report], list[DeployTagError]]:
+def sync_all(
+    world: World, class_name: str | None = None, *, patience: float = PATIENCE
+) -> tuple[list[Report], list[DeployTagError]]:
     """The same for every environment of the project that a run has deployed; one that fails does not keep the others.
 
+    Each runs its branch's program with what this run holds. Where classes have credentials of their own, one class at
+    a time is brought its secrets, with those of that class.
+
     Raises:
+        UsageError: there is no such class.
         InterruptedRunError: a signal came.
         DeployTagError: it cannot be told which environments there are.
     """
     versions = Versions(secrets_manager)
     reports: list[Report] = []
     errors: list[DeployTagError] = []
-    for ref in _recorded(world):
+    for ref in _recorded(world, class_name):
         try:
             reports.append(sync(world, ref, patience=patience, versions=versions))
         except InterruptedRunError:
@@ -137,8 +145,15 @@ def sync_all(world: World, *, patience: float = PATIENCE) -> tuple[list[Report],
     return reports, errors
 
 
-def _recorded(world: World) -> list[str]:
-    return sorted(record.ref for record in world.records.all(world.project) if record.deployed)
+def _recorded(world: World, class_name: str | None) -> list[str]:
+    refs = sorted(record.ref for record in world.records.all(world.project) if record.deployed)
+    if class_name is None:
+        return refs
+    if class_name not in world.policy.classes:
+        raise UsageError(
+            f"{POLICY_FILE} has no class {class_name}: it has {', '.join(world.policy.classes)}. Nothing was done."
+        )
+    return [ref for ref in refs if world.policy.refusal(ref) is None and world.policy.class_name_of(ref) == class_name]
 
 
 def _decide(world: World, ref: str, versions: Versions, tip: Callable[[str], str | None]) -> Plan:

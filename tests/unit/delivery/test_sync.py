@@ -15,8 +15,9 @@ from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.delivery.sync import Current, Move, Skip, decide
 from deploytag.delivery.world import World
-from deploytag.errors import InterruptedRunError, SecretError
+from deploytag.errors import InterruptedRunError, SecretError, UsageError
 from deploytag.identity import Identity, identify
+from deploytag.settings import Policy
 
 REF = "feature/test"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -111,6 +112,29 @@ def test_a_signal_ends_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
         syncing.sync_all(cast("World", FakeWorld(["feature/b", "feature/a"])))
 
 
+def nothing(ref: str) -> Report:
+    return Report(action=Action.SYNC, ref=ref, stack=None, outcome=Result.UNCHANGED)
+
+
+def test_one_class_alone_is_brought_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the credentials of that class: each environment runs the program of its branch."""
+    monkeypatch.setattr(syncing, "sync", lambda _, ref, **__: nothing(ref))
+    world = FakeWorld(["feature/a", "epic/b", "feature/c", "chore/d"])
+    world.policy = Policy.model_validate(
+        {
+            "cluster": {"server": "https://cluster.test:6443"},
+            "classes": {
+                name: {"pattern": f"{name}/*", "secrets": [], "database": False, "migrations": False}
+                for name in ("feature", "epic")
+            },
+        }
+    )
+    reports, _ = syncing.sync_all(cast("World", world), "feature")
+    assert [report.ref for report in reports] == ["feature/a", "feature/c"]
+    with pytest.raises(UsageError, match="has no class featur: it has feature, epic"):
+        syncing.sync_all(cast("World", world), "featur")
+
+
 class FakeWorld:
     """As much of a world as telling its environments takes."""
 
@@ -119,7 +143,7 @@ class FakeWorld:
     def __init__(self, refs: list[str]) -> None:
         self.refs = refs
         self.progress = Progress(io.StringIO())
-        self.policy = SimpleNamespace(classes={})
+        self.policy: Any = SimpleNamespace(classes={})
 
     @property
     def records(self) -> Any:

@@ -314,9 +314,21 @@ def test_gitlab_logs_in_where_it_can(
     script = "\n".join(
         [*gitlab(registry)[".deploytag"]["before_script"], 'cat "${AWS_WEB_IDENTITY_TOKEN_FILE:-/dev/null}"']
     )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     own = {"CI_REGISTRY": "registry.gitlab.com", "CI_REGISTRY_USER": "ci", "CI_REGISTRY_PASSWORD": "p"}
-    done = recorder.run("bash", script, tmp_path, **own, **environ, AWS_ROLE_ARN="arn", DEPLOYTAG_AWS_TOKEN="jwt")
+    done = recorder.run(
+        "bash",
+        script,
+        tmp_path,
+        **own,
+        **environ,
+        AWS_ROLE_ARN="arn",
+        DEPLOYTAG_AWS_TOKEN="jwt",
+        TMPDIR=str(temporary),
+    )
     assert (done.returncode, done.stdout) == (0, "jwt"), done.stderr
+    assert not list(temporary.iterdir()), "neither the login nor the token outlives the job"
     assert recorder.calls == ([login] if login else [])
     assert not any(" p " in call for call in recorder.calls), "a password is never an argument"
 
