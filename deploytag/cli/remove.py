@@ -88,7 +88,7 @@ def gc(
                 results = collect.act(plan, images.entries, collector, world.progress.say)
                 removal.remember(world, plan.refs, images)
     if as_json:
-        print_json(collect.report(world.project, plan, images.entries, results))
+        print_json(collect.report(world.project, plan, images, results))
     else:
         _print_plan(plan, images, results)
     _end(plan, results)

@@ -24,6 +24,10 @@ class BuildOutput:
             name = event.urn.rsplit("::", 1)[-1]
             self._images.setdefault(name, _Output()).keep(event)
 
+    def begin_again(self) -> None:
+        """Forget what an earlier try said: the next one says everything once more."""
+        self._images.clear()
+
     @property
     def text(self) -> str:
         """All of it, one image after the other, each line after the image's name. Empty when nothing was built."""

@@ -55,6 +55,7 @@ def converge(held: Held, engine: Engine) -> EngineResult:
             if not lost_a_push(result.complaint) or cancellation.requested:
                 break
             world.progress.warn("the registry lost an image while several runs pushed it: once more")
+            held.builds.begin_again()
             result = engine.up()
         held.keep_build_log()
         # Helm sees a failed hook as soon as the watcher does.

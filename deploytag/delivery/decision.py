@@ -24,6 +24,8 @@ class Facts:
     """Of the checkout's content; None: it cannot be told beforehand."""
     healthy: bool = False
     """Whether what was deployed last answers at its URL, all of it."""
+    busy: bool = False
+    """Whether another run holds the environment now: it may be one that destroys it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ def _served(facts: Facts) -> AlreadyServed | None:
         or facts.fingerprint is None
         or record.deployed.fingerprint != facts.fingerprint
         or not facts.healthy
+        or facts.busy
+        # What is being destroyed answers for a while, and what was destroyed is not there any more.
+        or facts.tombstone is not None
     ):
         return None
     return AlreadyServed(record.deployed.revision, record.deployed.url)
@@ -90,7 +95,7 @@ def _served(facts: Facts) -> AlreadyServed | None:
 
 def _reason(facts: Facts) -> str:
     record = facts.record
-    if record is None or record.deployed is None:
+    if record is None or record.deployed is None or facts.tombstone is not None:
         return "it has no environment yet" if facts.tombstone is None else "it is made again"
     if record.asleep:
         return "it sleeps"
@@ -98,4 +103,6 @@ def _reason(facts: Facts) -> str:
         return f"its content is not that of {record.deployed.revision[:12]}, which is deployed"
     if record.unsuccessful:
         return "its last run did not end well, and may have left anything"
+    if facts.healthy:
+        return "a run works on it, and what that leaves is to be looked at"
     return "what is deployed does not answer as it should"

@@ -1,8 +1,10 @@
 """The flow of a push: class, tests, lease, recovery, `pulumi up`, verified URL, record. Read `deploy` top to bottom."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from deploytag import tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
@@ -22,10 +24,13 @@ from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
 from deploytag.delivery.secret_versions import check, secrets_manager
 from deploytag.delivery.world import World
-from deploytag.errors import DeploymentError, RefError
+from deploytag.errors import DeploymentError, RefError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import STAGE, stage
+
+ASK_AGAIN = 10.0
+"""Seconds after which a run that waits asks the remote again whether something newer was pushed."""
 
 Tip = Callable[[str], str | None]
 """The commit that a ref is at; None: there is no such ref."""
@@ -97,8 +102,17 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
 def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation) -> Report | Plan:
     """Under the lease, unless something newer came meanwhile."""
 
+    asked = time.monotonic()
+
     def superseded() -> str | None:
-        skip = outdated(_order(world, subject))
+        nonlocal asked
+        if time.monotonic() - asked < ASK_AGAIN:
+            return None
+        asked = time.monotonic()
+        try:
+            skip = outdated(_order(world, subject))
+        except UnreachableError:
+            return None  # a remote that is silent for a moment is asked again; at the latest under the lease
         return skip.why if skip else None
 
     try:
@@ -111,7 +125,7 @@ def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation
             cancellation=cancellation,
         ) as held:
             # Remote, record and tombstone may have changed while this run tested and waited.
-            facts = _facts(world, subject)
+            facts = _facts(world, subject, run=run)
             decided = decide(facts)
             return _apply(held, subject, facts.record) if isinstance(decided, Go) else decided
     except GaveUpError as gave_up:
@@ -182,13 +196,17 @@ def _order(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
     )
 
 
-def _facts(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
+def _facts(world: World, subject: Subject, tip: Tip | None = None, run: Run | None = None) -> Facts:
+    """What is known of the environment; `run` is the one that holds it already."""
     order = _order(world, subject, tip)
     record = world.records.get(subject.identity)
-    serves = False
+    serves = busy = False
     if record and record.deployed and record.deployed.fingerprint == subject.fingerprint and not record.asleep:
         serves = _serves(world, subject, record.deployed)
-    return replace(order, record=record, healthy=serves)
+        # Asked last: a run that takes the lease from now on asks the remote again before it destroys anything.
+        lease = world.leases.read(subject.identity)
+        busy = lease is not None and lease.live and (run is None or lease.holder != run.id)
+    return replace(order, record=record, healthy=serves, busy=busy)
 
 
 def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
@@ -245,18 +263,20 @@ def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
         case AlreadyServed(serving=serving, url=url):
             same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
             reason = f"nothing to do: {url} serves {serving[:12]}{same}"
-            if (record := world.records.get(subject.identity)) is not None:
-                before = record
-                # A push came all the same: idleness is counted from it.
-                record = world.records.update(
-                    subject.identity, lambda now: (now or before).model_copy(update={"pushed": _now()})
-                )
+            # A push came all the same: idleness is counted from it.
+            record = world.records.update(subject.identity, partial(_pushed_to, request.ref))
             world.progress.done(reason)
             return _report(world, subject, Result.UNCHANGED, record, reason=reason)
         case Skip(why=why):
             world.progress.say(f"skipped: {why}")
             return _report(world, subject, Result.SKIPPED, None, reason=why)
     raise AssertionError(decided)  # `Go` is something to do
+
+
+def _pushed_to(ref: str, record: Record | None) -> Record:
+    if record is None:
+        raise DeploymentError(f"{ref} was being served, and was destroyed in this moment. Run it again to deploy it.")
+    return record.model_copy(update={"pushed": _now()})
 
 
 def _report(

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+from deploytag.administrator import in_own_session
 from deploytag.delivery.events import Diagnostic, Event, Step, parse
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.processes.children import Children, Finished
@@ -172,10 +173,11 @@ class Engine:
         return reader.result(finished.code)
 
     def _run(self, *arguments: str, read: Callable[[str], None] | None = None) -> Finished:
+        quiet = {name: it for name, it in self.environ.items() if not name.startswith(TELLING)}
         return self.children.run(
             [_pulumi(), *arguments, "--non-interactive"],
             cwd=self.folder,
-            environ={name: it for name, it in self.environ.items() if not name.startswith(TELLING)} | ALWAYS,
+            environ=in_own_session({**quiet, **ALWAYS}),
             on_line=read,
             on_pid=self.held.engine_started,
             cancellation=self.cancellation,

@@ -50,6 +50,10 @@ class Row:
     pushed: datetime | None
     expires: datetime | None
     """When it is collected unless somebody pushes; None: never, or nobody knows."""
+    last: str | None
+    """What the last run did, and how it ended: `deploy succeeded`."""
+    last_at: datetime | None
+    """When it ended; began, if it did not say how it ended."""
     note: str | None
     """The most useful thing to know: who works on it, why it failed, what ails."""
     items: tuple[Item, ...]
@@ -105,7 +109,7 @@ def _row(
 ) -> Row:
     namespace = next((item.name for item in items if item.kind is Kind.NAMESPACE), None)
     state, note = _state(namespace, record, lease, ailing)
-    deployed = record.deployed if record else None
+    deployed, attempt = (record.deployed, record.attempt) if record else (None, None)
     name = record.environment_class if record else None
     cls = policy.classes.get(name) if name else None
     return Row(
@@ -117,6 +121,8 @@ def _row(
         access=cls.access.said if cls else None,
         pushed=record.pushed if record else None,
         expires=expiry(record, cls) if record and cls else None,
+        last=f"{attempt.action} {attempt.outcome}" if attempt else None,
+        last_at=(attempt.finished or attempt.started) if attempt else None,
         note=note,
         items=items,
     )

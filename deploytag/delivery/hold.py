@@ -19,10 +19,17 @@ from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_si
 from deploytag.delivery.processes.children import Children
 from deploytag.delivery.processes.leftovers import end_leftovers
 from deploytag.delivery.record import BuildLog, Outcome, Record
-from deploytag.delivery.run import Run, SkippedError, Still
+from deploytag.delivery.run import Action, Run, SkippedError, Still
 from deploytag.delivery.showing import show
 from deploytag.delivery.world import World
-from deploytag.errors import BusyError, DeploymentError, DeployTagError, InterruptedRunError, LeftoverError
+from deploytag.errors import (
+    BusyError,
+    DeploymentError,
+    DeployTagError,
+    InterruptedRunError,
+    LeftoverError,
+    UnreachableError,
+)
 from deploytag.identity import Identity
 from deploytag.redaction import redact
 from deploytag.settings import POLICY_FILE
@@ -109,12 +116,20 @@ class Held:
             engine=engine,
             commands=self.children,
             lease=self.lease,
+            protected=self._is_protected(),
             say=world.progress.say,
         )
         repaired = recovery.recover(tools, self.run.action)
         for sentence in repaired:
             world.progress.say(sentence)
         return tuple(repaired)
+
+    def _is_protected(self) -> bool:
+        """Whether what was deployed may not be done away with, not even to make it anew."""
+        if self.run.action is Action.DESTROY:
+            return False  # who may destroy it was asked before
+        record = self.world.records.get(self.identity)
+        return bool(record and record.deployed and self.world.policy.class_of(self.identity.ref).protected)
 
     def go_on(self) -> None:
         """Say whether to go on: to be asked again and again while something is waited for.
@@ -224,9 +239,9 @@ def hold(
         except BaseException:
             # Without the lease nothing can be written; what ended the run is the thing to say.
             with suppress(BusyError):
-                _let_go(lease, children, run, failed=True)
+                _let_go(world, identity, lease, children, run, failed=True)
             raise
-        _let_go(lease, children, run, failed=False)
+        _let_go(world, identity, lease, children, run, failed=False)
 
 
 def _ask(still: Still) -> None:
@@ -251,14 +266,24 @@ def _end(dead: Run, lease: Lease, world: World, run: Run) -> None:
         shutil.rmtree(_scratch_folder(dead), ignore_errors=True)
 
 
-def _let_go(lease: Lease, children: Children, run: Run, *, failed: bool) -> None:
+def _let_go(world: World, identity: Identity, lease: Lease, children: Children, run: Run, *, failed: bool) -> None:
     """Say of what nothing has to be remembered: engines that ended by themselves, and gave their locks back."""
     if children.stuck:
         lease.leave_to_next(run)
     # A run that failed may not have come to repairing what those before it left.
     inherited = lease.previous.engines if lease.previous and failed else ()
-    if not children.killed and not set(inherited) & set(lease.engines):
+    if not lease.engines or children.killed or set(inherited) & set(lease.engines):
+        return
+    # A lock that Pulumi could not give back is told from a person's by the engines that are remembered.
+    if not _is_locked(world, identity):
         lease.engines_ended()
+
+
+def _is_locked(world: World, identity: Identity) -> bool:
+    try:
+        return world.store is not None and bool(world.store.locks(identity.project, identity.stack))
+    except UnreachableError:
+        return True  # nobody knows
 
 
 def _scratch_folder(run: Run) -> Path:

@@ -53,6 +53,11 @@ TABLE = {
     "destroyed when the branch was gone, and made again": (replace(BASE, tombstone=stone(None)), Go),
     "a late deployment of a branch that is gone": (replace(BASE, tip=None, tombstone=stone(None)), Skip),
     "the same content is served": (SERVED, AlreadyServed),
+    "the same content, but a run works on it, which may destroy it": (replace(SERVED, busy=True), Go),
+    "the same content, but being destroyed when the branch was made again": (
+        replace(SERVED, tombstone=stone(None)),
+        Go,
+    ),
     "the same content, but it does not answer": (replace(SERVED, healthy=False), Go),
     "the same content, but asleep": (replace(SERVED, record=record(asleep=True)), Go),
     "the same content, after a run that succeeded": (

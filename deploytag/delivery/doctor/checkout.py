@@ -52,11 +52,15 @@ def renders(project: Project) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         staged = content.stage_chart(project.root, loaded.application.chart.path, Path(folder))
         # Classes that give a chart the same values render the same.
-        distinct = {(cls.database, cls.migrations, bool(cls.secrets)): cls for cls in loaded.policy.classes.values()}
+        distinct = {
+            (cls.database, cls.migrations, bool(cls.secrets), cls.isolation): cls
+            for cls in loaded.policy.classes.values()
+        }
         for cls in distinct.values():
             ref = cls.pattern.replace("*", "trial")
             identity = identify(name, ref)
-            chart.check(staged.path, identity.release, identity.namespace, trial_values(ref, cls, loaded.application))
+            values = trial_values(ref, cls, loaded.application)
+            chart.check(staged.path, identity.release, identity.namespace, values, cls.isolation)
     yield ok(f"{loaded.application.chart.path} renders for every class")
 
 

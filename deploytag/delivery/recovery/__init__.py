@@ -6,12 +6,12 @@
 from datetime import UTC, datetime
 
 from deploytag.delivery.recovery import locks
-from deploytag.delivery.recovery.decide import decide
+from deploytag.delivery.recovery.decide import decide, is_unknown_to_pulumi
 from deploytag.delivery.recovery.look import look, look_at_locks
 from deploytag.delivery.recovery.repair import repair
 from deploytag.delivery.recovery.tools import Commands, Engine, Lease, Tools
 from deploytag.delivery.run import Action
-from deploytag.errors import DeploymentError
+from deploytag.errors import DeploymentError, ProtectedError
 
 __all__ = ["Commands", "Engine", "Lease", "Tools", "decide", "look", "recover", "repair", "unlock"]
 
@@ -26,13 +26,22 @@ def recover(tools: Tools, action: Action) -> list[str]:
 
     Raises:
         BusyError: somebody else's lock, or the lease was lost.
+        ProtectedError: it would delete the namespace of a protected environment that was deployed before.
         OwnershipError: something of the environment's names is not provably its own.
         UnreachableError: something cannot be asked.
         DeploymentError: something cannot be repaired; the sentence says why, and what a person can do.
     """
     said = unlock(tools)
     for _ in range(ROUNDS):
-        repairs = decide(look(tools), action)
+        facts = look(tools)
+        if tools.protected and is_unknown_to_pulumi(facts):
+            raise ProtectedError(
+                f"{tools.identity.ref} is protected and was deployed, but Pulumi's state does not know its namespace "
+                f"{tools.identity.namespace}, which would have to be deleted and made anew: nothing of that was done. "
+                "Its state may be in another backend (PULUMI_BACKEND_URL, `pulumi login`). If it is lost: `deploytag "
+                f"destroy {tools.identity.ref} --force`, and deploy it again."
+            )
+        repairs = decide(facts, action)
         if not repairs:
             return said
         for it in repairs:

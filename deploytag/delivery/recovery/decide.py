@@ -77,6 +77,12 @@ def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
         )
 
 
+def is_unknown_to_pulumi(facts: Facts) -> bool:
+    """Whether the environment's namespace is there and the state does not know it, so that it has to be made anew."""
+    namespace = facts.namespace
+    return bool(namespace and not namespace.terminating and not facts.state.find(NAMESPACE, facts.identity.namespace))
+
+
 def _terminating(facts: Facts) -> tuple[Repair, ...]:
     if facts.namespace and facts.namespace.terminating:
         return (AwaitNamespaceGone(facts.identity.namespace),)

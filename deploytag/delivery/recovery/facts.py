@@ -71,7 +71,7 @@ class Facts:
     objects: tuple[ObjectName, ...] = ()
     """What is in the namespace and carries our labels, or was being made there when an engine was killed."""
     locked_out: bool = False
-    """Nothing in the namespace could be seen, as the RoleBinding that allows it is not there."""
+    """Not everything in the namespace could be seen, as the RoleBinding that allows it is not there."""
     ledger: Mapping[str, str] | None = None
     """Data of the ledger's entry; None: there is none."""
     server: ServerFacts | None = None

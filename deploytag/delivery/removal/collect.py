@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from deploytag.delivery.record import Record
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note, changed
-from deploytag.delivery.removal.image_gc import ImageEntry
+from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan
 from deploytag.delivery.run import SkippedError
 from deploytag.errors import DeployTagError, InterruptedRunError
 
@@ -114,7 +114,7 @@ def _attempt(deed: Callable[[], None], say: Callable[[str], None]) -> Result:
     return Result(Outcome.DONE)
 
 
-def report(project: str, plan: GcPlan, images: Iterable[ImageEntry], results: list[Result] | None) -> dict[str, Any]:
+def report(project: str, plan: GcPlan, images: ImagePlan, results: list[Result] | None) -> dict[str, Any]:
     """What `--json` prints. A dry run's differs from the real one's in its outcomes only, which are null."""
     outcomes = iter(results or [])
 
@@ -134,7 +134,7 @@ def report(project: str, plan: GcPlan, images: Iterable[ImageEntry], results: li
     ]
     deleted = [
         {"repository": it.repository, "digest": it.digest, "tags": list(it.tags), "reason": it.reason, **outcome()}
-        for it in images
+        for it in images.entries
     ]
     return {
         "project": project,
@@ -142,6 +142,7 @@ def report(project: str, plan: GcPlan, images: Iterable[ImageEntry], results: li
         "refs": plan.refs,
         "entries": entries,
         "images": deleted,
+        "images_withheld": images.withheld,
         "warnings": _notes(plan.warnings),
         "left_alone": _notes(plan.left_alone),
     }

@@ -84,6 +84,11 @@ def decide_images(
     return ImagePlan(tuple(entries), {digest: since for digest, since in unreferenced.items() if digest not in deleted})
 
 
+def is_used(image: StoredImage, references: Iterable[str]) -> bool:
+    """Whether something refers to this one image."""
+    return image.digest in _used([image], references)
+
+
 def _used(stored: Iterable[StoredImage], references: Iterable[str]) -> set[str]:
     """Digests that something refers to: a reference, the newest cache, or the image that a cache is of."""
     digests: set[str] = set()

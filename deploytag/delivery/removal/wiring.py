@@ -16,7 +16,7 @@ from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
 from deploytag.delivery.removal.gc import Facts
 from deploytag.delivery.removal.gc_memory import GcMemory
-from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan, decide_images
+from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan, StoredImage, decide_images, is_used
 from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, SkippedError, Still
@@ -121,10 +121,12 @@ def _destroy_stack(held: Held, engine: Engine) -> str | None:
 
 
 def _remove_stack(held: Held, engine: Engine) -> None:
-    engine.remove_stack()
-    if held.world.store is not None:
-        # Pulumi keeps a removed stack's history and backups for ever.
-        held.world.store.remove_stack(held.identity.project, held.identity.stack)
+    if held.world.store is None:
+        engine.remove_stack()
+        return
+    # Pulumi would keep the history, backups and a copy of a removed stack for ever, and nobody could tell any more that
+    # they are there if this run died before it came to them.
+    held.world.store.remove_stack(held.identity.project, held.identity.stack)
 
 
 def _uninstall(held: Held) -> None:
@@ -172,15 +174,26 @@ def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Fact
 
 def images(world: World, registry: Registry, memory: GcMemory) -> ImagePlan:
     """Which images nothing refers to any more; none while somebody deploys, who may be about to refer to one."""
-    if live := [state.said for state in world.leases.all(world.project).values() if state.live]:
-        return ImagePlan(unreferenced=memory.unreferenced, withheld=f"while this runs: {', '.join(live)}")
     try:
         # In this order: what is pushed meanwhile is not in the list.
         stored = [it for name in ("base", "app") for it in registry.images(f"{world.project}/{name}")]
-        used = references(world.project, world.cluster, world.store, world.records.all(world.project))
+        used = images_in_use(world)
     except DeployTagError as error:
         return ImagePlan(unreferenced=memory.unreferenced, withheld=str(error))
+    if isinstance(used, str):
+        return ImagePlan(unreferenced=memory.unreferenced, withheld=used)
     return decide_images(stored, used, memory.unreferenced, datetime.now(UTC))
+
+
+def images_in_use(world: World) -> set[str] | str:
+    """References of images; or why it cannot be told: who deploys may be about to refer to one.
+
+    Raises:
+        DeployTagError: not everybody could be asked.
+    """
+    if live := [state.said for state in world.leases.all(world.project).values() if state.live]:
+        return f"while this runs: {', '.join(live)}"
+    return references(world.project, world.cluster, world.store, world.records.all(world.project))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +239,12 @@ class Collector:
         self.world.records.clear(self.world.identity(ref))
 
     def delete_image(self, image: ImageEntry) -> None:
-        """Delete an image from the registry; one that deletes nothing is no failure."""
+        """Delete an image from the registry, unless it came into use; one that deletes nothing is no failure."""
+        found = images_in_use(self.world)
+        if isinstance(found, str):
+            raise SkippedError(found)
+        if is_used(StoredImage(image.repository, image.digest, image.tags), found):
+            raise SkippedError("it is in use again")
         try:
             self.registry.delete(image.repository, image.digest)
         except NoDeletionError as refusal:

@@ -62,6 +62,14 @@ def test_the_ending_is_of_the_build_that_failed() -> None:
     assert heard(*said, good).ending == ()
 
 
+def test_a_build_that_is_tried_again_is_known_by_its_last_try() -> None:
+    it = heard(Diagnostic("info", "#5 pushing", APP, status=True), Diagnostic("error", "failed to push", APP))
+    it.begin_again()
+    assert (it.ending, it.text) == ((), "")
+    it.listen(Diagnostic("info", "#5 DONE", APP, status=True))
+    assert (it.ending, it.text) == ((), "shop-app #5 DONE")
+
+
 @given(st.lists(st.text(max_size=LIMIT // 2).map(lambda text: text * 3), max_size=5))
 def test_the_end_is_kept(messages: list[str]) -> None:
     text = output(*(Diagnostic("info", message, APP, status=True) for message in messages))

@@ -95,6 +95,8 @@ def test_what_is_known_of_it() -> None:
     it = row(SPACE, kept=record())
     assert (it.url, it.revision, it.environment_class) == ("http://203.0.113.7", "a" * 40, "feature")
     assert it.expires == NOW + timedelta(days=14)
+    assert (it.last, it.last_at) == ("deploy succeeded", NOW)
+    assert (row(SPACE).last, row(SPACE).last_at) == (None, None)
 
 
 def test_what_outlives_an_environment_is_none() -> None:

@@ -11,6 +11,7 @@ from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.removal.collect import Outcome, Result, report
 from deploytag.delivery.removal.gc import Deed, Entry, Facts, GcPlan, changed, decide
+from deploytag.delivery.removal.image_gc import ImagePlan
 from deploytag.identity import identify
 from deploytag.settings import Policy
 
@@ -283,7 +284,7 @@ def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
 def test_a_dry_run_says_what_the_real_one_does(facts: Facts, data: st.DataObject) -> None:
     plan = decide(facts)
     results = [Result(data.draw(st.sampled_from(Outcome)), "why") for _ in plan.entries]
-    dry, real = report(PROJECT, plan, [], None), report(PROJECT, plan, [], results)
+    dry, real = report(PROJECT, plan, ImagePlan(), None), report(PROJECT, plan, ImagePlan(), results)
     assert [entry["outcome"] for entry in real["entries"]] == [result.outcome.value for result in results]
     for document in (dry, real):
         for entry in document["entries"]:

@@ -20,7 +20,7 @@ from deploytag.delivery.processes.leftovers import stuck
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action, Run
-from deploytag.errors import DeploymentError, LeftoverError, UsageError
+from deploytag.errors import DeploymentError, LeftoverError, UnreachableError, UsageError
 from deploytag.identity import identify
 from tests.unit.delivery.fake_config_maps import ConfigMaps
 
@@ -61,6 +61,7 @@ class FakeWorld:
     lease: FakeLease
     records: Records = field(default_factory=lambda: Records(Cluster(ConfigMaps())))
     environ: dict[str, str] = field(default_factory=dict)
+    store: Any = None
     progress: Any = field(default_factory=lambda: SimpleNamespace(say=lambda _: None, warn=lambda _: None))
 
     @property
@@ -133,6 +134,22 @@ def test_engines_are_forgotten_when_nothing_was_killed(error: Exception | None, 
         assert raised is error
     assert lease.engines == ((ENGINE,) if killed else ())
     assert lease.left_to_next is None
+
+
+@pytest.mark.parametrize(("locks", "remembered"), [([], False), (["a lock"], True), (UnreachableError("?"), True)])
+def test_an_engine_whose_lock_is_still_there_is_remembered(locks: Any, remembered: bool) -> None:
+    """Pulumi only complains when it cannot remove its lock; nobody else could tell it from a person's."""
+
+    def found(*_: object) -> Any:
+        if isinstance(locks, Exception):
+            raise locks
+        return locks
+
+    lease = FakeLease()
+    world: Any = FakeWorld(lease, store=SimpleNamespace(locks=found))
+    with held(world):
+        lease.engines = (ENGINE,)
+    assert lease.engines == ((ENGINE,) if remembered else ())
 
 
 def test_what_a_dead_run_left_is_not_forgotten_by_a_run_that_failed() -> None:

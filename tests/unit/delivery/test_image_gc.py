@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from deploytag.delivery.removal.image_gc import GRACE, ImagePlan, StoredImage, decide_images
+from deploytag.delivery.removal.image_gc import GRACE, ImagePlan, StoredImage, decide_images, is_used
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 OLD = NOW - GRACE
@@ -58,6 +58,7 @@ def test_a_reference_in_between_begins_the_time_anew() -> None:
 def test_a_reference_names_an_image_by_digest_or_tag(reference: str, kept: bool) -> None:
     plan = decide_images([stored("a", "1")], [reference], {digest("a"): OLD}, NOW)
     assert deleted(plan) == (set() if kept else {digest("a")})
+    assert is_used(stored("a", "1"), [reference]) is kept, "what came into use after the plan was made"
 
 
 def test_an_images_cache_goes_with_it_and_the_newest_cache_stays() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.recovery.decide import decide
+from deploytag.delivery.recovery.decide import decide, is_unknown_to_pulumi
 from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
 from deploytag.delivery.recovery.repairs import (
     Administer,
@@ -122,6 +122,21 @@ def uninstall(why: str) -> UninstallRelease:
 
 def roll_back(revision: int, why: str) -> RollBackRelease:
     return RollBackRelease(IT.namespace, IT.release, revision, why)
+
+
+@pytest.mark.parametrize(
+    ("facts", "unknown"),
+    [
+        (WELL, False),
+        (NOTHING, False),
+        (but(state=state("namespace")), True),
+        (but(state=State()), True),
+        (but(state=State(), namespace=NamespaceFacts("uid", annotations(IT), terminating=True)), False),
+        (but(namespace=None), False),
+    ],
+)
+def test_a_state_that_was_lost_is_seen(facts: Facts, unknown: bool) -> None:
+    assert is_unknown_to_pulumi(facts) is unknown
 
 
 UPDATING = PendingOperation("updating", RESOURCES["release"].urn, RELEASE)
