@@ -4,7 +4,6 @@ It may be interrupted: cells that are in the results already are not tried again
 """
 
 import itertools
-import json
 import os
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pytest
 
 from tests.e2e.delivery.matrix import Death, Scenario, trial
 from tests.e2e.delivery.pushing import pushing
+from tests.soak.results import RESULTS, written
 
 pytestmark = pytest.mark.soak
 
 STEP = int(os.environ.get("SOAK_STEP", "1"))
 """Every so many events."""
-RESULTS = Path(os.environ.get("SOAK_RESULTS", "soak-results"))
 CELLS = RESULTS / "kill-matrix.jsonl"
 FAILURES = RESULTS / "kill-matrix-failures.txt"
 """What an interrupted run has seen fail: it never comes to say so."""
@@ -58,7 +57,4 @@ def test_every_event(tmp_path: Path, scenario: Scenario, death: Death) -> None:
 
 def tried(scenario: Scenario, death: Death) -> set[int]:
     """The events of which an earlier, interrupted run of the matrix has written down what happened."""
-    if not CELLS.exists():
-        return set()
-    cells = [json.loads(line) for line in CELLS.read_text().splitlines()]
-    return {cell["event"] for cell in cells if (cell["scenario"], cell["death"]) == (scenario, death)}
+    return {cell["event"] for cell in written(CELLS) if (cell["scenario"], cell["death"]) == (scenario, death)}

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.delivery.pushing import pushing
 from tests.e2e.delivery.storm import Storm
-from tests.soak.test_kill_matrix import RESULTS
+from tests.soak.results import RESULTS, written
 
 pytestmark = pytest.mark.soak
 
@@ -38,6 +38,4 @@ def test_the_storm(tmp_path: Path) -> None:
 
 def ended(seed: int) -> int:
     """How many rounds an earlier, interrupted run of this storm has written down."""
-    if not STORM.exists():
-        return 0
-    return sum(json.loads(line)["seed"] == seed for line in STORM.read_text().splitlines())
+    return sum(line["seed"] == seed for line in written(STORM))

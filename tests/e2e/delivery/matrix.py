@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from deploytag.delivery.store import StateStore
 from tests.e2e.delivery.killing import Victim, victim
 from tests.e2e.delivery.pushing import Pushing
 from tests.e2e.program.checkout import page
@@ -72,12 +73,19 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
     again = it.report(*command)
     assert again["outcome"] == "unchanged", again
     assert again["repaired"] == []
+    store = StateStore.from_environ(it.checkout.environ)
+    assert store is not None
+    assert store.locks(identity.project, identity.stack) == []
     if scenario is Scenario.DESTROY:
         assert made(identity) == []
+        assert identity.stack not in store.stacks(identity.project)
     else:
         assert page(again["url"])["revision"] == commit
         releases = kubectl("get", "secrets", "-n", identity.namespace, "-l", "owner=helm", "-o", "name").splitlines()
         assert len(releases) <= 3, "Helm's history is bounded"
+        state = store.checkpoint(identity.project, identity.stack)
+        assert state is not None
+        assert not state.get("pending_operations")
     if not reached:
         return None
     return Trial(scenario, death, event, said, tuple(report["repaired"]))

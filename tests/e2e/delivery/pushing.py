@@ -57,6 +57,10 @@ class Pushing:
         """Delete the branch on the remote."""
         self.git("push", "--quiet", str(self.remote), f":refs/heads/{ref}")
 
+    def restore(self, ref: str, commit: str) -> None:
+        """Give a branch that was deleted on the remote back, at the same commit."""
+        self.git("push", "--quiet", str(self.remote), f"{commit}:refs/heads/{ref}")
+
     def git(self, *arguments: str, check: bool = True) -> str:
         """Git in the checkout."""
         identity = ("-c", "user.name=e2e", "-c", "user.email=e2e@example.com")

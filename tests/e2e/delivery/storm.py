@@ -5,7 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from tests.e2e.program.inventory import made
 
 DEATHS = 0.25
 """How many of the runs are killed."""
+
+BETWEEN = 8.0
+"""Seconds between two events at most: shorter than a deployment, so that events meet what runs at every stage."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,22 @@ class Storm:
     folder: Path
     refs: list[str]
     tips: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, str] = field(default_factory=dict)
+    """Where deleted branches were: who restores one gives it the same commit."""
     number: int = 0
     said: dict[str, str] = field(default_factory=dict)
     """What the last run of each branch printed."""
 
     def round(self, dice: random.Random, most: int) -> None:
-        """So many events at once at most; afterwards every branch is as its last event says."""
-        jobs = [self._event(dice.choice(self.refs), dice) for _ in range(dice.randint(2, most))]
-        with ThreadPoolExecutor(len(jobs)) as threads:
-            finished = list(threads.map(self._run, jobs))
+        """So many events at most, each while earlier jobs run; then every branch is as its last event says."""
+        jobs: list[Job] = []
+        with ThreadPoolExecutor(most) as threads:
+            running: list[Future[Finished | None]] = []
+            for _ in range(dice.randint(2, most)):
+                jobs.append(self._event(dice.choice(self.refs), dice))
+                running.append(threads.submit(self._run, jobs[-1]))
+                wait(running, timeout=dice.uniform(0, BETWEEN))
+            finished = [it.result() for it in running]
         last = {job.ref: (job, done) for job, done in zip(jobs, finished, strict=True)}
         # A killed pipeline is run again by somebody, and nothing else is done about it.
         for job, done in last.values():
@@ -63,7 +73,10 @@ class Storm:
         self.number += 1
         if ref in self.tips and dice.random() < 0.3:
             self.it.delete(ref)
-            commit = self.tips.pop(ref)
+            commit = self.gone[ref] = self.tips.pop(ref)
+        elif ref not in self.tips and ref in self.gone and dice.random() < 0.5:
+            commit = self.tips[ref] = self.gone.pop(ref)
+            self.it.restore(ref, commit)
         else:
             self.it.switch(ref)
             path = self.it.path / "app" / "web.py"

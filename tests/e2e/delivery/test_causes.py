@@ -14,7 +14,7 @@ from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.charts import BROKEN, CRASH, HEALTHY, Namespace, deployment, hook, namespace
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(5)]
 
 PATIENCE = 120
 """Seconds until a test gives up on a cause; that it came soon is judged by the objects' own times."""

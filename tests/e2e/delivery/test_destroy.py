@@ -22,7 +22,7 @@ from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
 from tests.e2e.typed import core
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
 
 STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
 
@@ -127,6 +127,45 @@ def test_an_environment_goes_whatever_is_in_the_way(
     again = destroyed(shop, branch)
     assert again.code == 0, again.output
     assert "gone already" in again.output
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"search_path": "trap, pg_catalog", "statement_timeout": "1", "default_transaction_read_only": "on"},
+        {"role": "its own", "search_path": "trap, pg_catalog"},
+    ],
+)
+def test_a_database_cannot_make_its_administrator_act_for_it(
+    shop: Checkout, seeds: Seeds, branch: str, settings: dict[str, str]
+) -> None:
+    """Its owner decides how sessions in it begin: with which names found first, for how long, as whom."""
+    shop.policy(secrets=[])
+    identity = shop.stack(branch)
+    made = shop.up(identity)
+    assert made.ok, made.output
+    spy = f"{identity.role}_spy"
+    trap = f"""
+        SET ROLE {identity.role};
+        CREATE SCHEMA trap;
+        GRANT USAGE ON SCHEMA trap TO PUBLIC;
+        CREATE FUNCTION trap.spring() RETURNS boolean LANGUAGE plpgsql AS
+            $$ BEGIN CREATE ROLE {spy}; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN true; END $$;
+        CREATE VIEW trap.pg_database AS SELECT * FROM pg_catalog.pg_database WHERE trap.spring();
+        GRANT SELECT ON trap.pg_database TO PUBLIC;
+    """
+    for name, value in settings.items():
+        trap += f"ALTER DATABASE {identity.database} SET {name} = {identity.role if name == 'role' else value};"
+    with psycopg.connect(dbname=identity.database) as connection:
+        connection.execute(trap.encode())
+    done = destroyed(shop, branch)
+    shop.stacks.remove(identity.stack)
+    with psycopg.connect(autocommit=True) as connection:
+        found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [spy]).fetchone()
+        connection.execute(f"DROP ROLE IF EXISTS {spy}".encode())
+    assert found is None, "the administrator made a role because the database's owner wanted one"
+    assert done.code == 0, done.output
+    assert exists(identity, seeds.world) == set()
 
 
 # --- without a program ------------------------------------------------------------------------------------------------

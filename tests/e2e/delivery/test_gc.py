@@ -20,7 +20,7 @@ from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
+pytestmark = pytest.mark.e2e
 
 EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "3"))
 """Orphans of each kind; the soak has 20."""

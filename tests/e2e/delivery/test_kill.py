@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.delivery.matrix import Death, Scenario, trial
 from tests.e2e.delivery.pushing import pushing
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
+pytestmark = pytest.mark.e2e
 
 # Which events depends on the seed of the run, which pytest-randomly prints: over many runs they are all met.
 CELLS = [(Scenario.FIRST, Death.STOPPED, 40), (Scenario.UPDATE, Death.WRAPPER, 40), (Scenario.DESTROY, Death.ALL, 20)]

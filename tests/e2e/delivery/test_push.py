@@ -16,7 +16,7 @@ from deploytag.identity import identify
 from tests.e2e.program.checkout import PROJECT, Checkout, page
 from tests.e2e.program.inventory import databases_like, kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
+pytestmark = pytest.mark.e2e
 
 
 class Pusher:

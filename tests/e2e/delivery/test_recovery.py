@@ -17,7 +17,7 @@ from deploytag.delivery.recovery import namespaces, recover, unlock
 from deploytag.delivery.recovery.tools import Tools
 from deploytag.delivery.run import Action
 from deploytag.delivery.store import Lock, StateStore
-from deploytag.errors import BusyError, DeploymentError, OwnershipError
+from deploytag.errors import BusyError, DeploymentError, OwnershipError, ProtectedError
 from deploytag.identity import Identity
 from deploytag.ownership import annotations
 from deploytag.rights import BINDING
@@ -34,7 +34,7 @@ from tests.e2e.delivery.recovering import (
 from tests.e2e.program.checkout import Checkout, page
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
 
 HOOK = """
 apiVersion: batch/v1
@@ -77,7 +77,7 @@ def without_database(repository: Checkout) -> None:
 def must_come_up(repository: Checkout, identity: Identity) -> None:
     done = repository.up(identity)
     assert done.ok, done.output
-    assert page(repository.outputs(identity)["url"])["ref"] == identity.ref
+    assert page(repository.outputs(identity)["url"], connects=6)["ref"] == identity.ref
 
 
 def engine_of_person() -> EngineProcess:
@@ -260,6 +260,10 @@ def test_what_the_database_may_go_through(repository: Checkout) -> None:
     assert store is not None
     store.remove_stack(identity.project, identity.stack)
     repository.must("pulumi", "stack", "select", "--create", identity.stack)
+    with pytest.raises(ProtectedError, match=f"{identity.ref} is protected and was deployed"):
+        recover(dataclasses.replace(tooled(), protected=True), Action.DEPLOY)
+    assert exists("namespace", identity.namespace)()
+    assert release_is(identity, "deployed")()
     said = recovered(tooled())
     assert "is not in Pulumi's state; it was uninstalled" in said
     assert f"The namespace {identity.namespace} was this environment's" in said

@@ -186,9 +186,14 @@ def changed_resources(events: str) -> set[str]:
     return changed
 
 
-def page(url: str) -> dict[str, Any]:
-    """What the sample application says of itself at `/`."""
-    answer = httpx.get(url, timeout=10)
+def page(url: str, *, connects: int = 1) -> dict[str, Any]:
+    """What the sample application says of itself at `/`.
+
+    It tries to connect that often, over half a second, one, two, four and so on: Helm waits until pods are ready, nodes
+    learn of that a moment later. That an address answers at once is promised by the wrapper, not by `pulumi up`.
+    """
+    with httpx.Client(transport=httpx.HTTPTransport(retries=connects - 1), timeout=10) as client:
+        answer = client.get(url)
     answer.raise_for_status()
     content: dict[str, Any] = answer.json()
     return content

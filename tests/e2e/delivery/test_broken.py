@@ -1,0 +1,83 @@
+"""`deploytag deploy` of the sample application with one more workload, which is broken: it says why, at its end."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.delivery.charts import BROKEN
+from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.program.inventory import kubectl
+
+pytestmark = pytest.mark.e2e
+
+RESTRICTED = {
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+}
+HARDENED = {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
+FATAL = {"BackOff", "Failed", "FailedScheduling", "Unhealthy"}
+"""Reasons of the events after which nothing comes right any more."""
+
+
+@pytest.fixture
+def branch(tmp_path: Path) -> Iterator[Pushing]:
+    with pushing(tmp_path) as it:
+        it.small(database=False, database_key=None, migrations=False)
+        yield it
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("crash", "cannot find module app"),
+        ("image", "debian:no-such-tag"),
+        ("unschedulable", "nodes"),
+        ("hook", "relation orders exists already"),
+        ("readiness-probe", "not today"),
+    ],
+)
+def test_a_broken_deployment_ends_with_its_cause(branch: Pushing, case: str, said: str) -> None:
+    ref = f"feature/broken-{case}"
+    template = branch.path / "charts" / "app" / "templates" / "broken.yaml"
+    template.write_text("\n---\n".join(json.dumps(restricted(it)) for it in broken(case)))
+    branch.push(ref)
+    done = branch.deploytag("deploy", ref)
+    ended = datetime.now(UTC)
+    assert done.code == 11, done.output
+    last = "\n".join(done.output.splitlines()[-10:])
+    assert said in last, done.output
+    assert f"deploytag why {ref}" in last
+    print(
+        f"{case}: ended {(ended - first_fatal(branch.identity(ref).namespace)).total_seconds():.0f} s after the event"
+    )
+
+
+def broken(case: str) -> list[dict[str, Any]]:
+    """The workloads of a chart that never comes right."""
+    if case != "unschedulable":
+        return BROKEN[case]
+    # The quota would refuse processors beyond it before anybody looks for a node.
+    [it] = json.loads(json.dumps(BROKEN["crash"]))
+    it["spec"]["template"]["spec"]["nodeSelector"] = {"example.com/no": "such-node"}
+    return [it]
+
+
+def restricted(workload: dict[str, Any]) -> dict[str, Any]:
+    """The same, as Pod Security `restricted` wants it."""
+    it: dict[str, Any] = json.loads(json.dumps(workload))
+    spec = it["spec"]["template"]["spec"]
+    spec |= RESTRICTED
+    for container in spec["containers"]:
+        container |= HARDENED
+    return it
+
+
+def first_fatal(namespace: str) -> datetime:
+    """When the first event came that says so."""
+    found = json.loads(kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
+    times = [it.get("firstTimestamp") or it["eventTime"] for it in found if it["reason"] in FATAL]
+    times += [it["lastTimestamp"] for it in found if it["reason"] == "BackoffLimitExceeded"]
+    return min(datetime.fromisoformat(time) for time in times)
