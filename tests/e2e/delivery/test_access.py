@@ -46,7 +46,7 @@ def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> N
     assert repository.changes(identity) == {"shop-release"}
     assert reached(url)["ref"] == "feature/ranges"
 
-    repository.edit("charts/app/templates/web.yaml", "loadBalancerSourceRanges", "externalIPs")
+    repository.edit("charts/app/templates/web.yaml", "with .Values.access.sourceRanges", "with .Values.access.other")
     ignoring = repository.up(identity)
     assert not ignoring.ok
     assert f"must have loadBalancerSourceRanges {here}, {NOBODY}, and has none" in ignoring.output
