@@ -6,9 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from tests.e2e.program.checkout import Checkout, page
+from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import kubectl
 
 pytestmark = pytest.mark.e2e
@@ -44,21 +43,13 @@ def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> N
     here = own_network(url)
     repository.policy(access={"source_ranges": [NOBODY, here]})
     assert repository.changes(identity) == {"shop-release"}
-    assert reached(url)["ref"] == "feature/ranges"
+    assert page_in_the_end(url)["ref"] == "feature/ranges"
 
     repository.edit("charts/app/templates/web.yaml", "with .Values.access.sourceRanges", "with .Values.access.other")
     ignoring = repository.up(identity)
     assert not ignoring.ok
     assert f"must have loadBalancerSourceRanges {here}, {NOBODY}, and has none" in ignoring.output
     assert "Nothing was touched" in ignoring.output
-
-
-@retry(
-    retry=retry_if_exception_type(httpx.TransportError), stop=stop_after_delay(20), wait=wait_fixed(0.2), reraise=True
-)
-def reached(url: str) -> dict[str, Any]:
-    """Nodes learn of a Service's new ranges a moment later."""
-    return page(url)
 
 
 @pytest.mark.sampled(1)

@@ -31,7 +31,7 @@ from tests.e2e.delivery.recovering import (
     release_is,
     tools,
 )
-from tests.e2e.program.checkout import Checkout, page
+from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import kubectl
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
@@ -77,7 +77,7 @@ def without_database(repository: Checkout) -> None:
 def must_come_up(repository: Checkout, identity: Identity) -> None:
     done = repository.up(identity)
     assert done.ok, done.output
-    assert page(repository.outputs(identity)["url"], connects=6)["ref"] == identity.ref
+    assert page_in_the_end(repository.outputs(identity)["url"])["ref"] == identity.ref
 
 
 def engine_of_person() -> EngineProcess:

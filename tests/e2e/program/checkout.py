@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from deploytag.identity import Identity, identify
 
@@ -186,14 +187,32 @@ def changed_resources(events: str) -> set[str]:
     return changed
 
 
-def page(url: str, *, connects: int = 1) -> dict[str, Any]:
-    """What the sample application says of itself at `/`.
-
-    It tries to connect that often, over half a second, one, two, four and so on: Helm waits until pods are ready, nodes
-    learn of that a moment later. That an address answers at once is promised by the wrapper, not by `pulumi up`.
-    """
-    with httpx.Client(transport=httpx.HTTPTransport(retries=connects - 1), timeout=10) as client:
-        answer = client.get(url)
+def page(url: str) -> dict[str, Any]:
+    """What the sample application says of itself at `/`."""
+    answer = httpx.get(url, timeout=10)
     answer.raise_for_status()
     content: dict[str, Any] = answer.json()
     return content
+
+
+def page_in_the_end(url: str, shows: Callable[[dict[str, Any]], bool] = bool) -> dict[str, Any]:
+    """The page, once it shows that; for what a plain `pulumi up` made.
+
+    Helm waits until the newest pods are ready: the old ones go after that, and nodes learn of both a moment later.
+    That an address answers at once, and with what is newest, is promised by the wrapper.
+
+    Raises:
+        AssertionError: it did not within 15 s; with the page that was there last.
+        httpx.TransportError: nothing listened there until then.
+    """
+    found: dict[str, Any] = {}
+    for attempt in Retrying(
+        retry=retry_if_exception_type((httpx.TransportError, AssertionError)),
+        stop=stop_after_delay(15),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    ):
+        with attempt:
+            found = page(url)
+            assert shows(found), found
+    return found

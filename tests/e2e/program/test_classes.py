@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.program.checkout import Checkout, page
+from tests.e2e.program.checkout import Checkout, page_in_the_end
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
@@ -29,7 +29,7 @@ def test_a_class_has_what_its_policy_says(
     done = repository.up(identity)
     assert done.ok, done.output
     outputs = repository.outputs(identity)
-    shown = page(outputs["url"])
+    shown = page_in_the_end(outputs["url"])
     assert variables <= set(shown["variables"])
     assert ("DATABASE_URL" in shown["variables"]) == ("DATABASE_URL" in variables)
     assert ("API_TOKEN" in shown["variables"]) == ("API_TOKEN" in variables)
@@ -48,7 +48,7 @@ def test_what_is_protected_is_not_destroyed_until_the_policy_says_so(repository:
     assert not refused.ok
     assert "protected" in refused.output
     url = repository.outputs(identity)["url"]
-    assert page(url)["ref"] == "feature/protected"
+    assert page_in_the_end(url)["ref"] == "feature/protected"
     repository.policy(protected=False)
     assert repository.up(identity).ok
     repository.must("pulumi", "destroy", "--yes", "--skip-preview", "--stack", identity.stack)
