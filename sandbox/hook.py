@@ -5,9 +5,10 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -68,12 +69,15 @@ def post_receive(layout: Layout, updates: Sequence[Update], out: BinaryIO) -> in
     for delivery in deliveries:
         Path(delivery.log).touch()
     push = Push(str(layout.repository), str(layout.checkouts), tuple(deliveries))
-    with Path(deliveries[0].log).open("ab") as complaints:
+    # A file, not an argument: Linux starts no program with one of more than 128 KiB, and a push may have many refs.
+    with Path(deliveries[0].log).open("ab") as complaints, tempfile.TemporaryFile("w+") as told:
+        told.write(push.dump())
+        told.seek(0)
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sandbox.push", push.dump()],
+            [sys.executable, "-P", "-m", "sandbox.push"],
             cwd=layout.root,
             env=environment(layout) | {"PYTHONPATH": str(SOURCE)},
-            stdin=subprocess.DEVNULL,
+            stdin=told,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
             # Not the pusher's terminal, nor its process group: it goes on without them.
@@ -112,26 +116,42 @@ def environment(layout: Layout) -> dict[str, str]:
 
 def follow(process: subprocess.Popen[bytes], deliveries: Sequence[Delivery], out: BinaryIO) -> None:
     """Copy the logs as they grow, until the process has ended. More than one ref: each line says whose it is."""
-    with ExitStack() as stack:
-        files = []
-        for delivery in deliveries:
-            prefix = os.fsencode(f"{delivery.name}: ") if len(deliveries) > 1 else b""
-            files.append((prefix, stack.enter_context(Path(delivery.log).open("rb"))))
-        unfinished = dict.fromkeys(range(len(files)), b"")
-        while True:
-            # Asked first: what is read after its end is everything.
-            ended = process.poll() is not None
-            for number, (prefix, file) in enumerate(files):
-                *lines, unfinished[number] = (unfinished[number] + file.read()).split(b"\n")
-                if ended and unfinished[number]:
-                    lines.append(unfinished[number])
-                out.writelines(prefix + line + b"\n" for line in lines)
-            out.flush()
-            if ended:
-                return
-            # Growth of a file cannot be waited for without a library; the end of the process can.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
+    logs = [
+        _Log(Path(delivery.log), os.fsencode(f"{delivery.name}: ") if len(deliveries) > 1 else b"")
+        for delivery in deliveries
+    ]
+    while True:
+        # Asked first: what is read after its end is everything.
+        ended = process.poll() is not None
+        for log in logs:
+            out.writelines(log.lines(all_of_it=ended))
+        out.flush()
+        if ended:
+            return
+        # Growth of a file cannot be waited for without a library; the end of the process can.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+
+
+@dataclass
+class _Log:
+    """A file that grows, read line by line. It is not kept open: there may be more than a process may have open."""
+
+    path: Path
+    prefix: bytes
+    offset: int = 0
+    unfinished: bytes = b""
+
+    def lines(self, *, all_of_it: bool) -> list[bytes]:
+        """The lines that were finished since the last time; with `all_of_it` also one that has no end."""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            content = file.read()
+        self.offset += len(content)
+        *lines, self.unfinished = (self.unfinished + content).split(b"\n")
+        if all_of_it and self.unfinished:
+            lines.append(self.unfinished)
+        return [self.prefix + line + b"\n" for line in lines]
 
 
 def rerun(ref: str) -> int:

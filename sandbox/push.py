@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -48,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Push:
-    """Everything that this process has to know; it travels as one argument."""
+    """Everything that this process has to know; it comes on its standard input."""
 
     repository: str
     checkouts: str
@@ -150,13 +150,13 @@ def _locked(folder: Path) -> int | None:
     return descriptor
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Deliver every ref; 0 when all succeeded."""
-    push = Push.load(arguments[0])
+    push = Push.load(sys.stdin.read())
     with ThreadPoolExecutor(AT_ONCE) as pool:
         codes = list(pool.map(lambda delivery: deliver(push, delivery), push.deliveries))
     return next((code for code in codes if code), 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

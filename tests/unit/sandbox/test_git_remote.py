@@ -209,6 +209,14 @@ def test_a_name_is_a_name_and_nothing_else(remote: Remote) -> None:
     assert remote.checkouts() == []
 
 
+def test_names_that_are_longer_together_than_an_argument_can_be(remote: Remote) -> None:
+    long = "/".join(["x" * 250] * 13)
+    names = [f"feature/{number}/{long}" for number in range(42)]
+    assert sum(map(len, names)) > 128 << 10
+    said = remote.push(*(f"main:refs/heads/{name}" for name in names))
+    assert set(remote.calls()) == {f"refs/heads/{name}" for name in names}, said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_outlives_who_pushed(remote: Remote, number: signal.Signals) -> None:
     hold = remote.hold()
