@@ -1,14 +1,16 @@
 """How much there is of what the policy's `caps` limit, and whether one more environment would be too much. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cache
 
 from deploytag.delivery.inventory.databases import Connections
 from deploytag.delivery.inventory.things import Inventory, Kind
 from deploytag.errors import SettingsError
 from deploytag.identity import identify
-from deploytag.settings import EnvironmentClass, Policy
+from deploytag.settings import Caps, EnvironmentClass, Limits, Policy
 
 LISTED = 5
 """How many environments are proposed to go."""
@@ -42,13 +44,19 @@ class Use:
     """How much of one thing is used."""
 
     what: str
-    used: int
-    cap: int | None
+    used: Decimal
+    cap: Decimal | None
     """None: any number is allowed."""
 
     def __str__(self) -> str:
-        """`12 of 50 environments`."""
-        return f"{self.used} of {self.cap} {self.what}" if self.cap is not None else f"{self.used} {self.what}"
+        """`12 of 50 environments`, `16.5 of 16 processors`."""
+        # Rounded apart, so that what is beyond its cap by little does not read as if it were equal.
+        capped = "" if self.cap is None else f" of {_rounded(self.cap, ROUND_FLOOR)}"
+        return f"{_rounded(self.used, ROUND_CEILING)}{capped} {self.what}"
+
+
+def _rounded(number: Decimal, how: str) -> str:
+    return f"{number.quantize(Decimal('0.01'), how).normalize():f}"
 
 
 def facts(
@@ -98,10 +106,10 @@ def refusal(ref: str, class_name: str, known: Facts, policy: Policy) -> str | No
         return None
     cls = policy.classes[class_name]
     more = {
-        ENVIRONMENTS: 1,
-        _of_class(class_name): 1,
-        LOAD_BALANCERS: cls.limits.load_balancers,
-        CONNECTIONS: cls.limits.database_connections if cls.database else 0,
+        ENVIRONMENTS: Decimal(1),
+        _of_class(class_name): Decimal(1),
+        CONNECTIONS: Decimal(cls.limits.database_connections if cls.database else 0),
+        **{limited.what: limited.of(cls.limits) for limited in LIMITED if limited.cap(policy.caps) is not None},
     }
     over = [use for use in _uses(known, policy, more) if use.cap is not None and use.used > use.cap]
     # What it does not take more of is no reason, however far beyond its cap it is.
@@ -123,7 +131,7 @@ def refusal(ref: str, class_name: str, known: Facts, policy: Policy) -> str | No
 def _would_help(it: Present, over: Iterable[Use], policy: Policy) -> bool:
     """Whether any of what there is too much of would be less without it."""
     cls = _class(it, policy)
-    held = {ENVIRONMENTS, LOAD_BALANCERS, _of_class(it.class_name or "")}
+    held = {ENVIRONMENTS, _of_class(it.class_name or ""), *(limited.what for limited in LIMITED)}
     if cls is None or cls.database:
         held.add(CONNECTIONS)
     return any(use.what in held for use in over)
@@ -136,26 +144,62 @@ def idlest(environments: Iterable[Present], policy: Policy) -> list[Present]:
     return sorted(candidates, key=lambda it: (it.pushed is None, it.pushed or datetime.min, it.ref))[:LISTED]
 
 
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """What the quota of each environment limits, so that their sum is known before any of it is used."""
+
+    what: str
+    cap: Callable[[Caps], Decimal | None]
+    of: Callable[[Limits], Decimal]
+    """How much one environment may take."""
+
+
 ENVIRONMENTS = "environments"
-LOAD_BALANCERS = "load balancers"
 CONNECTIONS = "database connections"
+GIB = 1 << 30
 
 
 def _of_class(name: str) -> str:
     return f"environments of the class {name}"
 
 
-def _uses(known: Facts, policy: Policy, more: Mapping[str, int]) -> Iterator[Use]:
+@cache
+def _number(quantity: str) -> Decimal:
+    """A Kubernetes quantity as a number. Imported when a policy has such a cap: the import takes half a second."""
+    from kubernetes.utils.quantity import parse_quantity  # noqa: PLC0415 - see above
+
+    return Decimal(parse_quantity(quantity)).normalize()  # type: ignore[no-untyped-call]
+
+
+def _gib(quantity: str) -> Decimal:
+    return (_number(quantity) / GIB).normalize()
+
+
+LIMITED = (
+    Limited("load balancers", lambda caps: _whole(caps.load_balancers), lambda limits: Decimal(limits.load_balancers)),
+    Limited("processors", lambda caps: _number(caps.cpu) if caps.cpu else None, lambda limits: _number(limits.cpu)),
+    Limited("GiB of memory", lambda caps: _gib(caps.memory) if caps.memory else None, lambda it: _gib(it.memory)),
+    Limited("pods", lambda caps: _whole(caps.pods), lambda limits: Decimal(limits.pods)),
+)
+
+
+def _whole(number: int | None) -> Decimal | None:
+    return None if number is None else Decimal(number)
+
+
+def _uses(known: Facts, policy: Policy, more: Mapping[str, Decimal]) -> Iterator[Use]:
     caps, present = policy.caps, known.environments
 
-    def use(what: str, used: int, cap: int | None) -> Use:
-        return Use(what, used + more.get(what, 0), cap)
+    def use(what: str, used: Decimal | int, cap: Decimal | int | None) -> Use:
+        return Use(what, used + more.get(what, Decimal(0)), None if cap is None else Decimal(cap))
 
     yield use(ENVIRONMENTS, len(present), caps.environments)
-    for name, cap in caps.classes.items():
-        yield use(_of_class(name), sum(it.class_name == name for it in present), cap)
-    balancers = sum(cls.limits.load_balancers if (cls := _class(it, policy)) else 1 for it in present)
-    yield use(LOAD_BALANCERS, balancers, caps.load_balancers)
+    for name, number in caps.classes.items():
+        yield use(_of_class(name), sum(it.class_name == name for it in present), number)
+    limits = [cls.limits if (cls := _class(it, policy)) else Limits() for it in present]
+    for limited in LIMITED:
+        if (cap := limited.cap(caps)) is not None:
+            yield use(limited.what, sum((limited.of(it) for it in limits), Decimal(0)), cap)
     if known.connections is not None:
         promised = known.connections.promised + known.unmade
         yield use(CONNECTIONS, promised, caps.database_connections or known.connections.available)

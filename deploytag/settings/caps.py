@@ -2,7 +2,7 @@
 
 from pydantic import Field, NonNegativeInt
 
-from deploytag.settings.types import SettingsModel
+from deploytag.settings.types import Quantity, SettingsModel
 
 
 class Caps(SettingsModel):
@@ -17,6 +17,13 @@ class Caps(SettingsModel):
         gt=0,
         description="the load balancers of this project, each environment counted with its class's limit; null: any",
     )
+    cpu: Quantity | None = Field(
+        default=None,
+        description="processors that this project's environments may take together, each counted with its class's "
+        "limit, also asleep; null: any number",
+    )
+    memory: Quantity | None = Field(default=None, description="their memory, counted in the same way; null: any")
+    pods: int | None = Field(default=None, gt=0, description="their pods, counted in the same way; null: any number")
     database_connections: int | None = Field(
         default=None,
         gt=0,

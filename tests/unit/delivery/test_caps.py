@@ -60,6 +60,15 @@ THREE = present("feature/a", "bug/b", "main")
         ({}, THREE, Connections(97, {"a": 20, "b": 90}), "bug/x", None),
         ({"database_connections": 500}, THREE, Connections(97, {"a": 90}), "feature/x", None),
         ({"database_connections": 50}, THREE, Connections(97, {"a": 40}), "feature/x", "60 of 50 database connections"),
+        # By the classes' limits: of `feature` and `bug` each 2 processors, 2 GiB and 20 pods.
+        ({"cpu": "8"}, THREE, None, "feature/x", None),
+        ({"cpu": "7500m"}, THREE, None, "feature/x", "8 of 7.5 processors"),
+        ({"memory": "8Gi"}, THREE, None, "bug/x", None),
+        ({"memory": "8191Mi"}, THREE, None, "bug/x", "8 of 7.99 GiB of memory"),
+        ({"memory": "8590M"}, THREE, None, "bug/x", None),
+        ({"pods": 79}, THREE, None, "feature/x", "80 of 79 pods"),
+        ({"pods": 1, "cpu": "1", "memory": "1"}, THREE, None, "main", None),
+        ({"pods": 20, "cpu": "2"}, (Present("feature/hand", None, None),), None, "bug/x", "4 of 2 processors"),
         (
             {"environments": 3, "load_balancers": 1},
             THREE,
@@ -126,8 +135,14 @@ def test_what_exists_and_what_is_being_made_both_count() -> None:
     assert shown == [
         "3 of 50 environments",
         "2 of 9 environments of the class feature",
-        "5 load balancers",
         "45 of 97 database connections",
+    ]
+    capped = policy(load_balancers=9, cpu="16", memory="1Ti", pods=100)
+    assert [str(use) for use in uses(known, capped)][1:-1] == [
+        "5 of 9 load balancers",
+        "6 of 16 processors",
+        "6 of 1024 GiB of memory",
+        "60 of 100 pods",
     ]
 
 
