@@ -1,6 +1,7 @@
 """The long storm: 200 rounds of up to 10 events over 5 branches. `SOAK_ROUNDS` and `SOAK_SEED` make it another.
 
 It may be interrupted: it goes on after the rounds that are in the results already, from branches that are not there.
+Storms of different seeds have branches of their own, so they may run side by side.
 """
 
 import json
@@ -26,7 +27,7 @@ def test_the_storm(tmp_path: Path) -> None:
     RESULTS.mkdir(exist_ok=True)
     with pushing(tmp_path) as it:
         it.small()
-        storm = Storm(it, tmp_path, [f"feature/soak-{letter}" for letter in "abcde"])
+        storm = Storm(it, tmp_path, [f"feature/soak-{SEED}-{letter}" for letter in "abcde"])
         for number in range(ended(SEED), ROUNDS):
             began, before = time.monotonic(), storm.number
             storm.round(random.Random(f"{SEED}, {number}"), most=10)
