@@ -31,7 +31,7 @@ class EnvironmentArgs:
     cls: EnvironmentClass
     trees: Trees
     repository: str
-    """Registry and project the images are pushed to."""
+    """Registry and path that images are pushed to, the class's own or the project's."""
     builder: str | None
     secrets: SecretVersions[dict[str, str]] | None
     """None where the class has none, by choice."""

@@ -21,7 +21,7 @@ class ImagesArgs:
     base_tree: StagedTree
     app_tree: StagedTree
     repository: str
-    """Registry and project, such as `registry.example.com/shop`; the images are `…/base` and `…/app`."""
+    """Registry and path, such as `registry.example.com/shop`; the images are `…/base` and `…/app`."""
     builder: str | None
     """The buildx builder; None takes buildx's current one."""
     base_from: str | None = None

@@ -10,7 +10,7 @@ from deploytag.settings.access import Access
 from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Isolation
 from deploytag.settings.secrets import SecretSources
-from deploytag.settings.types import BuildSecretId, Duration, Quantity, SecretId, SettingsModel
+from deploytag.settings.types import BuildSecretId, Duration, Quantity, RepositoryPath, SecretId, SettingsModel
 
 POLICY_FILE = "deploytag.policy.yaml"
 
@@ -73,6 +73,11 @@ class EnvironmentClass(SettingsModel):
         default_factory=dict,
         description="what a Dockerfile may mount by `RUN --mount=type=secret,id=ID`: that id, and the Secrets Manager "
         "id of the text. It gets into no image, and is never a build argument",
+    )
+    image_repository: RepositoryPath | None = Field(
+        default=None,
+        description="path below the registry for the class's images and build caches, so that a login which may push "
+        "there alone keeps other classes' builds from its own; null: the project's name, shared by all such classes",
     )
     migrations: bool = True
     protected: bool = Field(default=False, description="never destroyed without force")
@@ -149,6 +154,10 @@ class Policy(SettingsModel):
             SettingsError: no pattern matches; the sentence says which do.
         """
         return self.classes[self.class_name_of(ref)]
+
+    def image_repositories(self, project: str) -> list[str]:
+        """Every path below the registry where images of the project may be."""
+        return sorted({project, *(it.image_repository for it in self.classes.values() if it.image_repository)})
 
     def refusal(self, ref: str) -> str | None:
         """Why `ref` gets no environment; None when a class takes it."""

@@ -22,6 +22,10 @@ RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_inside_reposi
 VariableName = Annotated[str, Field(pattern=VARIABLE_NAME)]
 BuildSecretId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """What BuildKit takes as the id of a secret, and what is a file's name where it is mounted."""
+RepositoryPath = Annotated[
+    str, Field(max_length=200, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$")
+]
+"""A repository's name without its registry, in the form that every registry takes."""
 SecretId = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as `500m` or `1Gi`."""

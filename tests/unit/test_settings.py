@@ -187,3 +187,18 @@ def test_schemas_describe_every_key() -> None:
         schema = model.model_json_schema()
         assert schema["additionalProperties"] is False
     assert EnvironmentClass.model_json_schema()["properties"]["ttl"]["description"]
+
+
+def test_classes_share_a_repository_unless_they_name_one() -> None:
+    classes = {name: {**CLASS, "pattern": name} for name in ("one", "two", "three")}
+    classes["three"]["image_repository"] = "shop-production/images"
+    policy = Policy.model_validate({**POLICY, "classes": classes})
+    assert policy.image_repositories("shop") == ["shop", "shop-production/images"]
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/shop", "shop/", "Shop", "../shop", "a//b", "registry.test:5000/shop", "a" * 201]
+)
+def test_a_repository_is_a_path_below_the_registry(path: str) -> None:
+    with pytest.raises(ValueError, match="image_repository"):
+        EnvironmentClass.model_validate({**CLASS, "image_repository": path})

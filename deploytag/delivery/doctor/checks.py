@@ -29,7 +29,7 @@ def checks(project: Project, environ: Mapping[str, str]) -> tuple[Check, ...]:
         Check("aws", lambda: accounts.aws(settings()), seconds=30),
         Check("database", lambda: accounts.database(settings(), environ)),
         Check("room", partial(room.room, project, environ), seconds=30),
-        Check("registry", lambda: registry.pushes(pulumi(), environ), seconds=30),
+        Check("registry", partial(registry.pushes, project, environ), seconds=30),
         Check("builder", lambda: tools.builder(pulumi(), environ)),
         Check("state", partial(state.backend, project.root, environ), seconds=45),
         Check("secrets", partial(state.secrets_provider, project, environ)),

@@ -7,26 +7,28 @@ from collections.abc import Iterator, Mapping
 import httpx
 
 from deploytag.delivery.doctor.findings import Finding, ok, problem
-from deploytag.delivery.project import PulumiProject
+from deploytag.delivery.project import Project
+from deploytag.delivery.removal.image_gc import IMAGES
 from deploytag.delivery.removal.registry import Registry
 from deploytag.errors import SettingsError
 
 
 def pushes(
-    project: PulumiProject, environ: Mapping[str, str], transport: httpx.BaseTransport | None = None
+    project: Project, environ: Mapping[str, str], transport: httpx.BaseTransport | None = None
 ) -> Iterator[Finding]:
-    """Whether both images of the project can be pushed.
+    """Whether both images can be pushed, to wherever the policy has a class's images.
 
     Raises:
-        SettingsError: no registry is configured.
+        SettingsError: no registry is configured, or no policy is in force.
         UnreachableError: it does not answer.
     """
-    name = project.default("registry")
+    pulumi = project.need_pulumi()
+    name = pulumi.default("registry")
     if name is None:
         raise SettingsError("Pulumi.yaml gives the config `registry` no default, so where images go is not known.")
+    paths = project.need_trusted().policy.image_repositories(pulumi.name)
     with Registry(name, environ, transport) as registry:
-        for image in ("base", "app"):
-            repository = f"{project.name}/{image}"
+        for repository in (f"{path}/{image}" for path in paths for image in IMAGES):
             yield said(f"{name}/{repository}", registry.try_push(repository))
 
 

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 GRACE = timedelta(hours=24)
 """How long nothing has to refer to an image before it is deleted."""
 
+IMAGES = ("base", "app")
+"""What a repository's path is followed by, see `deploytag.program.images`."""
+
 CACHE = "cache"
 """The tag of whatever was built last; `cache-TAG` is the cache of the image TAG. See `deploytag.program.images`."""
 

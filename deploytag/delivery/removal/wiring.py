@@ -16,7 +16,7 @@ from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
 from deploytag.delivery.removal.gc import Facts
 from deploytag.delivery.removal.gc_memory import GcMemory
-from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan, StoredImage, decide_images, is_used
+from deploytag.delivery.removal.image_gc import IMAGES, ImageEntry, ImagePlan, StoredImage, decide_images, is_used
 from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, SkippedError, Still
@@ -176,7 +176,8 @@ def images(world: World, registry: Registry, memory: GcMemory) -> ImagePlan:
     """Which images nothing refers to any more; none while somebody deploys, who may be about to refer to one."""
     try:
         # In this order: what is pushed meanwhile is not in the list.
-        stored = [it for name in ("base", "app") for it in registry.images(f"{world.project}/{name}")]
+        repositories = world.policy.image_repositories(world.project)
+        stored = [it for path in repositories for name in IMAGES for it in registry.images(f"{path}/{name}")]
         used = images_in_use(world)
     except DeployTagError as error:
         return ImagePlan(unreferenced=memory.unreferenced, withheld=str(error))

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
@@ -119,6 +120,22 @@ def test_a_moved_from_tag_rebuilds_the_base_when_the_settings_follow_it(reposito
     assert repository.changes(identity) == set()
     publish(tag, tmp_path / "second")
     assert repository.changes(identity) >= {"shop-images-base", "shop-images-app"}
+
+
+def test_a_class_with_a_repository_of_its_own_shares_neither_images_nor_caches(repository: Checkout) -> None:
+    with (repository.path / "app" / "web.py").open("a") as code:
+        code.write(f"# {uuid.uuid4()}\n")
+    repository.policy(image_repository="e2e/own")
+    identity = repository.stack("feature/own-repository")
+    done = repository.up(identity)
+    assert done.ok, done.output
+    image = repository.outputs(identity)["app_image"]
+    registry, _, tag = image.partition("@")[0].partition("/e2e/own/app:")
+    kept = {
+        name: httpx.get(f"http://{registry}/v2/{name}/app/tags/list").json()["tags"] for name in ("e2e/own", "shop")
+    }
+    assert {tag, f"cache-{tag}", "cache"} <= set(kept["e2e/own"])
+    assert not [it for it in kept["shop"] or () if tag in it]
 
 
 def publish(image: str, folder: Path) -> None:

@@ -13,8 +13,11 @@ import pytest
 
 from deploytag.delivery.doctor import registry
 from deploytag.delivery.doctor.findings import Finding, Level
-from deploytag.delivery.project import PulumiProject
+from deploytag.delivery.project import Project, PulumiProject
 from deploytag.errors import SettingsError, UnreachableError
+from deploytag.remote import Remote
+from deploytag.settings import Policy
+from deploytag.trust import InForce
 
 LOGIN = base64.b64encode(b"robot:s3cret").decode()
 
@@ -45,8 +48,15 @@ def plain_registry(answers: dict[str, tuple[int, dict[str, str]]]) -> Iterator[t
         server.shutdown()
 
 
-def project(host: str | None) -> PulumiProject:
-    return PulumiProject(name="shop", runtime="python", config={"registry": {"type": "string", "default": host or ""}})
+def project(host: str | None, **cls: str) -> Project:
+    pulumi = PulumiProject(
+        name="shop", runtime="python", config={"registry": {"type": "string", "default": host or ""}}
+    )
+    plain = {"secrets": [], "database": False, "migrations": False}
+    classes = {"feature": {"pattern": "feature/*", **plain}, "main": {"pattern": "main", **plain, **cls}}
+    policy = Policy.model_validate({"cluster": {"server": "https://cluster.test:6443"}, "classes": classes})
+    trusted = InForce(policy, b"", "the test", Remote(Path(), "nowhere"))
+    return Project(Path(), pulumi, SettingsError("unused"), trusted)
 
 
 def levels(findings: Iterator[Finding]) -> list[Level]:
@@ -62,6 +72,15 @@ def test_an_upload_is_begun_and_taken_back(tmp_path: Path) -> None:
         *("POST /v2/shop/base/blobs/uploads/", "DELETE /v2/upload/17?state=x"),
         *("POST /v2/shop/app/blobs/uploads/", "DELETE /v2/upload/17?state=x"),
     ]
+
+
+def test_a_class_may_have_a_repository_of_its_own(tmp_path: Path) -> None:
+    with plain_registry({"POST": (403, {})}) as (host, asked):
+        findings = list(registry.pushes(project(host, image_repository="shop-main"), {"HOME": str(tmp_path)}))
+    assert [finding.seen for finding in findings] == [
+        f"{host}/{path}: pushing is forbidden" for path in ("shop/base", "shop/app", "shop-main/base", "shop-main/app")
+    ]
+    assert asked[-1] == "POST /v2/shop-main/app/blobs/uploads/"
 
 
 @pytest.mark.parametrize(("code", "said"), [(401, "nobody is logged in"), (403, "forbidden"), (404, "no such repo")])
