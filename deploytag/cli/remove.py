@@ -70,7 +70,8 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Collect what should not exist: environments whose branch is gone or idle for too long, leftovers, images."""
-    from deploytag.delivery.removal import collect, gc_memory  # noqa: PLC0415 - as above
+    from deploytag.delivery.hold import stoppable  # noqa: PLC0415 - as above
+    from deploytag.delivery.removal import collect, gc_memory  # noqa: PLC0415
     from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
     from deploytag.delivery.removal.gc import decide  # noqa: PLC0415
     from deploytag.delivery.removal.image_gc import ImagePlan  # noqa: PLC0415
@@ -84,8 +85,9 @@ def gc(
         with Registry(registry or _registry(world.repository), os.environ) as client:
             images = removal.images(world, client, memory)
             if yes:
-                collector = removal.Collector(world, client)
-                results = collect.act(plan, images.entries, collector, world.progress.say)
+                with stoppable() as cancellation:
+                    collector = removal.Collector(world, client, cancellation)
+                    results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
                 removal.remember(world, plan.refs, images)
     if as_json:
         print_json(collect.report(world.project, plan, images, results))

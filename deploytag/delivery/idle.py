@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from deploytag.delivery.again import declare_again, report
 from deploytag.delivery.hold import PATIENCE, hold
+from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, Still
@@ -12,14 +13,21 @@ from deploytag.errors import UsageError
 from deploytag.identity import Identity
 
 
-def sleep(world: World, ref: str, *, patience: float = PATIENCE, still: Still = lambda: None) -> Report:
-    """Scale what is deployed to zero; database, secrets and address stay.
+def sleep(
+    world: World,
+    ref: str,
+    *,
+    patience: float = PATIENCE,
+    still: Still = lambda: None,
+    cancellation: Cancellation | None = None,
+) -> Report:
+    """Scale what is deployed to zero; database, secrets and address stay. `cancellation` is as in `hold`.
 
     Raises:
         SkippedError: `still` said why not; nothing was touched.
         DeployTagError: nothing is deployed, or it cannot be done.
     """
-    return _set(world, ref, Action.SLEEP, patience, still)
+    return _set(world, ref, Action.SLEEP, patience=patience, still=still, cancellation=cancellation)
 
 
 def wake(world: World, ref: str, *, patience: float = PATIENCE) -> Report:
@@ -28,7 +36,7 @@ def wake(world: World, ref: str, *, patience: float = PATIENCE) -> Report:
     Raises:
         DeployTagError: nothing is deployed, or it does not come up.
     """
-    return _set(world, ref, Action.WAKE, patience, lambda: None)
+    return _set(world, ref, Action.WAKE, patience=patience)
 
 
 def keep(world: World, ref: str, duration: timedelta) -> datetime:
@@ -45,9 +53,17 @@ def keep(world: World, ref: str, duration: timedelta) -> datetime:
     return until
 
 
-def _set(world: World, ref: str, action: Action, patience: float, still: Still) -> Report:
-    identity = world.identity(ref)
-    with hold(world, identity, Run.start(action, None), patience=patience, still=still) as held:
+def _set(
+    world: World,
+    ref: str,
+    action: Action,
+    *,
+    patience: float,
+    still: Still = lambda: None,
+    cancellation: Cancellation | None = None,
+) -> Report:
+    identity, run = world.identity(ref), Run.start(action, None)
+    with hold(world, identity, run, patience=patience, still=still, cancellation=cancellation) as held:
         record, deployed = _recorded(world.records.get(identity), identity)
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE

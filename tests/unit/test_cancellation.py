@@ -44,6 +44,19 @@ def test_who_has_gone_is_not_told() -> None:
     assert told == []
 
 
+def test_a_part_ends_with_the_whole_and_not_the_other_way_round() -> None:
+    whole = Cancellation()
+    with whole.part() as first:
+        first.request("a pod crashes")
+    with whole.part() as second:
+        assert (whole.requested, second.requested) == (False, False)
+        whole.request("SIGTERM")
+        assert second.reason == "SIGTERM"
+    with whole.part() as third:
+        assert third.reason == "SIGTERM"
+    assert first.reason == "a pod crashes"
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_cancels_once(number: signal.Signals) -> None:
     again: list[str] = []

@@ -48,6 +48,13 @@ class Cancellation:
         finally:
             del self._listeners[key]
 
+    @contextmanager
+    def part(self) -> Iterator["Cancellation"]:
+        """What a part of the run goes by: requested when this one is, while its own reasons end nothing else."""
+        part = Cancellation()
+        with self.telling(lambda: part.request(self.reason or "")):
+            yield part
+
 
 @contextmanager
 def cancel_on_signals(

@@ -65,17 +65,27 @@ class Actor(Protocol):
         ...
 
 
-def act(plan: GcPlan, images: Iterable[ImageEntry], actor: Actor, say: Callable[[str], None]) -> list[Result]:
+def act(
+    plan: GcPlan,
+    images: Iterable[ImageEntry],
+    actor: Actor,
+    say: Callable[[str], None],
+    go_on: Callable[[], None] = lambda: None,
+) -> list[Result]:
     """Do what the plan says, in its order: a result for each entry, then one for each image.
+
+    `go_on` is asked before each, and raises where a signal came.
 
     Raises:
         InterruptedRunError: a signal came; what was not done yet is not done.
     """
     results = []
     for entry in plan.entries:
+        go_on()
         say(f"{entry.deed} {entry.ref}: {entry.reason}")
         results.append(_attempt(partial(_do, entry, actor), say))
     for image in images:
+        go_on()
         say(f"delete {image}: {image.reason}")
         results.append(_attempt(partial(actor.delete_image, image), say))
     return results

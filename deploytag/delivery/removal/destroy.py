@@ -33,7 +33,7 @@ class Means:
     """What a run that holds the environment's lease can do."""
 
     check: Callable[[], None]
-    """Raises BusyError when the lease is not provably held any more."""
+    """Raises when this run may not write any more: BusyError without the lease, InterruptedRunError after a signal."""
     repair: Callable[[], None]
     """Puts right what a dead run left: locks, pending operations, a release in the middle of something."""
     destroy_stack: Callable[[], str | None]
@@ -83,6 +83,7 @@ def destroy(
         ProtectedError: it is protected; nothing was touched.
         LeftoverError: something is still there, each with the reason.
         BusyError: the lease is lost; nothing was written since.
+        InterruptedRunError: a signal came; what was not removed yet is left to the next run.
         UnreachableError: somebody who has to be asked does not answer.
     """
     before = inventory.of(identity, sources)

@@ -22,7 +22,7 @@ from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind
 from deploytag.delivery.recovery import namespaces, objects
 from deploytag.documents import DocumentError
-from deploytag.errors import BusyError, DeployTagError, LeftoverError
+from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, LeftoverError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations
 
@@ -78,6 +78,7 @@ class Sweep:
 
         Raises:
             BusyError: the lease is lost; nothing was written since.
+            InterruptedRunError: a signal came; nothing was written since.
         """
         leftovers: list[Leftover] = []
         for item in items:
@@ -94,7 +95,7 @@ class Sweep:
             if reason := hindrance(self.identity, now, []):
                 return reason
             self._removers[item.kind](now)
-        except BusyError:
+        except (BusyError, InterruptedRunError):
             raise
         except DeployTagError as error:
             return str(error)

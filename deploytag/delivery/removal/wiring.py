@@ -11,6 +11,7 @@ from deploytag.delivery.engine import Engine
 from deploytag.delivery.hold import PATIENCE, Held, hold
 from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.references import references
+from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
@@ -21,7 +22,7 @@ from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, SkippedError, Still
 from deploytag.delivery.world import World
-from deploytag.errors import BusyError, DeployTagError, SettingsError, UnreachableError
+from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, SettingsError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
 
@@ -44,9 +45,15 @@ def class_of(world: World, ref: str) -> EnvironmentClass | None:
 
 
 def remove(
-    world: World, ref: str, *, force: bool = False, patience: float = PATIENCE, still: Still = lambda: None
+    world: World,
+    ref: str,
+    *,
+    force: bool = False,
+    patience: float = PATIENCE,
+    still: Still = lambda: None,
+    cancellation: Cancellation | None = None,
 ) -> Report:
-    """Destroy a ref's environment under its lease.
+    """Destroy a ref's environment under its lease; `cancellation` is as in `hold`.
 
     Raises:
         SkippedError: `still` said why not; nothing was touched.
@@ -54,7 +61,7 @@ def remove(
     """
     identity = world.identity(ref)
     run = Run.start(Action.DESTROY, None)
-    with hold(world, identity, run, patience=patience, still=still) as held:
+    with hold(world, identity, run, patience=patience, still=still, cancellation=cancellation) as held:
         tombstone = Tombstone(
             project=world.project, ref=ref, tip=_tip(world, identity), destroyed=datetime.now(UTC), run=run.id
         )
@@ -203,6 +210,19 @@ class Collector:
 
     world: World
     registry: Registry
+    cancellation: Cancellation
+    """Of the whole collection: a signal ends what is done now, and nothing is begun after it."""
+
+    def go_on(self) -> None:
+        """Say whether to go on.
+
+        Raises:
+            InterruptedRunError: a signal asked the collection to end.
+        """
+        if self.cancellation.requested:
+            raise InterruptedRunError(
+                f"the collection was stopped by {self.cancellation.reason}. Run it again for what it did not come to."
+            )
 
     def tip(self, ref: str) -> str | None:
         """What the remote says of the ref now."""
@@ -215,20 +235,29 @@ class Collector:
     def destroy(self, ref: str, still: Still) -> None:
         """Remove everything of its environment."""
         patience = self._patience(ref)
-        self._unless_busy(ref, lambda begin: remove(self.world, ref, patience=patience, still=begin(still)))
+        with self.cancellation.part() as stop:
+            self._unless_busy(
+                ref, lambda begin: remove(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
+            )
 
     def sleep(self, ref: str, still: Still) -> None:
         """Stop its pods."""
         patience = self._patience(ref)
-        self._unless_busy(ref, lambda begin: idle.sleep(self.world, ref, patience=patience, still=begin(still)))
+        with self.cancellation.part() as stop:
+            self._unless_busy(
+                ref, lambda begin: idle.sleep(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
+            )
 
     def free_lease(self, ref: str, still: Still) -> None:
         """Take its lease over from a dead run and give it back."""
-        identity = self.world.identity(ref)
+        identity, patience = self.world.identity(ref), self._patience(ref)
 
         def free(begin: Callable[[Still], Still]) -> None:
             run = Run.start(Action.DESTROY, None)
-            with hold(self.world, identity, run, patience=self._patience(ref), still=begin(still)):
+            with (
+                self.cancellation.part() as stop,
+                hold(self.world, identity, run, patience=patience, still=begin(still), cancellation=stop),
+            ):
                 pass  # whose it was is ended, and it is given back
 
         self._unless_busy(ref, free)

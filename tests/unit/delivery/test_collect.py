@@ -73,6 +73,19 @@ def test_git_is_asked_again_right_before_each() -> None:
     assert (results[1].outcome, results[1].why) == (Outcome.SKIPPED, "the branch is back on the remote")
 
 
+def test_a_signal_between_two_of_them_ends_the_collection_too() -> None:
+    """An environment that was gone before its run looked for signals again ends well."""
+    actor = Recorder()
+
+    def go_on() -> None:
+        if actor.done:
+            raise InterruptedRunError("stopped by SIGTERM")
+
+    with pytest.raises(InterruptedRunError):
+        act(PLAN, IMAGES, actor, lambda _: None, go_on)
+    assert actor.done == ["a"]
+
+
 def test_a_signal_ends_the_collection() -> None:
     actor = Recorder(errors={"b": InterruptedRunError("stopped")})
     with pytest.raises(InterruptedRunError):

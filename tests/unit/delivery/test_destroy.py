@@ -1,12 +1,20 @@
-"""What must not be removed, and what is protected."""
+"""What must not be removed, what is protected, and what ends a removal."""
+
+from typing import Any
 
 import pytest
 
+from deploytag.api import Listing
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind, Owner
+from deploytag.delivery.records import Records
 from deploytag.delivery.removal.destroy import protection
-from deploytag.delivery.removal.sweep import Leftover, hindrance
+from deploytag.delivery.removal.sweep import Leftover, Sweep, hindrance
+from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, UnreachableError
 from deploytag.identity import identify
 from deploytag.settings import EnvironmentClass
+from tests.unit.delivery.fake_config_maps import ConfigMaps
 
 OURS = identify("shop", "feature/test")
 OWNER = Owner("shop", "feature/test")
@@ -55,3 +63,57 @@ def test_class_and_state_protect(
 ) -> None:
     why = protection(OURS, cls, document)
     assert (why is None) if sentence is None else (why is not None and sentence in why)
+
+
+class Bare(ConfigMaps):
+    """A cluster in which there is nothing."""
+
+    def list(self, *_: Any, **__: Any) -> Listing[Any]:
+        return Listing([], "1", None)
+
+
+class OneStack:
+    """A backend that holds nothing but the environment's empty stack."""
+
+    def stacks(self, project: str) -> list[str]:
+        return [OURS.stack]
+
+    def checkpoint(self, project: str, stack: str) -> dict[str, Any]:
+        return {}
+
+
+def sweep(error: DeployTagError | None) -> tuple[Sweep, list[str]]:
+    """One that removes a stack, and is told by `error` that it may not; and what it removed."""
+    cluster, removed = Cluster(Bare()), list[str]()
+    records = Records(cluster)
+
+    def check() -> None:
+        if error:
+            raise error
+
+    return Sweep(
+        OURS, Sources(cluster, OneStack(), None, records), records, lambda: removed.append(OURS.stack), check
+    ), removed
+
+
+STACK = Item(Kind.STACK, OURS.stack, OWNER)
+
+
+def test_what_is_its_own_is_removed() -> None:
+    it, removed = sweep(None)
+    assert it.remove([STACK]) == []
+    assert removed == [OURS.stack]
+
+
+@pytest.mark.parametrize("error", [BusyError("the lease is lost"), InterruptedRunError("stopped by SIGTERM")])
+def test_who_may_not_go_on_does_not(error: DeployTagError) -> None:
+    """It is no reason why a thing is left, which a run would report and go on to the next one."""
+    it, removed = sweep(error)
+    with pytest.raises(type(error)):
+        it.remove([STACK])
+    assert removed == []
+
+
+def test_what_cannot_be_removed_is_named_with_the_reason() -> None:
+    it, _ = sweep(UnreachableError("PostgreSQL does not answer"))
+    assert it.remove([STACK]) == [Leftover(STACK, "PostgreSQL does not answer")]
