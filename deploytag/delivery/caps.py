@@ -84,7 +84,7 @@ def facts(
 def _present(ref: str, found: Inventory, policy: Policy) -> Present:
     record = found.records.get(ref)
     if record is not None and record.environment_class is not None:
-        return Present(ref, record.environment_class, record.pushed, record.asleep)
+        return Present(ref, record.environment_class, record.pushed, record.asleep is True)
     try:
         return Present(ref, policy.class_name_of(ref), record.pushed if record else None)
     except SettingsError:

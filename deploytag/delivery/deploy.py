@@ -225,7 +225,7 @@ def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
     """The record as it is while the run works. A commit that came before is no new push."""
     identity, request = subject.identity, subject.request
     again = before is not None and before.attempt is not None and before.attempt.revision == request.revision
-    return Record(
+    record = Record(
         project=identity.project,
         ref=identity.ref,
         stack=identity.stack,
@@ -233,10 +233,10 @@ def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
         environment_class=subject.class_name,
         pushed=before.pushed if before is not None and again else attempt.started,
         deployed=before.deployed if before else None,
-        attempt=attempt,
-        asleep=before.asleep if before else False,
+        asleep=before.asleep if before else None,
         keep_until=before.keep_until if before else None,
     )
+    return record.begun(attempt, asleep=False)
 
 
 def _deployed(subject: Subject, result: EngineResult) -> Deployed:

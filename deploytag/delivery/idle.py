@@ -67,12 +67,12 @@ def _set(
         record, deployed = _recorded(world.records.get(identity), identity)
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE
-        if record.asleep == asleep:
+        if record.asleep is asleep:
             reason = f"{ref} is {result} already"
             world.progress.done(reason)
             return report(world, identity, action, Result.UNCHANGED, record, reason=reason)
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
-        record = record.model_copy(update={"attempt": attempt})
+        record = record.begun(attempt, asleep=asleep)
         with held.remembering(record):
             declared = declare_again(held, deployed, asleep=asleep)
         # Awake is counted like a push: who wakes it wants to use it.

@@ -5,8 +5,9 @@ deployed and destroyed all the same; the record makes `ls` fast, `why` helpful, 
 """
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import Action
@@ -67,7 +68,9 @@ class Record(_Model):
     """When a new commit last came: what idleness is counted from."""
     deployed: Deployed | None = None
     attempt: Attempt | None = None
-    asleep: bool = False
+    # Left out where it is unknown: an older DeployTag reads a truth value here, or nothing.
+    asleep: bool | None = Field(default=None, exclude_if=lambda it: it is None)
+    """Whether it was put to sleep; None: a run began to change that, and has not said that it did."""
     keep_until: Moment | None = None
 
     @property
@@ -76,6 +79,13 @@ class Record(_Model):
         if self.attempt is None or self.attempt.outcome is Outcome.SUCCEEDED:
             return None
         return self.attempt
+
+    def begun(self, attempt: Attempt, *, asleep: bool) -> Self:
+        """The record from when a run begins to declare the environment, asleep or awake, until it says how it ended.
+
+        It may die at any moment, before or after its pods were stopped or started.
+        """
+        return self.model_copy(update={"attempt": attempt, "asleep": asleep if self.asleep is asleep else None})
 
 
 class BuildLog(_Model):

@@ -106,10 +106,10 @@ def sync(world: World, ref: str, *, patience: float = PATIENCE, versions: Versio
             return _nothing_done(world, identity, decided)
         deployed = decided.deployed
         attempt = Attempt(run=held.run.id, action=Action.SYNC, revision=deployed.revision, started=datetime.now(UTC))
-        record = record.model_copy(update={"attempt": attempt})
+        record = record.begun(attempt, asleep=False)
         with held.remembering(record):
             declared = declare_again(held, deployed)
-        record = record.model_copy(update={"deployed": declared.deployed})
+        record = record.model_copy(update={"deployed": declared.deployed, "asleep": False})
         held.remember(record, Outcome.SUCCEEDED)
     world.progress.done(f"{ref} has the newest version of each of its secrets")
     return report(world, identity, Action.SYNC, Result.SYNCED, record, reason=decided.why, repaired=declared.repaired)

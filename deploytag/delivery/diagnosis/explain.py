@@ -165,7 +165,8 @@ def _broken(facts: Facts) -> Explanation | None:
         return Explanation(State.BROKEN, cause.what, before, cause.hint or None, cause)
     ailing = complaints(facts.snapshot.deployments, facts.snapshot.stateful_sets).get(facts.identity.namespace, ())
     if failed and attempt and facts.namespace:
-        deployed = facts.record.deployed if facts.record else None
+        # Nothing ails what has no pods, either.
+        deployed = facts.record.deployed if facts.record and facts.record.asleep is False else None
         serves = (f"What was deployed before still runs: {deployed.revision[:12]}.",) if deployed and not ailing else ()
         of = f" of {attempt.revision[:12]}" if attempt.revision else ""
         return Explanation(

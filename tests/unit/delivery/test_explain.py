@@ -26,6 +26,7 @@ RECORD = Record(
     pushed=NOW,
     deployed=DEPLOYED,
     attempt=ATTEMPT,
+    asleep=False,
 )
 TOMBSTONE = Tombstone(project="shop", ref=IDENTITY.ref, tip=None, destroyed=NOW, run="0af3")
 UP = workload(replicas=1, updatedReplicas=1, readyReplicas=1, availableReplicas=1)
@@ -87,6 +88,7 @@ def attempt(outcome: Outcome, cause: str | None = None, **changes: Any) -> Recor
             State.ASLEEP,
             "feature/test is asleep",
         ),
+        (facts(record=attempt(Outcome.FAILED, "no", asleep=None), snapshot=CRASHING), State.BROKEN, "again and again"),
         (facts(namespace=None, record=None, tombstone=TOMBSTONE), State.GONE, "was destroyed on purpose"),
         (facts(namespace=None, record=None), State.NEVER, "was never deployed"),
         (facts(namespace=None, record=None, no_class="It has no class."), State.NEVER, "was never deployed"),
@@ -106,6 +108,9 @@ def test_evidence_is_what_else_is_known() -> None:
     assert [line.split(":")[0] for line in dead.evidence] == ["Pulumi's lock", "Helm's release"]
     failed = why(facts(record=attempt(Outcome.FAILED, "The tests failed.\nassert 1 == 2")))
     assert failed.evidence == ("assert 1 == 2", "What was deployed before still runs: 4be4e02f0c1d.")
+    # After a `sleep` that died nobody knows, and nothing ails what has no pods.
+    unknown = why(facts(record=attempt(Outcome.FAILED, "The tests failed.", asleep=None)))
+    assert unknown.evidence == ()
     broken = why(facts(snapshot=CRASHING, record=attempt(Outcome.FAILED, "Container main ended.")))
     assert broken.cause is not None
     assert broken.evidence == ("The last run: Container main ended.",)

@@ -92,6 +92,7 @@ def test_environments_are_destroyed_in_the_order_of_their_branches_and_once() ->
         ("feature/x", timedelta(days=14), {}, Deed.DESTROY),
         ("feature/x", timedelta(days=13), {}, Deed.SLEEP),
         ("feature/x", timedelta(days=13), {"asleep": True}, None),
+        ("feature/x", timedelta(days=13), {"asleep": None}, Deed.SLEEP),  # a push onto it failed, or a `sleep` died
         ("feature/x", timedelta(days=1), {}, None),
         ("feature/x", timedelta(days=15), {"keep_until": NOW + timedelta(days=1)}, None),
         ("feature/x", timedelta(days=15), {"keep_until": NOW - timedelta(days=1)}, Deed.DESTROY),

@@ -86,6 +86,12 @@ def test_any_version_that_moved_is_reason_enough(
         assert plan == Move(known.deployed, moved)
 
 
+def test_what_may_sleep_or_not_is_not_taken_to_sleep() -> None:
+    """A push onto what slept failed, and its pods may run with the old versions."""
+    known = record({"a": "1"}).model_copy(update={"asleep": None})
+    assert isinstance(decide(REF, known, there=True, newest=lambda: {"a": "2"}), Move)
+
+
 def test_one_that_fails_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

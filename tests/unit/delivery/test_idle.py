@@ -1,0 +1,125 @@
+"""What sleep and wake remember, and what they make of what others remembered."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploytag.delivery import hold as holding
+from deploytag.delivery import idle
+from deploytag.delivery.again import Declared
+from deploytag.delivery.hold import Held
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
+from deploytag.delivery.report import Result
+from deploytag.delivery.run import Action
+from deploytag.errors import DeploymentError
+from tests.unit.delivery.test_hold import IDENTITY, NOON, FakeLease, FakeWorld, record
+
+REF = IDENTITY.ref
+
+
+@dataclass
+class IdleWorld(FakeWorld):
+    """As much of the world as a report takes, too."""
+
+    progress: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            say=lambda _: None, warn=lambda _: None, done=lambda _: None, seconds={}
+        )
+    )
+    policy: Any = field(default_factory=lambda: SimpleNamespace(classes={}))
+
+
+class Died(BaseException):
+    """A SIGKILL: nothing is written any more."""
+
+
+@dataclass
+class Pods:
+    """Stands for Pulumi: declares that the pods run or not, and may fail or die before or after it has."""
+
+    asleep: bool = False
+    end: BaseException | None = None
+    too_early: bool = False
+    declared: list[bool] = field(default_factory=list)
+
+    def declare(self, held: Held, deployed: Deployed, *, asleep: bool = False) -> Declared:
+        self.declared.append(asleep)
+        if not self.too_early:
+            self.asleep = asleep
+        if self.end is not None:
+            raise self.end
+        return Declared(deployed, ())
+
+
+@pytest.fixture
+def pods(monkeypatch: pytest.MonkeyPatch) -> Pods:
+    made = Pods()
+    monkeypatch.setattr(idle, "declare_again", made.declare)
+    ended = Held.remember
+
+    def remember(self: Held, *arguments: Any) -> Record:
+        if isinstance(made.end, Died):
+            raise made.end
+        return ended(self, *arguments)
+
+    monkeypatch.setattr(holding.Held, "remember", remember)
+    return made
+
+
+def world_of(asleep: bool | None) -> Any:
+    world = IdleWorld(FakeLease())
+    succeeded = Attempt(
+        run="r", action=Action.DEPLOY, revision="a" * 40, started=NOON, finished=NOON, outcome=Outcome.SUCCEEDED
+    )
+    world.records.update(IDENTITY, lambda _: record(attempt=succeeded, asleep=asleep))
+    return world
+
+
+def remembered(world: Any) -> bool | None:
+    found = world.records.get(IDENTITY)
+    assert found is not None
+    return found.asleep  # type: ignore[no-any-return]
+
+
+ACTIONS = {False: idle.wake, True: idle.sleep}
+
+
+@pytest.mark.parametrize("end", [Died(), DeploymentError("no")])
+@pytest.mark.parametrize("too_early", [False, True])
+@pytest.mark.parametrize("asleep", [False, True])
+def test_what_a_run_was_to_change_is_unknown_until_it_says_that_it_did(
+    pods: Pods, asleep: bool, too_early: bool, end: BaseException
+) -> None:
+    """So that neither the same command nor its opposite takes the wish of a run that ended badly for the deed."""
+    world = world_of(not asleep)
+    pods.end, pods.too_early, pods.asleep = end, too_early, not asleep
+    with pytest.raises(type(end)):
+        ACTIONS[asleep](world, REF)
+    assert remembered(world) is None
+    pods.end, pods.too_early = None, False
+    for wanted in (not asleep, asleep):
+        assert ACTIONS[wanted](world, REF).outcome is (Result.ASLEEP if wanted else Result.AWAKE)
+        assert (pods.asleep, remembered(world)) == (wanted, wanted)
+    assert pods.declared == [asleep, not asleep, asleep]
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+def test_what_is_so_already_costs_nothing(pods: Pods, asleep: bool) -> None:
+    world = world_of(asleep)
+    before = world.records.get(IDENTITY)
+    report = ACTIONS[asleep](world, REF)
+    assert (report.outcome, report.reason) == (Result.UNCHANGED, f"{REF} is {'asleep' if asleep else 'awake'} already")
+    assert pods.declared == []
+    assert world.records.get(IDENTITY) == before
+
+
+def test_who_wakes_it_wants_to_use_it(pods: Pods) -> None:
+    """So its time without a push begins anew."""
+    world = world_of(True)
+    idle.wake(world, REF)
+    woken = world.records.get(IDENTITY)
+    assert woken.pushed > NOON
+    idle.sleep(world, REF)
+    assert world.records.get(IDENTITY).pushed == woken.pushed
