@@ -85,7 +85,8 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
         try:
             # Asked once more under the lease, which the deployment of the new branch may have had before.
-            return removal.remove(world, plan.ref, still=made_again)
+            gone = None if plan.asked_for else (lambda: None)
+            return removal.remove(world, plan.ref, still=made_again, tip=gone)
         except SkippedError as skipped:
             stack = world.identity(plan.ref).stack
             return Report(action=Action.DESTROY, ref=plan.ref, stack=stack, outcome=Result.SKIPPED, reason=str(skipped))

@@ -44,8 +44,8 @@ class Actor(Protocol):
         """What is remembered of its environment now."""
         ...
 
-    def destroy(self, ref: str, still: Callable[[], str | None]) -> None:
-        """Remove everything of its environment."""
+    def destroy(self, ref: str, still: Callable[[], str | None], tip: str | None) -> None:
+        """Remove everything of its environment; a deployment of `tip` does not bring it back."""
         ...
 
     def sleep(self, ref: str, still: Callable[[], str | None]) -> None:
@@ -97,8 +97,9 @@ def _do(entry: Entry, actor: Actor) -> None:
 
     if why_not := still():
         raise SkippedError(why_not)
-    deeds = {
-        Deed.DESTROY: actor.destroy,
+    deeds: dict[Deed, Callable[[str, Callable[[], str | None]], None]] = {
+        # What the remote said before may be another commit than what it says next, which somebody has just pushed.
+        Deed.DESTROY: partial(actor.destroy, tip=entry.tip),
         Deed.SLEEP: actor.sleep,
         Deed.FREE_LEASE: actor.free_lease,
         Deed.FORGET_TOMBSTONE: actor.forget_tombstone,

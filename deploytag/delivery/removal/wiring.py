@@ -51,9 +51,14 @@ def remove(
     force: bool = False,
     patience: float = PATIENCE,
     still: Still = lambda: None,
+    tip: Callable[[], str | None] | None = None,
     cancellation: Cancellation | None = None,
 ) -> Report:
-    """Destroy a ref's environment under its lease; `cancellation` is as in `hold`.
+    """Destroy a ref's environment under its lease; `still` and `cancellation` are as in `hold`.
+
+    Args:
+        tip: where the remote had the ref when it was decided, as `still` makes sure: this commit must not bring it
+            back, but one that is pushed from then on must. Where a person decides, it is asked under the lease.
 
     Raises:
         SkippedError: `still` said why not; nothing was touched.
@@ -62,9 +67,8 @@ def remove(
     identity = world.identity(ref)
     run = Run.start(Action.DESTROY, None)
     with hold(world, identity, run, patience=patience, still=still, cancellation=cancellation) as held:
-        tombstone = Tombstone(
-            project=world.project, ref=ref, tip=_tip(world, identity), destroyed=datetime.now(UTC), run=run.id
-        )
+        buried = tip() if tip else _tip(world, identity)
+        tombstone = Tombstone(project=world.project, ref=ref, tip=buried, destroyed=datetime.now(UTC), run=run.id)
         repaired: list[str] = []
         with world.progress.phase("destroy"):
             done = destroy(
@@ -232,21 +236,25 @@ class Collector:
         """What is remembered of its environment now."""
         return self.world.records.get(self.world.identity(ref))
 
-    def destroy(self, ref: str, still: Still) -> None:
-        """Remove everything of its environment."""
+    def destroy(self, ref: str, still: Still, tip: str | None) -> None:
+        """Remove everything of its environment; a deployment of `tip` does not bring it back."""
         patience = self._patience(ref)
-        with self.cancellation.part() as stop:
-            self._unless_busy(
-                ref, lambda begin: remove(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
-            )
+
+        def destroyed(begin: Callable[[Still], Still]) -> None:
+            with self.cancellation.part() as stop:
+                remove(self.world, ref, patience=patience, still=begin(still), tip=lambda: tip, cancellation=stop)
+
+        self._unless_busy(ref, destroyed)
 
     def sleep(self, ref: str, still: Still) -> None:
         """Stop its pods."""
         patience = self._patience(ref)
-        with self.cancellation.part() as stop:
-            self._unless_busy(
-                ref, lambda begin: idle.sleep(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
-            )
+
+        def put_to_sleep(begin: Callable[[Still], Still]) -> None:
+            with self.cancellation.part() as stop:
+                idle.sleep(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
+
+        self._unless_busy(ref, put_to_sleep)
 
     def free_lease(self, ref: str, still: Still) -> None:
         """Take its lease over from a dead run and give it back."""

@@ -1,6 +1,7 @@
 """An API server's ConfigMaps, in memory."""
 
 import copy
+from typing import Any
 
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
@@ -106,3 +107,11 @@ class ConfigMaps(Api):
     def _interferes(self) -> bool:
         self.interferences -= 1
         return self.interferences >= 0
+
+
+class Bare(ConfigMaps):
+    """A cluster in which there is nothing but what is remembered."""
+
+    def list(self, *_: Any, **__: Any) -> Listing[Object]:
+        """None of any kind."""
+        return Listing([], str(self.version), None)

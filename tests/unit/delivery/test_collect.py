@@ -34,10 +34,14 @@ class Recorder:
             raise error
         self.done.append(name)
 
-    def destroy(self, ref: str, still: Still) -> None:
+    def destroy(self, ref: str, still: Still, tip: str | None) -> None:
+        assert tip == self.tips.get(ref)
         self._do(ref)
 
-    sleep = free_lease = forget_tombstone = destroy
+    def sleep(self, ref: str, still: Still) -> None:
+        self._do(ref)
+
+    free_lease = forget_tombstone = sleep
 
     def delete_image(self, image: ImageEntry) -> None:
         self._do(image.digest)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from deploytag.api import Listing
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind, Owner
@@ -14,7 +13,7 @@ from deploytag.delivery.removal.sweep import Leftover, Sweep, hindrance
 from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, UnreachableError
 from deploytag.identity import identify
 from deploytag.settings import EnvironmentClass
-from tests.unit.delivery.fake_config_maps import ConfigMaps
+from tests.unit.delivery.fake_config_maps import Bare
 
 OURS = identify("shop", "feature/test")
 OWNER = Owner("shop", "feature/test")
@@ -63,13 +62,6 @@ def test_class_and_state_protect(
 ) -> None:
     why = protection(OURS, cls, document)
     assert (why is None) if sentence is None else (why is not None and sentence in why)
-
-
-class Bare(ConfigMaps):
-    """A cluster in which there is nothing."""
-
-    def list(self, *_: Any, **__: Any) -> Listing[Any]:
-        return Listing([], "1", None)
 
 
 class OneStack:
