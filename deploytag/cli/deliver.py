@@ -33,16 +33,14 @@ def deploy(
 ) -> None:
     """Make the checked-out commit answer at the branch's URL: tests, images, database, migrations, release."""
     from deploytag.delivery import deploy as delivery  # noqa: PLC0415 - `deploytag name` need not load it
-    from deploytag.settings import ApplicationSettings  # noqa: PLC0415
 
     checkout = Checkout.here()
-    settings = ApplicationSettings.load(checkout.root)
     wanted = request(checkout, branch, revision, recreate=recreate, patience=wait)
     world = checkout.open(narrator(as_json=as_json, verbose=verbose))
     if dry_run:
-        print_plan(delivery.plan(world, settings, wanted), wanted, as_json=as_json)
+        print_plan(delivery.plan(world, wanted), wanted, as_json=as_json)
         return
-    report = delivery.deploy(world, settings, wanted)
+    report = delivery.deploy(world, wanted)
     if as_json:
         print_json(report.model_dump(mode="json"))
 

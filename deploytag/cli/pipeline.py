@@ -66,11 +66,9 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
     def deploy(ref: str, commit: str) -> Report:
         from deploytag.delivery import deploy as delivery  # noqa: PLC0415
-        from deploytag.settings import ApplicationSettings  # noqa: PLC0415
 
         _check_out(checkout.root, ref, commit)
-        settings = ApplicationSettings.load(checkout.root)
-        return delivery.deploy(checkout.open(progress), settings, delivery.Request(ref, commit))
+        return delivery.deploy(checkout.open(progress), delivery.Request(ref, commit))
 
     def destroy(plan: Destroy) -> Report:
         from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415

@@ -19,6 +19,7 @@ from deploytag.delivery.lease.acquire import GaveUpError
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.protection import refuse_ending
+from deploytag.delivery.push import remembering_push
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
@@ -63,12 +64,13 @@ class Subject:
     fingerprint: str | None
 
 
-def plan(world: World, settings: ApplicationSettings, request: Request) -> Plan:
+def plan(world: World, request: Request) -> Plan:
     """What `deploy` would do. Touches nothing."""
-    return decide(_facts(world, _subject(world, settings, request), world.trusted.tip))
+    _refuse(world, request)
+    return decide(_facts(world, _subject(world, request), world.trusted.tip))
 
 
-def deploy(world: World, settings: ApplicationSettings, request: Request) -> Report:
+def deploy(world: World, request: Request) -> Report:
     """Make the environment of a ref serve a commit, or say why there is nothing to do.
 
     Raises:
@@ -78,25 +80,35 @@ def deploy(world: World, settings: ApplicationSettings, request: Request) -> Rep
     if difference := world.trusted.differs(world.repository):
         progress.say(difference)
     with progress.phase("look"):
-        subject = _subject(world, settings, request)
+        _refuse(world, request)
         # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
+        skip = outdated(_order(world, request, world.trusted.tip))
+    if skip:
+        return _nothing_done(world, request, skip)
+    run = Run.start(Action.DEPLOY, request.revision)
+    # From here on it is a push, whatever its settings, secrets or tests come to.
+    with remembering_push(world.records, world.identity(request.ref), run):
+        done = _test_and_deploy(world, request, run)
+        return done if isinstance(done, Report) else _nothing_done(world, request, done)
+
+
+def _test_and_deploy(world: World, request: Request, run: Run) -> Report | Plan:
+    progress = world.progress
+    with progress.phase("look"):
+        subject = _subject(world, request)
         facts = _facts(world, subject, world.trusted.tip)
         decided = decide(facts)
     if not isinstance(decided, Go):
-        return _nothing_done(world, subject, decided)
+        return decided
     if facts.record is None:
         # Asked again under the lease, where it counts; who is refused then has waited for the tests in vain.
         refuse_beyond(world, subject.identity, subject.class_name)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
-    run = Run.start(Action.DEPLOY, request.revision)
     with stoppable() as cancellation:
-        if settings.tests is not None:
+        if (tests := subject.settings.tests) is not None:
             with progress.phase("tests"):
-                tests_command.run_tests(
-                    settings.tests, world.repository, world.environ, cancellation, run, say=world.progress.quote
-                )
-        done = _deploy(world, subject, run, cancellation)
-    return done if isinstance(done, Report) else _nothing_done(world, subject, done)
+                tests_command.run_tests(tests, world.repository, world.environ, cancellation, run, say=progress.quote)
+        return _deploy(world, subject, run, cancellation)
 
 
 def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation) -> Report | Plan:
@@ -110,7 +122,7 @@ def _deploy(world: World, subject: Subject, run: Run, cancellation: Cancellation
             return None
         asked = time.monotonic()
         try:
-            skip = outdated(_order(world, subject))
+            skip = outdated(_order(world, subject.request, world.remote.tip))
         except UnreachableError:
             return None  # a remote that is silent for a moment is asked again; at the latest under the lease
         return skip.why if skip else None
@@ -154,18 +166,29 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
             answers(world.cluster, identity, deployed.url, request.revision, subject.settings.verify, check=held.go_on)
     record = held.remember(record.model_copy(update={"deployed": deployed, "asleep": False}), Outcome.SUCCEEDED)
     world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
-    return _report(world, subject, Result.DEPLOYED, record, repaired=repaired)
+    return _report(world, request, Result.DEPLOYED, record, repaired=repaired)
 
 
-def _subject(world: World, settings: ApplicationSettings, request: Request) -> Subject:
-    identity = world.identity(request.ref)
-    class_name = world.policy.class_name_of(request.ref)
-    cls = world.policy.classes[class_name]
+def _refuse(world: World, request: Request) -> None:
+    """Refuse what can have no environment, or is no commit.
+
+    Raises:
+        SettingsError: the ref belongs to no class.
+        RefError: tracked files differ from the commit.
+    """
+    world.policy.class_of(request.ref)
     if request.revision.endswith("-dirty"):
         raise RefError(
             f"tracked files differ from the commit {request.revision[:12]}, so it is not what would be deployed: "
             "commit or stash them, or use `pulumi up`, which takes the files as they are. Nothing was touched."
         )
+
+
+def _subject(world: World, request: Request) -> Subject:
+    identity = world.identity(request.ref)
+    class_name = world.policy.class_name_of(request.ref)
+    cls = world.policy.classes[class_name]
+    settings = ApplicationSettings.load(world.repository)
     trees = stage(world.repository, settings, world.repository / STAGE)
     # Before the tests: what a class lacks is known sooner than what the application lacks. From here on this process
     # knows the values, and shows none.
@@ -182,23 +205,21 @@ def _subject(world: World, settings: ApplicationSettings, request: Request) -> S
     return Subject(identity, class_name, cls, settings, request, digest)
 
 
-def _order(world: World, subject: Subject, tip: Tip | None = None) -> Facts:
+def _order(world: World, request: Request, tip: Tip) -> Facts:
     """What decides whether this run is still the one to go on."""
-    request = subject.request
     return Facts(
         ref=request.ref,
         wanted=request.revision,
-        tip=(tip or world.remote.tip)(request.ref),
+        tip=tip(request.ref),
         pinned=request.pinned,
-        tombstone=world.records.tombstone(subject.identity),
+        tombstone=world.records.tombstone(world.identity(request.ref)),
         recreate=request.recreate,
-        fingerprint=subject.fingerprint,
     )
 
 
 def _facts(world: World, subject: Subject, tip: Tip | None = None, run: Run | None = None) -> Facts:
     """What is known of the environment; `run` is the one that holds it already."""
-    order = _order(world, subject, tip)
+    order = _order(world, subject.request, tip or world.remote.tip)
     record = world.records.get(subject.identity)
     serves = busy = False
     if record and record.deployed and record.deployed.fingerprint == subject.fingerprint and not record.asleep:
@@ -206,7 +227,7 @@ def _facts(world: World, subject: Subject, tip: Tip | None = None, run: Run | No
         # Asked last: a run that takes the lease from now on asks the remote again before it destroys anything.
         lease = world.leases.read(subject.identity)
         busy = lease is not None and lease.live and (run is None or lease.holder != run.id)
-    return replace(order, record=record, healthy=serves, busy=busy)
+    return replace(order, record=record, fingerprint=subject.fingerprint, healthy=serves, busy=busy)
 
 
 def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
@@ -222,16 +243,15 @@ def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
 
 
 def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
-    """The record as it is while the run works. A commit that came before is no new push."""
-    identity, request = subject.identity, subject.request
-    again = before is not None and before.attempt is not None and before.attempt.revision == request.revision
+    """The record as it is while the run works."""
+    identity = subject.identity
     record = Record(
         project=identity.project,
         ref=identity.ref,
         stack=identity.stack,
         namespace=identity.namespace,
         environment_class=subject.class_name,
-        pushed=before.pushed if before is not None and again else attempt.started,
+        pushed=before.asked_for(attempt).pushed if before else attempt.started,
         deployed=before.deployed if before else None,
         asleep=before.asleep if before else None,
         keep_until=before.keep_until if before else None,
@@ -257,19 +277,18 @@ def _deployed(subject: Subject, result: EngineResult) -> Deployed:
     )
 
 
-def _nothing_done(world: World, subject: Subject, decided: Plan) -> Report:
-    request = subject.request
+def _nothing_done(world: World, request: Request, decided: Plan) -> Report:
     match decided:
         case AlreadyServed(serving=serving, url=url):
             same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
             reason = f"nothing to do: {url} serves {serving[:12]}{same}"
             # A push came all the same: idleness is counted from it.
-            record = world.records.update(subject.identity, partial(_pushed_to, request.ref))
+            record = world.records.update(world.identity(request.ref), partial(_pushed_to, request.ref))
             world.progress.done(reason)
-            return _report(world, subject, Result.UNCHANGED, record, reason=reason)
+            return _report(world, request, Result.UNCHANGED, record, reason=reason)
         case Skip(why=why):
             world.progress.say(f"skipped: {why}")
-            return _report(world, subject, Result.SKIPPED, None, reason=why)
+            return _report(world, request, Result.SKIPPED, None, reason=why)
     raise AssertionError(decided)  # `Go` is something to do
 
 
@@ -281,7 +300,7 @@ def _pushed_to(ref: str, record: Record | None) -> Record:
 
 def _report(
     world: World,
-    subject: Subject,
+    request: Request,
     outcome: Result,
     record: Record | None,
     *,
@@ -291,15 +310,15 @@ def _report(
     deployed = record.deployed if record else None
     return Report(
         action=Action.DEPLOY,
-        ref=subject.identity.ref,
-        stack=subject.identity.stack,
+        ref=request.ref,
+        stack=world.identity(request.ref).stack,
         outcome=outcome,
-        revision=deployed.revision if deployed else subject.request.revision,
+        revision=deployed.revision if deployed else request.revision,
         url=deployed.url if deployed else None,
         reason=reason,
         seconds=dict(world.progress.seconds),
         repaired=repaired,
-        expires=expiry(record, subject.cls) if record and deployed else None,
+        expires=expiry(record, world.policy.class_of(request.ref)) if record and deployed else None,
     )
 
 

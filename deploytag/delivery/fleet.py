@@ -109,6 +109,8 @@ def _row(
 ) -> Row:
     namespace = next((item.name for item in items if item.kind is Kind.NAMESPACE), None)
     state, note = _state(namespace, record, lease, ailing)
+    if record and namespace and (undeployed := record.undeployed):
+        note = "; ".join(filter(None, (note, undeployed)))
     deployed, attempt = (record.deployed, record.attempt) if record else (None, None)
     name = record.environment_class if record else None
     cls = policy.classes.get(name) if name else None

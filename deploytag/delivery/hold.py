@@ -151,12 +151,7 @@ class Held:
         return self._write(record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)}))
 
     def _write(self, record: Record) -> Record:
-        """Write the record, but for what others may write without the lease: how long the environment is to be kept."""
-
-        def written(now: Record | None) -> Record:
-            return record.model_copy(update={"keep_until": now.keep_until}) if now else record
-
-        return self.world.records.update(self.identity, written)
+        return self.world.records.update(self.identity, lambda now: record.over(now) if now else record)
 
     def keep_build_log(self) -> None:
         """Let `deploytag logs --build` show what this run's builds printed, wherever it is called."""
@@ -188,7 +183,7 @@ class Held:
             outcome = Outcome.INTERRUPTED if stopped else Outcome.FAILED
             # Without the lease or the cluster nothing can be written; what ended the run is the thing to say.
             with suppress(DeployTagError):
-                self.remember(record, outcome, _first_line(error))
+                self.remember(record, outcome, first_line(error))
             raise
 
 
@@ -315,7 +310,7 @@ def interrupted(identity: Identity, cancellation: Cancellation) -> InterruptedRu
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """What a record keeps of a failure: a program's log may follow, and does not belong there."""
     return (str(error) or type(error).__name__).splitlines()[0]
 

@@ -28,7 +28,7 @@ class _Model(BaseModel):
 
 
 class Attempt(_Model):
-    """The last run that began to change the environment."""
+    """A run, and how it ended."""
 
     run: str
     action: Action
@@ -68,6 +68,10 @@ class Record(_Model):
     """When a new commit last came: what idleness is counted from."""
     deployed: Deployed | None = None
     attempt: Attempt | None = None
+    """The last run that began to change the environment."""
+    push: Attempt | None = None
+    """The newest push, where that is another run: one that has not come to change anything, or that failed before
+    something was done with what is deployed."""
     # Left out where it is unknown: an older DeployTag reads a truth value here, or nothing.
     asleep: bool | None = Field(default=None, exclude_if=lambda it: it is None)
     """Whether it was put to sleep; None: a run began to change that, and has not said that it did."""
@@ -80,12 +84,49 @@ class Record(_Model):
             return None
         return self.attempt
 
+    @property
+    def undeployed(self) -> str | None:
+        """That the newest push is not what is deployed, and why; None: it is, or the attempt tells."""
+        push = self.push
+        if push is None or (self.deployed and self.deployed.revision == push.revision and not self.unsuccessful):
+            return None
+        pushed = f"{(push.revision or 'a commit')[:12]}, pushed {push.started:%Y-%m-%d %H:%M} UTC, is not deployed"
+        if push.outcome is Outcome.RUNNING:
+            return f"{pushed}: its run tests it, waits for its turn, or ended without a word"
+        return f"{pushed}: {push.cause or 'its run did not say why'}"
+
     def begun(self, attempt: Attempt, *, asleep: bool) -> Self:
         """The record from when a run begins to declare the environment, asleep or awake, until it says how it ended.
 
         It may die at any moment, before or after its pods were stopped or started.
         """
         return self.model_copy(update={"attempt": attempt, "asleep": asleep if self.asleep is asleep else None})
+
+    def over(self, now: Self) -> Self:
+        """The record as the run that holds the lease writes it, over what is remembered now.
+
+        Who needs no lease may have written since it was read: a push that came, and how long it is to be kept.
+        """
+        pushed = max(self.pushed, now.pushed)
+        return self.model_copy(update={"pushed": pushed, "push": self._push(now), "keep_until": now.keep_until})
+
+    def _push(self, now: Self) -> Attempt | None:
+        run = self.attempt.run if self.attempt else None
+        if now.push is not None:
+            return None if now.push.run == run else now.push
+        before = now.unsuccessful
+        deploys = self.attempt is not None and self.attempt.action is Action.DEPLOY
+        if before is None or before.run == run or before.action is not Action.DEPLOY or deploys:
+            return None
+        if before.outcome is Outcome.RUNNING:  # who holds the lease now is another
+            return before.model_copy(update={"outcome": Outcome.INTERRUPTED, "cause": "its run ended without a word"})
+        return before
+
+    def asked_for(self, push: Attempt) -> Self:
+        """With a push whose run has yet to get the lease. A commit that is run again is no new one."""
+        last = self.push or self.attempt
+        again = last is not None and last.revision == push.revision
+        return self.model_copy(update={"push": push, "pushed": self.pushed if again else push.started})
 
 
 class BuildLog(_Model):

@@ -61,6 +61,23 @@ class Records:
         """
         return self._records.update(identity, change)
 
+    def amend(self, identity: Identity, change: Callable[[Record], Record]) -> Record | None:
+        """The same where something is remembered; None: nothing is, and nothing was written.
+
+        Raises:
+            BusyError: others kept writing to it.
+        """
+
+        def changed(now: Record | None) -> Record:
+            if now is None:
+                raise _NothingRememberedError
+            return change(now)
+
+        try:
+            return self._records.update(identity, changed)
+        except _NothingRememberedError:
+            return None
+
     def delete(self, identity: Identity) -> None:
         """Remember nothing of the environment any more."""
         # First: where there is a record, a collection finds what is left.
@@ -90,6 +107,10 @@ class Records:
     def clear(self, identity: Identity) -> None:
         """Say no longer that it was destroyed."""
         self._tombstones.delete(identity)
+
+
+class _NothingRememberedError(Exception):
+    """There is no record to change."""
 
 
 class _Entries(Generic[Entry]):
@@ -149,7 +170,10 @@ class _Entries(Generic[Entry]):
 
     def _update_once(self, identity: Identity, change: Callable[[Entry | None], Entry]) -> Entry:
         found = self._find(identity)
-        entry = change(self._entry(found) if found else None)
+        before = self._entry(found) if found else None
+        entry = change(before)
+        if entry == before:
+            return entry
         if (entry.project, entry.ref) != (identity.project, identity.ref):
             raise OwnershipError(
                 f"a {self._kind} of {entry.ref} ({entry.project}) cannot be that of {identity.ref} "

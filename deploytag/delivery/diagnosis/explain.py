@@ -104,7 +104,7 @@ def why(facts: Facts) -> Explanation:
         )
     deployed = facts.record.deployed if facts.record else None
     served = f": {deployed.revision[:12]} was seen at {deployed.url}, {_at(deployed.verified)}" if deployed else ""
-    return Explanation(State.HEALTHY, f"{ref} is healthy{served}.")
+    return Explanation(State.HEALTHY, f"{ref} is healthy{served}.", _undeployed(facts))
 
 
 def _acting(facts: Facts) -> Explanation | None:
@@ -173,11 +173,13 @@ def _broken(facts: Facts) -> Explanation | None:
             State.FAILED,
             f"The last run on {ref} ({attempt.action}{of}, {_at(attempt.started)}) was {_ended(attempt.outcome)}: "
             + said[0],
-            (*said[1:], *serves, *ailing),
+            (*said[1:], *serves, *ailing, *_undeployed(facts)),
             "Correct what it names and push again.",
         )
     if ailing:
-        return Explanation(State.UNHEALTHY, ailing[0], ailing[1:], f"Look: deploytag logs {ref}")
+        return Explanation(
+            State.UNHEALTHY, ailing[0], (*ailing[1:], *_undeployed(facts)), f"Look: deploytag logs {ref}"
+        )
     return None
 
 
@@ -203,8 +205,14 @@ def _resting(facts: Facts) -> Explanation | None:
                 what_now=facts.no_class or "Push the branch, or run `deploytag deploy`.",
             )
     if facts.record and facts.record.asleep:
-        return Explanation(State.ASLEEP, f"{ref} is asleep.", what_now=f"Wake it: deploytag wake {ref}, or push.")
+        what_now = f"Wake it: deploytag wake {ref}, or push."
+        return Explanation(State.ASLEEP, f"{ref} is asleep.", _undeployed(facts), what_now)
     return None
+
+
+def _undeployed(facts: Facts) -> tuple[str, ...]:
+    said = facts.record.undeployed if facts.record else None
+    return (said,) if said else ()
 
 
 def _version(release: Release) -> int:

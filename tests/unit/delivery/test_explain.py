@@ -108,6 +108,15 @@ def test_evidence_is_what_else_is_known() -> None:
     assert [line.split(":")[0] for line in dead.evidence] == ["Pulumi's lock", "Helm's release"]
     failed = why(facts(record=attempt(Outcome.FAILED, "The tests failed.\nassert 1 == 2")))
     assert failed.evidence == ("assert 1 == 2", "What was deployed before still runs: 4be4e02f0c1d.")
+    # What is done with the commit that is deployed does not hide a push that failed.
+    push = ATTEMPT.model_copy(update={"revision": "b" * 40, "outcome": Outcome.FAILED, "cause": "no"})
+    for it in (
+        facts(record=attempt(Outcome.SUCCEEDED, push=push)),
+        facts(record=attempt(Outcome.SUCCEEDED, push=push, asleep=True)),
+        facts(record=attempt(Outcome.SUCCEEDED, push=push), snapshot=Snapshot(deployments=(workload(),))),
+        facts(record=attempt(Outcome.FAILED, "an earlier one", push=push)),
+    ):
+        assert why(it).evidence[-1] == "bbbbbbbbbbbb, pushed 2026-11-23 08:00 UTC, is not deployed: no"
     # After a `sleep` that died nobody knows, and nothing ails what has no pods.
     unknown = why(facts(record=attempt(Outcome.FAILED, "The tests failed.", asleep=None)))
     assert unknown.evidence == ()

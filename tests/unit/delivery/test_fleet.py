@@ -46,6 +46,18 @@ def record(outcome: Outcome = Outcome.SUCCEEDED, *, cause: str | None = None, as
     )
 
 
+def pushed(kept: Record) -> Record:
+    push = Attempt(
+        run="s",
+        action=Action.DEPLOY,
+        revision="b" * 40,
+        started=NOW,
+        outcome=Outcome.FAILED,
+        cause="the tests failed",
+    )
+    return kept.model_copy(update={"push": push})
+
+
 def lease(*, age: int) -> LeaseState:
     run = Run("1234567890", Action.DEPLOY, "b" * 40, "runner-1", "m", 7)
     return LeaseState(
@@ -84,6 +96,14 @@ def row(
         (row(SPACE, kept=record(Outcome.RUNNING), leases=(lease(age=60),)), State.DIED, "repairs"),
         (row(SPACE), State.UNMANAGED, None),
         (row(DATABASE, kept=record()), State.LEFTOVER, "gc"),
+        # What is declared of the commit that is deployed does not hide a push that failed.
+        (
+            row(SPACE, kept=pushed(record())),
+            State.SERVING,
+            "bbbbbbbbbbbb, pushed 2026-03-01 12:00 UTC, is not deployed",
+        ),
+        (row(SPACE, kept=pushed(record(asleep=True))), State.ASLEEP, "is not deployed: the tests failed"),
+        (row(SPACE, kept=pushed(record()), ailing=("web has 0 of 1 pods",)), State.UNHEALTHY, "web has 0 of 1 pods; b"),
     ],
 )
 def test_the_state_of_an_environment(it: Row, state: State, note: str | None) -> None:

@@ -124,6 +124,19 @@ def test_a_change_is_made_of_what_is_there(records: Records, config_maps: Config
     assert records.get(IDENTITY) == record(keep_until=NOON)
 
 
+def test_what_is_not_there_is_not_amended(records: Records, config_maps: ConfigMaps) -> None:
+    def keep(found: Record) -> Record:
+        return found.model_copy(update={"keep_until": NOON})
+
+    assert records.amend(IDENTITY, keep) is None
+    assert records.get(IDENTITY) is None
+    records.update(IDENTITY, lambda _: record())
+    assert records.amend(IDENTITY, keep) == records.get(IDENTITY) == record(keep_until=NOON)
+    before = config_maps.version
+    assert records.amend(IDENTITY, keep) == record(keep_until=NOON)
+    assert config_maps.version == before, "what changes nothing is not written"
+
+
 def test_who_is_never_fast_enough_is_told(records: Records, config_maps: ConfigMaps) -> None:
     config_maps.interferences = 1000
     with pytest.raises(BusyError, match="the record of feature/test was not written, because others kept writing"):
