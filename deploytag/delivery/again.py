@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploytag.delivery.converge import converge, versions_of
+from deploytag.delivery.converge import converge, versions_of, watched
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.hold import Held
 from deploytag.delivery.lifetime import expiry
@@ -67,12 +67,13 @@ def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> De
         engine = held.program(project, deployed.revision, asleep=asleep)
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
-        with world.progress.phase("apply"):
-            versions = versions_of(converge(held, engine))
-        if not asleep:
-            with world.progress.phase("verify"):
-                url, revision = deployed.url, deployed.revision
-                answers(world.cluster, held.identity, url, revision, settings.verify, check=held.go_on)
+        with watched(held) as watcher:
+            with world.progress.phase("apply"):
+                versions = versions_of(converge(held, engine, watcher))
+            if not asleep:
+                with world.progress.phase("verify"):
+                    url, revision = deployed.url, deployed.revision
+                    answers(world.cluster, held.identity, url, revision, settings.verify, check=held.go_on)
     if versions == deployed.secret_versions:
         return Declared(deployed, repaired)
     # The fingerprint is of the versions before: should they come back, it must not say that they are deployed.

@@ -1,13 +1,14 @@
 """`pulumi up` under a lease, ended by the first thing that cannot come right, and explained."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from deploytag.delivery.diagnosis.cause import Cause
 from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
-from deploytag.errors import DeploymentError
+from deploytag.errors import DeploymentError, InterruptedRunError
 from deploytag.redaction import redact, spare
 
 AFTERWARDS = 3.0
@@ -34,12 +35,14 @@ def versions_of(result: EngineResult) -> dict[str, str]:
     return {str(name): str(version) for name, version in said.items()} if isinstance(said, dict) else {}
 
 
-def converge(held: Held, engine: Engine) -> EngineResult:
-    """Make the environment what the engine's program declares.
+@contextmanager
+def watched(held: Held) -> Iterator[Watcher]:
+    """Within it, whatever the run is doing is ended by the first thing in the namespace that cannot come right.
+
+    To be entered before anything is changed, and left when the address is verified.
 
     Raises:
-        DeploymentError: it could not; the environment stays, to be looked at.
-        InterruptedRunError: a signal came; Pulumi ended what it was doing.
+        DeploymentError: there was such a thing; the environment stays, to be looked at.
     """
     world, identity, cancellation = held.world, held.identity, held.cancellation
 
@@ -50,23 +53,38 @@ def converge(held: Held, engine: Engine) -> EngineResult:
     # What the pods have now; what they are to have is learned when it is read.
     learn_from(world.cluster, identity)
     with Watcher(world.cluster, identity, end_because) as watcher:
+        try:
+            yield watcher
+        except (DeploymentError, InterruptedRunError):
+            # What ended knows only that it was asked to, or what came of the cause.
+            if watcher.cause is None:
+                raise
+    if watcher.cause:
+        raise _cannot_come_right(held, watcher.cause)
+
+
+def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
+    """Make the environment what the engine's program declares, within `watched`.
+
+    Raises:
+        DeploymentError: it could not; the environment stays, to be looked at.
+        InterruptedRunError: the run was asked to end; Pulumi ended what it was doing.
+    """
+    identity, cancellation = held.identity, held.cancellation
+    result = engine.up()
+    for _ in range(TRIES - 1):
+        if not lost_a_push(result.complaint) or cancellation.requested:
+            break
+        held.world.progress.warn("the registry lost an image while several runs pushed it: once more")
+        held.builds.begin_again()
         result = engine.up()
-        for _ in range(TRIES - 1):
-            if not lost_a_push(result.complaint) or cancellation.requested:
-                break
-            world.progress.warn("the registry lost an image while several runs pushed it: once more")
-            held.builds.begin_again()
-            result = engine.up()
-        held.keep_build_log()
-        # Helm sees a failed hook as soon as the watcher does.
-        fatal = watcher.cause if result.ok else watcher.cause_within(AFTERWARDS)
+    held.keep_build_log()
     if result.ok:
         # It is said again and again, and a secret may hold it, or its host.
         spare([str(result.outputs.get("url", ""))])
         return result
-    if fatal:
-        raise _cannot_come_right(held, fatal)
-    if cancellation.requested:
+    # Helm sees a failed hook as soon as the watcher does.
+    if cancellation.requested or watcher.cause_within(AFTERWARDS):
         raise interrupted(identity, cancellation)
     if ending := held.builds.ending:
         raise _does_not_build(held, ending, result.complaint)

@@ -8,7 +8,7 @@ from functools import partial
 
 from deploytag import tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
-from deploytag.delivery.converge import converge, versions_of
+from deploytag.delivery.converge import converge, versions_of, watched
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
 from deploytag.delivery.diagnosis.verify import answers
@@ -159,11 +159,13 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
         if subject.cls.protected:
             with world.progress.phase("preview"):
                 refuse_ending(identity.ref, engine)
-        with world.progress.phase("apply"):
-            result = converge(held, engine)
-        deployed = _deployed(subject, result)
-        with world.progress.phase("verify"):
-            answers(world.cluster, identity, deployed.url, request.revision, subject.settings.verify, check=held.go_on)
+        with watched(held) as watcher:
+            with world.progress.phase("apply"):
+                result = converge(held, engine, watcher)
+            deployed = _deployed(subject, result)
+            with world.progress.phase("verify"):
+                verify, revision = subject.settings.verify, request.revision
+                answers(world.cluster, identity, deployed.url, revision, verify, check=held.go_on)
     record = held.remember(record.model_copy(update={"deployed": deployed, "asleep": False}), Outcome.SUCCEEDED)
     world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
     return _report(world, request, Result.DEPLOYED, record, repaired=repaired)

@@ -54,6 +54,8 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._informer.close()
+        # It may be looking at the last change: from here on `cause` stays what it is.
+        self._thread.join()
 
     def cause_within(self, seconds: float) -> Cause | None:
         """The cause, when it comes within `seconds`: Helm sees a failed hook as soon as this does, and ends first."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.delivery.charts import BROKEN
 from tests.e2e.delivery.pushing import Pushing, pushing
@@ -53,6 +54,21 @@ def test_a_broken_deployment_ends_with_its_cause(branch: Pushing, case: str, sai
     print(
         f"{case}: ended {(ended - first_fatal(branch.identity(ref).namespace)).total_seconds():.0f} s after the event"
     )
+
+
+def test_what_breaks_while_the_address_is_verified_is_the_cause(branch: Pushing) -> None:
+    """Helm is long done, as no probe keeps it waiting. No Service knows the pod, and the address shows no commit."""
+    ref = "feature/broken-late"
+    settings = yaml.safe_load((branch.path / "deploytag.yaml").read_text())
+    settings["verify"] = {"header": "X-Nowhere", "timeout": 120}
+    (branch.path / "deploytag.yaml").write_text(yaml.safe_dump(settings))
+    template = branch.path / "charts" / "app" / "templates" / "broken.yaml"
+    template.write_text("\n---\n".join(json.dumps(restricted(it)) for it in BROKEN["slow-crash"]))
+    branch.push(ref)
+    done = branch.deploytag("deploy", ref)
+    assert done.code == 11, done.output
+    assert "no database" in done.output
+    assert "ends again and again" in "\n".join(done.output.splitlines()[-4:]), done.output
 
 
 def broken(case: str) -> list[dict[str, Any]]:
