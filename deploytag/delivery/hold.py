@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -223,9 +223,10 @@ def hold(
             identity, run, patience=patience, give_up=no_point, waiting=_tell(world.progress.say)
         ) as lease,
         _scratch(run) as scratch,
+        # Before anything else: by it this process is found, should it be the next one that dies. And closed before the
+        # lease is given back: who finds what this run left must not end what this process does by then.
+        closing(Children(run, world.environ, lease, grace=GRACE)) as children,
     ):
-        # Before anything else: by it this process is found, should it be the next one that dies.
-        children = Children(run, world.environ, lease, grace=GRACE)
         if dead := lease.previous.run if lease.previous else None:
             _end(dead, lease, world, run)
         try:

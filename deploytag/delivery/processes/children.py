@@ -118,8 +118,9 @@ class Children:
         """Whether a command did not end by itself: what it was doing and what it held may be left as it was."""
         self.stuck = False
         """Whether something that a command started could not be ended, and is still there."""
-        if run:
-            weakref.finalize(self, os.close, show_mark(run.id))
+        self._unmark: Callable[[], object] = (
+            weakref.finalize(self, os.close, show_mark(run.id)) if run else lambda: None
+        )
         if lease:
             lease.on_renewed(self._renewed)
 
@@ -171,6 +172,10 @@ class Children:
         if report and report.failure is not None:
             raise CannotStartError(command[0], cwd, os.strerror(report.failure))
         return _finished(report, lines, name)
+
+    def close(self) -> None:
+        """Show no longer that this process makes the run: the run is over, and this process may go on with another."""
+        self._unmark()
 
     def _note(self, begun: dict[str, Any] | None, report: _Report | None) -> None:
         """Take down how a command ended."""

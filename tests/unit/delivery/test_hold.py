@@ -1,7 +1,7 @@
 """What is written down around a run's work, and what of the engines it started is remembered."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from deploytag.delivery.processes.children import Children
 from deploytag.delivery.processes.leftovers import stuck
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.records import Records
-from deploytag.delivery.run import Action, Run
+from deploytag.delivery.run import MARK, Action, Run
 from deploytag.errors import DeploymentError, LeftoverError, UnreachableError, UsageError
 from deploytag.identity import identify
 from tests.unit.delivery.fake_config_maps import ConfigMaps
@@ -188,3 +188,32 @@ def test_what_this_run_could_not_end_is_told_to_the_next() -> None:
     assert lease.left_to_next == it.run
     assert not Path(it.scratch).exists()
     assert isinstance(it.children, Children)
+
+
+def marks(run: Run) -> list[str]:
+    """What shows that this process makes the run."""
+    names = []
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists them
+            names.append(str(file.readlink()))
+    return [name for name in names if f"{MARK}={run.id}" in name]
+
+
+@pytest.mark.parametrize("error", [None, DeploymentError("no")])
+def test_once_it_let_go_this_process_is_not_that_runs_any_more(error: Exception | None) -> None:
+    """Whoever takes over what the run left ends its process; this one may long be at work on another environment."""
+    seen: list[list[str]] = []
+
+    class Lease(FakeLease):
+        def __exit__(self, *_: object) -> None:
+            seen.append(marks(it.run))
+
+    world: Any = FakeWorld(Lease())
+    try:
+        with held(world) as it:
+            seen.append(marks(it.run))
+            if error:
+                raise error
+    except DeploymentError as kept:  # as by who goes on, and tells of all failures at the end
+        assert kept.__traceback__
+    assert [len(names) for names in seen] == [1, 0], "it shows the mark as long as it holds, and no longer"
