@@ -4,6 +4,8 @@ An environment counts from the moment its record is written. So a run decides, w
 one object that all first pushes of the project write: when somebody else did so since this run looked, it looks again.
 """
 
+from collections.abc import Callable
+
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from deploytag.api import CONFIG_MAPS, Object
@@ -50,12 +52,14 @@ def refuse_beyond(world: World, identity: Identity, class_name: str) -> None:
         raise CapError(why)
 
 
-def admit(world: World, identity: Identity, class_name: str, record: Record) -> None:
+def admit(world: World, identity: Identity, class_name: str, record: Record, check: Callable[[], None]) -> None:
     """Write the first record of an environment whose lease is held, if the caps leave room for it.
+
+    `check` raises when the lease is lost. It is asked right before each write: the record may be another run's by then.
 
     Raises:
         CapError: they do not; nothing is left.
-        BusyError: too many first pushes at once.
+        BusyError: too many first pushes at once, or the lease is lost.
         UnreachableError: as `look`.
     """
     tries = Retrying(
@@ -65,22 +69,28 @@ def admit(world: World, identity: Identity, class_name: str, record: Record) -> 
         reraise=True,
     )
     try:
-        tries(_admit_once, world, identity, class_name, record)
+        tries(_admit_once, world, identity, class_name, record, check)
     except ConflictError:
+        check()
         world.records.delete(identity)
         raise BusyError(
             f"{identity.ref} was not admitted within {PATIENCE:.0f} s, because other first pushes were: run it again."
         ) from None
     except CapError:
+        check()
         # Of an earlier try, when another push came first.
         world.records.delete(identity)
         raise
 
 
-def _admit_once(world: World, identity: Identity, class_name: str, record: Record) -> None:
+def _admit_once(world: World, identity: Identity, class_name: str, record: Record, check: Callable[[], None]) -> None:
+    def written(_: Record | None) -> Record:
+        check()
+        return record
+
     turn = _turn(world.cluster, world.project)
     refuse_beyond(world, identity, class_name)
-    world.records.update(identity, lambda _: record)
+    world.records.update(identity, written)
     _take(world.cluster, world.project, turn)
 
 

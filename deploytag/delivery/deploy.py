@@ -150,8 +150,9 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
     attempt = Attempt(run=run.id, action=run.action, revision=request.revision, started=_now())
     record = _begun(before, subject, attempt)
     if before is None:
-        admit(world, identity, subject.class_name, record)
+        admit(world, identity, subject.class_name, record, held.lease.check)
     with held.remembering(record):
+        held.lease.check()
         world.records.clear(identity)
         engine = held.program(world.repository, request.revision)
         with world.progress.phase("repair"):

@@ -68,6 +68,7 @@ def unlock(tools: Tools) -> list[str]:
         said.append(f"A run that died{holder} had left its lock on the stack {tools.identity.stack}; it was removed.")
     if tools.lease.engines:
         tools.lease.engines_ended()
+    tools.lease.check()
     if tools.store and tools.store.mend(tools.identity.project, tools.identity.stack):
         said.append(
             f"A run that died had left half-written files of the stack {tools.identity.stack}; they were removed."

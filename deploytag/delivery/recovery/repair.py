@@ -67,6 +67,7 @@ def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for ea
             case DeleteObjects():
                 # Last of all what allows to delete the others.
                 for each in sorted(it.objects, key=lambda each: each.kind == "RoleBinding"):
+                    tools.lease.check()
                     objects.delete(cluster, each)
             case DropRole() if tools.administrator:
                 databases.drop_role(tools.administrator, it.role)
