@@ -1,14 +1,15 @@
 """Ends a running `deploytag` command as machines do: all of it at once, its first process only, or by a long pause."""
 
+import itertools
 import os
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import psutil
 
@@ -26,16 +27,43 @@ class Victim:
 
     def after(self, events: int) -> bool:
         """Wait until the engine has said so many things; False when the command ended before."""
+        seen = itertools.count(1)
+
+        def is_last(line: str) -> bool:
+            # `--verbose` says one line for each event of the engine, after the time.
+            words = line.split()
+            return len(words) > 2 and words[2] in ("begun", "done", *CHANGED) and next(seen) == events
+
+        return self._until(is_last)
+
+    def says(self, text: str) -> bool:
+        """Wait until a line of its output holds the text; False when the command ended before."""
+        return self._until(lambda line: text in line)
+
+    def _until(self, wanted: Callable[[str], bool]) -> bool:
         assert self.process.stdout is not None
-        seen = 0
         for line in self.process.stdout:
             self.output.append(line)
-            # `--verbose` says one line for each event of the engine, after the time.
-            if len(words := line.split()) > 2 and words[2] in ("begun", "done", *CHANGED):
-                seen += 1
-                if seen == events:
-                    return True
+            if wanted(line):
+                return True
         return False
+
+    def signal_until(self, number: signal.Signals, text: str) -> bool:
+        """Send the command's own process a signal again and again, as an impatient CI does, until it says the text."""
+        heard = Event()
+
+        def send() -> None:
+            while not heard.wait(0.1):
+                self.process.send_signal(number)
+
+        sender = Thread(target=send)
+        self.process.send_signal(number)
+        sender.start()
+        try:
+            return self.says(text)
+        finally:
+            heard.set()
+            sender.join()
 
     def kill_all(self) -> None:
         """The runner dies: every process at the same moment."""
@@ -79,6 +107,7 @@ class Victim:
         reader = Thread(target=lambda: self.output.extend(self.process.stdout or ()), daemon=True)
         reader.start()
         code = self.process.wait(120)
+        reader.join(10)
         return code
 
     def gone(self, seconds: float = 60) -> bool:
