@@ -30,7 +30,7 @@ class State(StrEnum):
     DIED = "died"
     """The last run ended without saying how."""
     LEFTOVER = "leftover"
-    """Parts of an environment without its namespace."""
+    """Parts of an environment without its namespace, which no failed run explains."""
     UNMANAGED = "unmanaged"
     """There without a record: `pulumi up` by hand, or not deployed to the end yet."""
 
@@ -93,7 +93,15 @@ def rows(
     """
     working = {lease.ref: lease for lease in leases if lease.live and lease.ref is not None}
     return [
-        _row(items, found.records.get(ref), working.get(ref), ref=ref, ailing=ailing, policy=policy)
+        _row(
+            items,
+            found.records.get(ref),
+            working.get(ref),
+            ref=ref,
+            buried=ref in found.tombstones,
+            ailing=ailing,
+            policy=policy,
+        )
         for ref, items in sorted(found.environments.items())
     ]
 
@@ -104,11 +112,12 @@ def _row(
     lease: LeaseState | None,
     *,
     ref: str,
+    buried: bool,
     ailing: Mapping[str, Sequence[str]],
     policy: Policy,
 ) -> Row:
     namespace = next((item.name for item in items if item.kind is Kind.NAMESPACE), None)
-    state, note = _state(namespace, record, lease, ailing)
+    state, note = _state(namespace, record, lease, ailing, buried=buried)
     if record and namespace and (undeployed := record.undeployed):
         note = "; ".join(filter(None, (note, undeployed)))
     deployed, attempt = (record.deployed, record.attempt) if record else (None, None)
@@ -131,20 +140,30 @@ def _row(
 
 
 def _state(
-    namespace: str | None, record: Record | None, lease: LeaseState | None, ailing: Mapping[str, Sequence[str]]
+    namespace: str | None,
+    record: Record | None,
+    lease: LeaseState | None,
+    ailing: Mapping[str, Sequence[str]],
+    *,
+    buried: bool,
 ) -> tuple[State, str | None]:
     if lease is not None:
         return State.WORKING, lease.said
+    # A run may fail before there is a namespace; what was destroyed since, and not to the end, is left over.
+    if record is not None and record.unsuccessful is not None and (namespace or not buried):
+        return _bad_end(record.unsuccessful)
     if namespace is None:
-        return State.LEFTOVER, "it has no namespace: `deploytag destroy` or `deploytag gc` removes what is left"
+        return State.LEFTOVER, _LEFTOVER if buried or record is None else f"{_MADE_AGAIN}. {_LEFTOVER}"
     if record is None:
         return State.UNMANAGED, None
-    if (attempt := record.unsuccessful) is not None:
-        return _bad_end(attempt)
     if record.asleep:
         return State.ASLEEP, None
     complaints = ailing.get(namespace)
     return (State.UNHEALTHY, complaints[0]) if complaints else (State.SERVING, None)
+
+
+_LEFTOVER = "`deploytag destroy` removes what is left, as `deploytag gc` does once the branch is gone"
+_MADE_AGAIN = "its namespace is gone: `deploytag deploy` makes it again"
 
 
 def _bad_end(attempt: Attempt) -> tuple[State, str | None]:

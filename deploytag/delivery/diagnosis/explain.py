@@ -164,10 +164,10 @@ def _broken(facts: Facts) -> Explanation | None:
         before = (f"The last run: {said[0]}", *said[1:]) if said else ()
         return Explanation(State.BROKEN, cause.what, before, cause.hint or None, cause)
     ailing = complaints(facts.snapshot.deployments, facts.snapshot.stateful_sets).get(facts.identity.namespace, ())
-    if failed and attempt and facts.namespace:
-        # Nothing ails what has no pods, either.
-        deployed = facts.record.deployed if facts.record and facts.record.asleep is False else None
-        serves = (f"What was deployed before still runs: {deployed.revision[:12]}.",) if deployed and not ailing else ()
+    # A run may fail before there is a namespace; one that was destroyed since is gone on purpose.
+    if failed and attempt and (facts.namespace or not facts.tombstone):
+        earlier = _deployed_before(facts)
+        serves = (earlier,) if earlier and not ailing else ()
         of = f" of {attempt.revision[:12]}" if attempt.revision else ""
         return Explanation(
             State.FAILED,
@@ -181,6 +181,18 @@ def _broken(facts: Facts) -> Explanation | None:
             State.UNHEALTHY, ailing[0], (*ailing[1:], *_undeployed(facts)), f"Look: deploytag logs {ref}"
         )
     return None
+
+
+def _deployed_before(facts: Facts) -> str | None:
+    """What became of what was deployed before the last run; None where there was nothing, or nobody knows."""
+    record = facts.record
+    if record is None or record.deployed is None or "namespace" in facts.unknown:
+        return None
+    if facts.namespace is None:
+        return f"What was deployed before is gone with its namespace {facts.identity.namespace}."
+    if record.asleep is not False:
+        return None  # nothing ails what has no pods, either
+    return f"What was deployed before still runs: {record.deployed.revision[:12]}."
 
 
 def _resting(facts: Facts) -> Explanation | None:

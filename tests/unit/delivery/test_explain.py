@@ -93,6 +93,12 @@ def attempt(outcome: Outcome, cause: str | None = None, **changes: Any) -> Recor
         (facts(namespace=None, record=None), State.NEVER, "was never deployed"),
         (facts(namespace=None, record=None, no_class="It has no class."), State.NEVER, "was never deployed"),
         (facts(namespace=None), State.UNHEALTHY, "its namespace shop-feature-test is gone"),
+        (
+            facts(namespace=None, record=attempt(Outcome.FAILED, "SyntaxError: x", deployed=None), snapshot=Snapshot()),
+            State.FAILED,
+            "was unsuccessful: SyntaxError: x",
+        ),
+        (facts(namespace=None, record=attempt(Outcome.FAILED, "x"), tombstone=TOMBSTONE), State.GONE, "on purpose"),
         (facts(unknown={"lease": "403 Forbidden"}), State.UNKNOWN, "not everything could be asked"),
         (facts(unknown={"lease": "403 Forbidden"}, snapshot=CRASHING), State.BROKEN, "ends again and again"),
     ],
@@ -120,6 +126,10 @@ def test_evidence_is_what_else_is_known() -> None:
     # After a `sleep` that died nobody knows, and nothing ails what has no pods.
     unknown = why(facts(record=attempt(Outcome.FAILED, "The tests failed.", asleep=None)))
     assert unknown.evidence == ()
+    gone = why(facts(namespace=None, record=attempt(Outcome.FAILED, "The tests failed."), snapshot=Snapshot()))
+    assert gone.evidence == ("What was deployed before is gone with its namespace shop-feature-test.",)
+    unseen = facts(namespace=None, record=attempt(Outcome.FAILED, "x"), unknown={"namespace": "403 Forbidden"})
+    assert why(replace(unseen, snapshot=Snapshot())).evidence == ()
     broken = why(facts(snapshot=CRASHING, record=attempt(Outcome.FAILED, "Container main ended.")))
     assert broken.cause is not None
     assert broken.evidence == ("The last run: Container main ended.",)

@@ -7,7 +7,7 @@ import pytest
 from deploytag.delivery.fleet import Row, State, rows
 from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.lease.state import LeaseState
-from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
+from deploytag.delivery.record import Attempt, Deployed, Outcome, Record, Tombstone
 from deploytag.delivery.run import Action, Run
 from deploytag.settings import Policy
 
@@ -16,6 +16,8 @@ REF, NAMESPACE = "feature/test", "shop-feature-test"
 OWNER = Owner("shop", REF)
 SPACE = Item(Kind.NAMESPACE, NAMESPACE, OWNER)
 DATABASE = Item(Kind.DATABASE, "shop_feature_test", OWNER)
+RECORD = Item(Kind.RECORD, NAMESPACE, OWNER)
+TOMBSTONE = Tombstone(project="shop", ref=REF, tip=None, destroyed=NOW, run="r")
 POLICY = Policy.model_validate(
     {
         "cluster": {"server": "https://cluster.test:6443"},
@@ -76,9 +78,13 @@ def lease(*, age: int) -> LeaseState:
 
 
 def row(
-    *items: Item, kept: Record | None = None, leases: tuple[LeaseState, ...] = (), ailing: tuple[str, ...] = ()
+    *items: Item,
+    kept: Record | None = None,
+    leases: tuple[LeaseState, ...] = (),
+    ailing: tuple[str, ...] = (),
+    buried: bool = False,
 ) -> Row:
-    found = Inventory(items, records={REF: kept} if kept else {})
+    found = Inventory(items, {REF: kept} if kept else {}, {REF: TOMBSTONE} if buried else {})
     [it] = rows(found, leases, {NAMESPACE: ailing}, POLICY)
     return it
 
@@ -95,7 +101,6 @@ def row(
         (row(SPACE, kept=record(Outcome.RUNNING), leases=(lease(age=5),)), State.WORKING, "runner-1"),
         (row(SPACE, kept=record(Outcome.RUNNING), leases=(lease(age=60),)), State.DIED, "repairs"),
         (row(SPACE), State.UNMANAGED, None),
-        (row(DATABASE, kept=record()), State.LEFTOVER, "gc"),
         # What is declared of the commit that is deployed does not hide a push that failed.
         (
             row(SPACE, kept=pushed(record())),
@@ -104,6 +109,11 @@ def row(
         ),
         (row(SPACE, kept=pushed(record(asleep=True))), State.ASLEEP, "is not deployed: the tests failed"),
         (row(SPACE, kept=pushed(record()), ailing=("web has 0 of 1 pods",)), State.UNHEALTHY, "web has 0 of 1 pods; b"),
+        (row(DATABASE, kept=record()), State.LEFTOVER, "`deploytag deploy` makes it again"),
+        (row(DATABASE), State.LEFTOVER, "gc"),
+        (row(RECORD, kept=record(Outcome.FAILED, cause="SyntaxError: x")), State.FAILED, "SyntaxError: x"),
+        (row(RECORD, kept=record(Outcome.RUNNING)), State.DIED, "repairs"),
+        (row(DATABASE, kept=record(Outcome.FAILED), buried=True), State.LEFTOVER, "destroy"),
     ],
 )
 def test_the_state_of_an_environment(it: Row, state: State, note: str | None) -> None:
