@@ -7,6 +7,7 @@ code differs by kind, so that a script can tell them apart; it is part of the co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -87,6 +88,11 @@ class LeftoverError(DeployTagError):
 
     exit_code: ClassVar[int] = 13
 
+    def __init__(self, sentence: str, left: Iterable[str] = ()) -> None:
+        super().__init__(sentence)
+        self.left = tuple(left)
+        """What is left, each with the reason, where it is more than one thing."""
+
 
 class ProtectedError(DeployTagError):
     """The branch's class is protected, or too much would be deleted at once; nothing was. Exit code 14."""
@@ -104,3 +110,9 @@ class InterruptedRunError(DeployTagError):
     """A signal ended the run, after its children had ended. Exit code 130, as shells have it for Ctrl-C."""
 
     exit_code: ClassVar[int] = 130
+
+
+def kind_of(error: BaseException) -> type[DeployTagError]:
+    """The kind of an error, as the list of exit codes has it; of a defect too."""
+    kinds = (kind for kind in type(error).__mro__ if kind.__module__ == __name__)
+    return next((kind for kind in kinds if issubclass(kind, DeployTagError)), DeployTagError)

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import traceback
+from contextvars import ContextVar
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from deploytag.credentials import secret_values
 from deploytag.documents import DocumentError, parse_yaml, read_file
@@ -21,12 +23,37 @@ from deploytag.output import behind, log_to, redacting_output
 from deploytag.printable import printable
 from deploytag.redaction import learn, redact, redacted
 
+_PRINTED = ContextVar("printed", default=False)
+"""Whether the command has printed its one JSON document."""
+
+
+class _Command(TyperCommand):
+    """With `--json` a command that fails prints a document all the same."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        _PRINTED.set(False)
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if ctx.params.get("as_json") and not _PRINTED.get():
+                from deploytag.delivery.report import failure  # noqa: PLC0415 - `deploytag name` need not load pydantic
+
+                print_json(failure(error).model_dump(mode="json"))
+            raise
+
 
 class _App(typer.Typer):
     """Ends a command that failed for a reason a person can put right: a sentence and an exit code, no traceback.
 
     Whatever a command prints is redacted.
     """
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        """As Typer has it."""
+        return super().command(name, **{"cls": _Command, **options})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         learn(secret_values(os.environ))
@@ -70,6 +97,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 def print_json(document: object) -> None:
     """One JSON document on standard output, as every command's `--json` has it."""
+    _PRINTED.set(True)
     typer.echo(json.dumps(redacted(document), indent=2, default=lambda it: redact(str(it))), file=behind(sys.stdout))
 
 

@@ -9,6 +9,7 @@ import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.reporting import reporting
 
 if TYPE_CHECKING:
     from deploytag.delivery.decision import Plan
@@ -33,21 +34,20 @@ def deploy(
 ) -> None:
     """Make the checked-out commit answer at the branch's URL: tests, images, database, migrations, release."""
     from deploytag.delivery import deploy as delivery  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.delivery.run import Action  # noqa: PLC0415
 
     checkout = Checkout.here()
-    wanted = request(checkout, branch, revision, recreate=recreate, patience=wait)
-    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
-    if dry_run:
-        print_plan(delivery.plan(world, wanted), wanted, as_json=as_json)
-        return
-    report = delivery.deploy(world, wanted)
-    if as_json:
-        print_json(report.model_dump(mode="json"))
+    identity, progress = checkout.identity(branch), narrator(as_json=as_json, verbose=verbose)
+    with reporting(Action.DEPLOY, identity, progress, as_json=as_json) as show:
+        wanted = request(checkout, identity.ref, revision, recreate=recreate, patience=wait)
+        world = checkout.open(progress)
+        if dry_run:
+            print_plan(delivery.plan(world, wanted), wanted, as_json=as_json)
+        else:
+            show(delivery.deploy(world, wanted))
 
 
-def request(
-    checkout: Checkout, branch: str | None, revision: str | None, *, recreate: bool, patience: float
-) -> Request:
+def request(checkout: Checkout, ref: str, revision: str | None, *, recreate: bool, patience: float) -> Request:
     """What is to be deployed from this checkout.
 
     Raises:
@@ -67,9 +67,7 @@ def request(
                 "first. Nothing was touched."
             )
         found = head
-    return Request(
-        ref=checkout.ref(branch), revision=found, pinned=revision is not None, recreate=recreate, patience=patience
-    )
+    return Request(ref=ref, revision=found, pinned=revision is not None, recreate=recreate, patience=patience)
 
 
 def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:

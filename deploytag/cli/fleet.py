@@ -11,11 +11,11 @@ import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Wait, narrator
+from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
 if TYPE_CHECKING:
     from deploytag.delivery.fleet import Row
-    from deploytag.delivery.report import Report
 
 WIDE = 400
 STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "red", "failed": "red", "died": "red"}
@@ -64,20 +64,24 @@ def status(branch: Branch = None, as_json: AsJson = False) -> None:
 def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Stop the pods of an environment; database, secrets and address stay. The next push wakes it."""
     from deploytag.delivery import idle  # noqa: PLC0415 - as above
+    from deploytag.delivery.run import Action  # noqa: PLC0415
 
     checkout = Checkout.here()
-    world = checkout.open(narrator(as_json=as_json))
-    _print_report(idle.sleep(world, checkout.ref(branch), patience=wait), as_json=as_json)
+    identity, progress = checkout.identity(branch), narrator(as_json=as_json)
+    with reporting(Action.SLEEP, identity, progress, as_json=as_json) as show:
+        show(idle.sleep(checkout.open(progress), identity.ref, patience=wait))
 
 
 @app.command(rich_help_panel=Panel.IDLE)
 def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Start the pods of an environment that sleeps, and wait until it answers."""
     from deploytag.delivery import idle  # noqa: PLC0415 - as above
+    from deploytag.delivery.run import Action  # noqa: PLC0415
 
     checkout = Checkout.here()
-    world = checkout.open(narrator(as_json=as_json))
-    _print_report(idle.wake(world, checkout.ref(branch), patience=wait), as_json=as_json)
+    identity, progress = checkout.identity(branch), narrator(as_json=as_json)
+    with reporting(Action.WAKE, identity, progress, as_json=as_json) as show:
+        show(idle.wake(checkout.open(progress), identity.ref, patience=wait))
 
 
 @app.command(rich_help_panel=Panel.IDLE)
@@ -145,8 +149,3 @@ def _age(then: datetime | None) -> str:
     import humanize  # noqa: PLC0415 - as above
 
     return humanize.naturaltime(datetime.now(UTC) - then)
-
-
-def _print_report(report: Report, *, as_json: bool) -> None:
-    if as_json:
-        print_json(report.model_dump(mode="json"))

@@ -13,6 +13,7 @@ import typer
 
 from deploytag.cli.app import nearest, nearest_project
 from deploytag.errors import UsageError
+from deploytag.identity import Identity, identify
 
 if TYPE_CHECKING:
     from deploytag.delivery.progress import Progress
@@ -69,6 +70,14 @@ class Checkout:
         from deploytag.ref import find_ref  # noqa: PLC0415
 
         return find_ref(os.environ, branch, self.root).name
+
+    def identity(self, branch: str | None) -> Identity:
+        """The names of the branch that was named, else of the one this checkout is for.
+
+        Raises:
+            RefError: it cannot be told.
+        """
+        return identify(self.project, self.ref(branch))
 
     def open(self, progress: Progress) -> World:
         """The world of the checkout's project, under the policy in force.

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from deploytag.delivery.pipeline.carry_out import Commands
     from deploytag.delivery.pipeline.plan import Destroy, Plan
     from deploytag.delivery.progress import Progress
+    from deploytag.delivery.removal.collection import Collection
     from deploytag.delivery.report import Report
+    from deploytag.errors import DeployTagError
 
 
 @app.command(rich_help_panel=Panel.DELIVER)
@@ -38,13 +40,13 @@ def ci(
         _print_plan(_decide(checkout), as_json=as_json)
         return
     commands = _commands(checkout, narrator(as_json=as_json, verbose=verbose), as_json=as_json)
-    report = ci_run.carry_out(lambda: _decide(checkout), commands, checkout.project, os.environ, checkout.root)
-    if report is None:
-        return
+    ended, error = ci_run.carry_out(lambda: _decide(checkout), commands, checkout.project, os.environ, checkout.root)
     if as_json:
-        print_json(report.model_dump(mode="json"))
-    else:
-        say(summary.headline(report))
+        print_json(ended.model_dump(mode="json"))
+    elif error is None:
+        say(summary.headline(ended))
+    if error is not None:
+        raise error
 
 
 def _decide(checkout: Checkout) -> Plan:
@@ -89,10 +91,15 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
             stack = world.identity(plan.ref).stack
             return Report(action=Action.DESTROY, ref=plan.ref, stack=stack, outcome=Result.SKIPPED, reason=str(skipped))
 
-    def gc() -> None:
+    def gc() -> tuple[Collection, DeployTagError | None]:
         from deploytag.cli import remove  # noqa: PLC0415
+        from deploytag.delivery.removal import gc_run  # noqa: PLC0415
+        from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
 
-        remove.gc(yes=True, as_json=as_json)
+        done = gc_run.run(checkout.open(progress), None, yes=True, allow_shrink=False)
+        if not as_json:
+            remove.print_collected(done)
+        return Collection.of(done), done.error
 
     return Commands(deploy, destroy, gc, progress.say)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
-from deploytag.errors import LeftoverError, ProtectedError, UnreachableError, UsageError
+from deploytag.cli.reporting import reporting
+from deploytag.errors import UsageError
 
 if TYPE_CHECKING:
     from deploytag.delivery.inventory.things import Inventory
-    from deploytag.delivery.removal.collect import Result
-    from deploytag.delivery.removal.gc import GcPlan
-    from deploytag.delivery.removal.image_gc import ImagePlan
+    from deploytag.delivery.removal.gc_run import Collected
 
 
 @app.command(rich_help_panel=Panel.DELIVER)
@@ -40,21 +37,21 @@ def destroy(
     from deploytag.delivery.inventory import look as inventory  # noqa: PLC0415
     from deploytag.delivery.removal import destroy as destroying  # noqa: PLC0415 - `deploytag name` need not load them
     from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
+    from deploytag.delivery.run import Action  # noqa: PLC0415
 
     checkout = Checkout.here()
-    ref = checkout.ref(branch)
-    world = checkout.open_to_remove(narrator(as_json=as_json, verbose=verbose))
-    identity, sources = world.identity(ref), world.sources
-    found = inventory.of(identity, sources)
-    destroying.refuse_protected(identity, sources, found, removal.class_of(world, ref), force=force)
-    if dry_run:
-        _print_inventory(ref, found, as_json=as_json)
-        return
-    if force:
-        _confirm(ref, confirm)
-    report = removal.remove(world, ref, force=force, patience=wait)
-    if as_json:
-        print_json(report.model_dump(mode="json"))
+    identity, progress = checkout.identity(branch), narrator(as_json=as_json, verbose=verbose)
+    ref = identity.ref
+    with reporting(Action.DESTROY, identity, progress, as_json=as_json) as show:
+        world = checkout.open_to_remove(progress)
+        found = inventory.of(identity, world.sources)
+        destroying.refuse_protected(identity, world.sources, found, removal.class_of(world, ref), force=force)
+        if dry_run:
+            _print_inventory(ref, found, as_json=as_json)
+            return
+        if force:
+            _confirm(ref, confirm)
+        show(removal.remove(world, ref, force=force, patience=wait))
 
 
 @app.command(rich_help_panel=Panel.DELIVER)
@@ -70,38 +67,17 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Collect what should not exist: environments whose branch is gone or idle for too long, leftovers, images."""
-    from deploytag.delivery.hold import stoppable  # noqa: PLC0415 - as above
-    from deploytag.delivery.removal import collect, gc_memory  # noqa: PLC0415
-    from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-    from deploytag.delivery.removal.gc import decide  # noqa: PLC0415
-    from deploytag.delivery.removal.image_gc import ImagePlan  # noqa: PLC0415
-    from deploytag.delivery.removal.registry import Registry  # noqa: PLC0415
+    from deploytag.delivery.removal import gc_run  # noqa: PLC0415 - as above
+    from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
 
     world = Checkout.here().open(narrator(as_json=as_json, verbose=verbose))
-    memory = gc_memory.load(world.cluster, world.project)
-    plan = decide(removal.facts(world, memory, allow_shrink=allow_shrink))
-    images, results = ImagePlan(), None
-    if plan.refs is not None and plan.refused is None:
-        with Registry(registry or _registry(world.repository), os.environ) as client:
-            images = removal.images(world, client, memory)
-            if yes:
-                with stoppable() as cancellation:
-                    collector = removal.Collector(world, client, cancellation)
-                    results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
-                removal.remember(world, plan.refs, images)
+    done = gc_run.run(world, registry, yes=yes, allow_shrink=allow_shrink)
     if as_json:
-        print_json(collect.report(world.project, plan, images, results))
+        print_json(Collection.of(done).model_dump(mode="json"))
     else:
-        _print_plan(plan, images, results)
-    _end(plan, results)
-
-
-def _registry(repository: Path) -> str:
-    from deploytag.delivery.project import PulumiProject  # noqa: PLC0415 - as above
-
-    if found := PulumiProject.load(repository).default("registry"):
-        return found
-    raise UsageError("Pulumi.yaml names no registry (`config: registry:`). Give it with --registry.")
+        print_collected(done)
+    if error := done.error:
+        raise error
 
 
 def _confirm(ref: str, confirmation: str | None) -> None:
@@ -128,7 +104,9 @@ def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
         say(f"nothing exists of {ref}")
 
 
-def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -> None:
+def print_collected(done: Collected) -> None:
+    """What a collection did, or would do."""
+    plan, images, results = done.plan, done.images, done.results
     outcomes = iter(results or [])
     for text in (
         *(f"{entry.deed} {entry.ref}: {entry.reason}" for entry in plan.entries),
@@ -143,17 +121,7 @@ def _print_plan(plan: GcPlan, images: ImagePlan, results: list[Result] | None) -
         say(f"left alone: {note.subject}: {note.text}")
     if images.withheld:
         say(f"no image is deleted: {images.withheld}")
-    if not plan.entries and not images.entries and plan.refused is None:
+    if not plan.entries and not images.entries and images.failure is None and plan.refused is None:
         say("There is nothing to collect.")
     elif results is None:
         say("Nothing was done. With --yes it is.")
-
-
-def _end(plan: GcPlan, results: list[Result] | None) -> None:
-    from deploytag.delivery.removal.collect import Outcome  # noqa: PLC0415 - as above
-
-    if plan.refused is not None:
-        raise UnreachableError(plan.refused) if plan.refs is None else ProtectedError(plan.refused)
-    failed = [result for result in results or [] if result.outcome is Outcome.FAILED]
-    if failed:
-        raise LeftoverError("\n  ".join([f"{len(failed)} could not be collected:", *(it.why for it in failed)]))

@@ -9,6 +9,7 @@ import typer
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.deliver import DryRun
 from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,20 +36,24 @@ def sync(
     With `--all` or `--class`, one that fails does not keep the others; the exit code is that of the first.
     """
     from deploytag.delivery import sync as delivery  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.delivery.run import Action  # noqa: PLC0415
 
     if branch is not None and (everything or class_name):
         raise UsageError(f"Either {branch} or {'--all' if everything else '--class'}, not both. Nothing was done.")
     checkout = Checkout.here()
-    ref = None if everything or class_name else checkout.ref(branch)
-    world = checkout.open(narrator(as_json=as_json, verbose=verbose))
-    if dry_run:
-        plans = delivery.plan_all(world, class_name) if ref is None else [(ref, delivery.plan(world, ref))]
-        _print_plans(plans, one=ref is not None, as_json=as_json)
+    progress = narrator(as_json=as_json, verbose=verbose)
+    if not everything and class_name is None:
+        identity = checkout.identity(branch)
+        with reporting(Action.SYNC, identity, progress, as_json=as_json) as show:
+            world = checkout.open(progress)
+            if dry_run:
+                _print_plans([(identity.ref, delivery.plan(world, identity.ref))], one=True, as_json=as_json)
+            else:
+                show(delivery.sync(world, identity.ref, patience=wait))
         return
-    if ref is not None:
-        report = delivery.sync(world, ref, patience=wait)
-        if as_json:
-            print_json(report.model_dump(mode="json"))
+    world = checkout.open(progress)
+    if dry_run:
+        _print_plans(delivery.plan_all(world, class_name), one=False, as_json=as_json)
         return
     reports, errors = delivery.sync_all(world, class_name, patience=wait)
     if as_json:

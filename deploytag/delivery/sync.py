@@ -141,7 +141,7 @@ def sync_all(
             errors.append(error)
             identity = world.identity(ref)
             record = world.records.get(identity)
-            reports.append(report(world, identity, Action.SYNC, Result.FAILED, record, reason=str(error)))
+            reports.append(report(world, identity, Action.SYNC, Result.FAILED, record, reason=None).ended_by(error))
     return reports, errors
 
 

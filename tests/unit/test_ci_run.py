@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ import yaml
 from deploytag.cli import app
 from deploytag.delivery.pipeline.carry_out import Commands, carry_out
 from deploytag.delivery.pipeline.plan import Deploy, Destroy, Gc, Plan, Skip
+from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collect import Result as CollectedResult
+from deploytag.delivery.removal.collection import Collection
+from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
+from deploytag.delivery.removal.gc_run import Collected
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.errors import DeploymentError, DeployTagError, InterruptedRunError, LeftoverError, UnreachableError
@@ -18,6 +24,8 @@ from tests.unit.checkout import Checkout
 from tests.unit.ci_environments import GITLAB, github
 
 REF, SHA = "feature/test", "a" * 40
+GONE = Entry(Deed.DESTROY, "feature/gone", "the remote has no such branch", (), None)
+COLLECTION = Collection.of(Collected("shop", GcPlan(entries=(GONE,), refs=2), results=[CollectedResult(Outcome.DONE)]))
 POLICY = {
     "cluster": {"server": "https://cluster.test:6443"},
     "classes": {"feature": {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}},
@@ -42,10 +50,9 @@ class Recorder:
     def destroy(self, plan: Destroy) -> Report:
         return self._called(Action.DESTROY, Result.DESTROYED, plan.ref)
 
-    def gc(self) -> None:
+    def gc(self) -> tuple[Collection, DeployTagError | None]:
         self.calls.append(("gc",))
-        if self.error:
-            raise self.error
+        return COLLECTION.ended_by(self.error) if self.error else COLLECTION, self.error
 
     def _called(self, action: Action, outcome: Result, *arguments: str) -> Report:
         self.calls.append((action, *arguments))
@@ -67,9 +74,10 @@ def test_a_plan_is_one_command(
     tmp_path: Path, plan: Plan, call: tuple[str, ...] | None, outcome: Result, reason: str | None
 ) -> None:
     recorder = Recorder()
-    report = carry_out(lambda: plan, recorder.commands, "shop", GITLAB, tmp_path)
+    report, error = carry_out(lambda: plan, recorder.commands, "shop", GITLAB, tmp_path)
     assert recorder.calls == ([call] if call else [])
-    assert report is not None
+    assert isinstance(report, Report)
+    assert error is None
     assert (report.outcome, report.reason) == (outcome, reason)
     assert recorder.said == ([reason] if reason else [])
     assert report.stack == (None if plan == Skip("No branch.") else "feature-test")
@@ -89,8 +97,11 @@ def test_a_failure_is_in_the_summary_and_goes_on(
 ) -> None:
     summary, output = tmp_path / "summary", tmp_path / "output"
     environ = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
-    with pytest.raises(type(error)):
-        carry_out(lambda: plan, Recorder(error).commands, "shop", environ, tmp_path)
+    report, raised = carry_out(lambda: plan, Recorder(error).commands, "shop", environ, tmp_path)
+    assert raised is error
+    assert isinstance(report, Report)
+    assert (report.action, report.outcome, report.reason) == (action, outcome, str(error))
+    assert (report.kind, report.exit_code) == (type(error).__name__, error.exit_code)
     assert str(error) in summary.read_text()
     assert output.read_text() == f"url=\nref={REF}\nresult={outcome}\n"
 
@@ -100,26 +111,44 @@ def test_a_remote_that_does_not_answer_is_in_the_summary_and_nothing_is_done(tmp
         raise UnreachableError("The git remote did not answer.")
 
     recorder = Recorder()
-    with pytest.raises(UnreachableError):
-        carry_out(decide, recorder.commands, "shop", {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}, tmp_path)
-    assert "The git remote did not answer." in (tmp_path / "summary").read_text()
+    summary = tmp_path / "summary"
+    _, error = carry_out(decide, recorder.commands, "shop", {"GITHUB_STEP_SUMMARY": str(summary)}, tmp_path)
+    assert isinstance(error, UnreachableError)
+    assert "### this run could not be carried out\n" in summary.read_text()
+    assert "The git remote did not answer." in summary.read_text()
     assert recorder.calls == []
 
 
-@pytest.mark.parametrize("error", [None, LeftoverError("A volume.")])
-def test_a_gc_says_itself_what_it_did(tmp_path: Path, error: DeployTagError | None) -> None:
-    recorder = Recorder(error)
-
-    def run() -> Report | None:
-        return carry_out(Gc, recorder.commands, "shop", GITLAB, tmp_path)
-
-    if error:
-        with pytest.raises(LeftoverError):
-            run()
-    else:
-        assert run() is None
+@pytest.mark.parametrize(
+    ("error", "result", "heading"),
+    [
+        (None, "collected", "What should not exist is collected"),
+        (LeftoverError("A volume.", ["destroy feature/a: A volume."]), "failed", "Not everything could be collected"),
+    ],
+)
+def test_a_gc_is_in_the_summary_however_it_ends(
+    tmp_path: Path, error: DeployTagError | None, result: str, heading: str
+) -> None:
+    recorder, summary = Recorder(error), tmp_path / "summary"
+    environ = GITLAB | {"GITHUB_STEP_SUMMARY": str(summary)}
+    collection, raised = carry_out(Gc, recorder.commands, "shop", environ, tmp_path)
+    assert (collection.outcome, raised) == (result, error)
     assert recorder.calls == [("gc",)]
-    assert not (tmp_path / "deploytag.env").exists()
+    assert (tmp_path / "deploytag.env").read_text() == f"DEPLOYTAG_RESULT={result}\n"
+    assert summary.read_text().startswith(f"### {heading}\n")
+    assert ("- `destroy feature/a: A volume.`" in summary.read_text()) is bool(error)
+
+
+def test_a_gc_that_cannot_even_look_is_in_the_summary(tmp_path: Path) -> None:
+    error, summary = UnreachableError("The cluster did not answer."), tmp_path / "summary"
+
+    def gc() -> tuple[Collection, None]:
+        raise error
+
+    commands = replace(Recorder().commands, gc=gc)
+    _, raised = carry_out(Gc, commands, "shop", {"GITHUB_STEP_SUMMARY": str(summary)}, tmp_path)
+    assert raised is error
+    assert "The cluster did not answer." in summary.read_text()
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -198,8 +227,14 @@ def test_the_last_line_says_how_it_ended(
     assert [call[:2] for call in recorder.calls] == [("deploy", REF), ("deploy", REF)]
     recorder.error = DeploymentError("The pod crashes.")
     assert ci({"DEPLOYTAG_BRANCH": REF}) == (11, "", "deploytag: The pod crashes.\n")
+    code, out, err = ci({"DEPLOYTAG_BRANCH": REF}, "--json")
+    said = json.loads(out)
+    assert (code, err) == (11, "deploytag: The pod crashes.\n")
+    assert (said["ref"], said["outcome"], said["kind"], said["exit_code"]) == (REF, "failed", "DeploymentError", 11)
+    code, out, _ = ci(github("schedule"), "--json")
+    assert (code, json.loads(out)["outcome"]) == (11, "failed")
     recorder.error = None
-    assert ci(github("schedule"))[:2] == (0, "")
+    assert ci(github("schedule"))[:2] == (0, "What should not exist is collected\n")
 
 
 def test_a_merge_that_the_ci_made_is_not_taken_for_what_was_pushed(

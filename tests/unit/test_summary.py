@@ -170,7 +170,7 @@ def test_each_ci_is_told_where_it_looks(tmp_path: Path) -> None:
 def test_the_json_of_a_report() -> None:
     document = json.loads(DEPLOYED.model_dump_json())
     assert list(document) == [
-        *("action", "ref", "stack", "outcome", "revision", "url", "reason", "seconds"),
-        *("repaired", "removed", "left", "warnings", "expires"),
+        *("outcome", "reason", "kind", "exit_code", "left", "action", "ref", "stack", "revision", "url", "seconds"),
+        *("repaired", "removed", "warnings", "expires"),
     ]
     assert Report.model_validate(document) == DEPLOYED

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from deploytag.delivery.pipeline import summary
 from deploytag.delivery.pipeline.plan import Deploy, Destroy, Gc, Plan, Skip
-from deploytag.delivery.report import Report, Result
+from deploytag.delivery.removal.collection import Collection
+from deploytag.delivery.report import Report, Result, failure
 from deploytag.delivery.run import Action
-from deploytag.errors import DeployTagError, InterruptedRunError
+from deploytag.errors import DeployTagError
 from deploytag.identity import identify
 
 
@@ -22,59 +23,55 @@ class Commands:
     """`deploytag deploy`, of a ref at a commit."""
     destroy: Callable[[Destroy], Report]
     """`deploytag destroy`, unless the branch was made again."""
-    gc: Callable[[], None]
-    """`deploytag gc --yes`. It says itself what it did."""
+    gc: Callable[[], tuple[Collection, DeployTagError | None]]
+    """`deploytag gc --yes`, and what it ends with. It tells a person itself what it did."""
     say: Callable[[str], None]
     """Tells a person why this is done, where the command does not know it."""
 
 
+Ended = tuple[Report | Collection, DeployTagError | None]
+"""How it ended, and the error that it ended with."""
+
+
 def carry_out(
     decide: Callable[[], Plan], commands: Commands, project: str, environ: Mapping[str, str], directory: Path
-) -> Report | None:
-    """Decide, act, and write the job's summary; None after a gc.
-
-    Raises:
-        DeployTagError: as the command did, once the summary says so too.
-    """
+) -> Ended:
+    """Decide, act, and write the job's summary."""
     plan: Plan | None = None
+    ended: Ended
     try:
         plan = decide()
-        report = _run(plan, commands, project)
+        ended = _run(plan, commands, project)
     except DeployTagError as error:
-        if not isinstance(plan, Gc):
-            summary.write(_failed(plan, project, error), environ, directory)
-        raise
-    if report is not None:
-        summary.write(report, environ, directory)
-    return report
+        ended = _failed(plan, project, error), error
+    summary.write(ended[0], environ, directory)
+    return ended
 
 
-def _run(plan: Plan, commands: Commands, project: str) -> Report | None:
+def _run(plan: Plan, commands: Commands, project: str) -> Ended:
     match plan:
         case Deploy(ref, commit):
-            return commands.deploy(ref, commit)
+            return commands.deploy(ref, commit), None
         case Destroy(why=why):
             commands.say(why)
             report = commands.destroy(plan)
-            return report if report.reason else report.model_copy(update={"reason": why})
+            return report if report.reason else report.model_copy(update={"reason": why}), None
         case Skip(why, ref):
             commands.say(why)
-            return Report(action=Action.DEPLOY, ref=ref, stack=_stack(project, ref), outcome=Result.SKIPPED, reason=why)
+            stack = _stack(project, ref)
+            return Report(action=Action.DEPLOY, ref=ref, stack=stack, outcome=Result.SKIPPED, reason=why), None
         case Gc():
-            commands.gc()
-            return None
+            return commands.gc()
 
 
 def _failed(plan: Plan | None, project: str, error: DeployTagError) -> Report:
-    ref = plan.ref if isinstance(plan, Deploy | Destroy) else None
-    return Report(
-        action=Action.DESTROY if isinstance(plan, Destroy) else Action.DEPLOY,
-        ref=ref,
-        stack=_stack(project, ref),
-        outcome=Result.INTERRUPTED if isinstance(error, InterruptedRunError) else Result.FAILED,
-        revision=plan.commit if isinstance(plan, Deploy) else None,
-        reason=str(error),
-    )
+    match plan:
+        case Deploy(ref, commit):
+            report = failure(error, Action.DEPLOY, ref, _stack(project, ref))
+            return report.model_copy(update={"revision": commit})
+        case Destroy(ref):
+            return failure(error, Action.DESTROY, ref, _stack(project, ref))
+    return failure(error)
 
 
 def _stack(project: str, ref: str | None) -> str | None:

@@ -7,9 +7,11 @@ end its field and begin another: a variable for later jobs is one line, and mark
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.printable import one_line, printable
@@ -30,6 +32,7 @@ _HEADINGS = {
     Result.ASLEEP: "{ref} is asleep",
     Result.AWAKE: "{ref} is awake",
     Result.SYNCED: "{ref} has the newest secrets",
+    Result.COLLECTED: "What should not exist is collected",
     Result.SKIPPED: "{ref}: nothing to do",
     Result.FAILED: "{ref} could not be {done}",
     Result.INTERRUPTED: "{ref}: the run was interrupted",
@@ -41,17 +44,24 @@ _DONE = {
     Action.SLEEP: "put to sleep",
     Action.WAKE: "woken",
     Action.SYNC: "given the newest secrets",
+    None: "carried out",
 }
 
 
-def headline(report: Report) -> str:
+def headline(ending: Report | Collection) -> str:
     """How it ended, as the last line of a log."""
-    line = _heading(report, one_line(report.ref or "this run"))
-    return f"{line}: {one_line(report.url)}" if report.url and report.outcome.ok else line
+    if isinstance(ending, Collection):
+        return _of_collection(ending)
+    line = _heading(ending, one_line(ending.ref or "this run"))
+    return f"{line}: {one_line(ending.url)}" if ending.url and ending.outcome.ok else line
 
 
-def markdown(report: Report) -> str:
+def markdown(ending: Report | Collection) -> str:
     """The job's summary."""
+    return _collection(ending) if isinstance(ending, Collection) else _run(ending)
+
+
+def _run(report: Report) -> str:
     facts = [
         ("URL", _link(report.url) if report.url else None),
         ("commit", _code(report.revision[:12]) if report.revision else None),
@@ -59,17 +69,50 @@ def markdown(report: Report) -> str:
         ("time", _times(report.seconds) if report.seconds else None),
         ("expires", _code(f"{report.expires:%Y-%m-%d %H:%M %Z}".strip()) if report.expires else None),
     ]
-    blocks = [f"### {_heading(report, _code(report.ref) if report.ref else 'this run')}"]
-    if report.reason:
-        blocks.append(_block(report.reason))
-    if known := [f"- {name}: {value}" for name, value in facts if value]:
-        blocks.append("\n".join(known))
-    for title, lines in (
-        ("Repaired first", report.repaired),
-        ("Removed", report.removed),
-        ("Left over", report.left),
-        ("Warnings", report.warnings),
-    ):
+    return _blocks(
+        _heading(report, _code(report.ref) if report.ref else "this run"),
+        report.reason,
+        [f"- {name}: {value}" for name, value in facts if value],
+        {
+            "Repaired first": report.repaired,
+            "Removed": report.removed,
+            "Left over": report.left,
+            "Warnings": report.warnings,
+        },
+    )
+
+
+def _collection(it: Collection) -> str:
+    done = [(f"{entry.deed} {entry.ref}: {entry.reason}", entry) for entry in it.entries]
+    done += [(f"delete {image.repository}@{image.digest[:19]}: {image.reason}", image) for image in it.images]
+    return _blocks(
+        _of_collection(it),
+        it.reason,
+        [],
+        {
+            "Collected": [line for line, deed in done if deed.outcome is Outcome.DONE],
+            "Skipped": [f"{line} -> {deed.why}" for line, deed in done if deed.outcome is Outcome.SKIPPED],
+            "Left over": it.left,
+            "No image is deleted": [it.images_withheld] if it.images_withheld else [],
+            "Collected soon": [f"{note.subject} {note.text}" for note in it.warnings],
+            "Left alone": [f"{note.subject}: {note.text}" for note in it.left_alone],
+        },
+    )
+
+
+def _of_collection(it: Collection) -> str:
+    if it.outcome is not Result.COLLECTED:
+        return "Not everything could be collected"
+    return _HEADINGS[Result.COLLECTED] if it.entries or it.images else "There was nothing to collect"
+
+
+def _blocks(heading: str, reason: str | None, facts: Sequence[str], lists: Mapping[str, Sequence[str]]) -> str:
+    blocks = [f"### {heading}"]
+    if reason:
+        blocks.append(_block(reason))
+    if facts:
+        blocks.append("\n".join(facts))
+    for title, lines in lists.items():
         if lines:
             shown = [f"- {_code(_shortened(line))}" for line in lines[:_MOST_LINES]]
             more = [f"- … and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
@@ -77,30 +120,34 @@ def markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def github_output(report: Report) -> str:
+def github_output(ending: Report | Collection) -> str:
     """Lines for GITHUB_OUTPUT: `url`, `ref`, `result`; empty where there is none."""
-    values = {"url": report.url, "ref": report.ref, "result": report.outcome}
-    return "".join(f"{name}={one_line(value or '')}\n" for name, value in values.items())
+    return "".join(f"{name}={one_line(value or '')}\n" for name, value in _values(ending).items())
 
 
-def dotenv(report: Report) -> str:
+def dotenv(ending: Report | Collection) -> str:
     """Lines for GitLab's dotenv report; without a URL there is no DEPLOYTAG_URL, which `environment: url` may not have.
 
     None of these names is one that DeployTag itself reads: later jobs of the pipeline inherit them.
     """
-    values = {"DEPLOYTAG_URL": report.url, "DEPLOYTAG_REF": report.ref, "DEPLOYTAG_RESULT": report.outcome}
-    return "".join(f"{name}={one_line(value)}\n" for name, value in values.items() if value)
+    values = _values(ending).items()
+    return "".join(f"DEPLOYTAG_{name.upper()}={one_line(value)}\n" for name, value in values if value)
 
 
-def write(report: Report, environ: Mapping[str, str], directory: Path) -> None:
+def _values(ending: Report | Collection) -> dict[str, str | None]:
+    url, ref = (ending.url, ending.ref) if isinstance(ending, Report) else (None, None)
+    return {"url": url, "ref": ref, "result": ending.outcome}
+
+
+def write(ending: Report | Collection, environ: Mapping[str, str], directory: Path) -> None:
     """Tell the CI that this run is part of, if any; `directory` is where a GitLab job would have its checkout."""
     if path := environ.get("GITHUB_STEP_SUMMARY"):
-        _append(Path(path), markdown(report))
+        _append(Path(path), markdown(ending))
     if path := environ.get("GITHUB_OUTPUT"):
-        _append(Path(path), github_output(report))
+        _append(Path(path), github_output(ending))
     if environ.get("GITLAB_CI") == "true":
         Path(environ.get("CI_PROJECT_DIR") or directory, GITLAB_REPORT).write_text(
-            redact(dotenv(report)), encoding="utf-8"
+            redact(dotenv(ending)), encoding="utf-8"
         )
 
 
@@ -110,8 +157,9 @@ def _append(path: Path, text: str) -> None:
 
 
 def _heading(report: Report, ref: str) -> str:
-    unchanged = report.outcome is Result.UNCHANGED
-    outcome = _ALREADY.get(report.action, report.outcome) if unchanged else report.outcome
+    outcome = report.outcome
+    if outcome is Result.UNCHANGED and report.action is not None:
+        outcome = _ALREADY.get(report.action, outcome)
     return _HEADINGS[outcome].format(ref=ref, done=_DONE[report.action])
 
 

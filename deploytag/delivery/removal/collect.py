@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from deploytag.delivery.record import Record
-from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note, changed
-from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan
+from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, changed
+from deploytag.delivery.removal.image_gc import ImageEntry
 from deploytag.delivery.run import SkippedError
 from deploytag.errors import DeployTagError, InterruptedRunError
 
@@ -123,41 +123,3 @@ def _attempt(deed: Callable[[], None], say: Callable[[str], None]) -> Result:
         say(f"failed: {type(error).__name__}: {error}")
         return Result(Outcome.FAILED, f"{type(error).__name__}: {error}")
     return Result(Outcome.DONE)
-
-
-def report(project: str, plan: GcPlan, images: ImagePlan, results: list[Result] | None) -> dict[str, Any]:
-    """What `--json` prints. A dry run's differs from the real one's in its outcomes only, which are null."""
-    outcomes = iter(results or [])
-
-    def outcome() -> dict[str, str | None]:
-        result = next(outcomes, None)
-        return {"outcome": result.outcome.value if result else None, "why": result.why if result else None}
-
-    entries = [
-        {
-            "deed": entry.deed.value,
-            "ref": entry.ref,
-            "reason": entry.reason,
-            "items": [{"kind": it.kind.value, "name": it.name, "detail": it.detail} for it in entry.items],
-            **outcome(),
-        }
-        for entry in plan.entries
-    ]
-    deleted = [
-        {"repository": it.repository, "digest": it.digest, "tags": list(it.tags), "reason": it.reason, **outcome()}
-        for it in images.entries
-    ]
-    return {
-        "project": project,
-        "refused": plan.refused,
-        "refs": plan.refs,
-        "entries": entries,
-        "images": deleted,
-        "images_withheld": images.withheld,
-        "warnings": _notes(plan.warnings),
-        "left_alone": _notes(plan.left_alone),
-    }
-
-
-def _notes(notes: Iterable[Note]) -> list[dict[str, str]]:
-    return [{"subject": note.subject, "text": note.text} for note in notes]

@@ -98,7 +98,7 @@ def destroy(
     leftovers = _sweep(identity, sources, memory, means, namespace_seconds)
     after = inventory.of(identity, sources)
     if left := inventory.left(after):
-        raise LeftoverError(_said(identity, left, leftovers, notes))
+        raise _not_gone(identity, left, leftovers, notes)
     if sources.states is None:
         means.remove_stack()
     return Destroyed(identity.project, identity.ref, tuple(inventory.left(before)), tuple(notes))
@@ -181,17 +181,11 @@ def _sweep(
     return Sweep(identity, sources, memory, means.remove_stack, means.check, namespace_seconds).remove(found)
 
 
-def _said(identity: Identity, left: list[Item], leftovers: list[Leftover], notes: list[str]) -> str:
+def _not_gone(identity: Identity, left: list[Item], leftovers: list[Leftover], notes: list[str]) -> LeftoverError:
     reasons = {(it.item.kind, it.item.name): it.reason for it in leftovers}
     lines = [
         str(Leftover(item, reasons.get((item.kind, item.name), "it came back while everything else was removed")))
         for item in left
     ]
-    return "\n  ".join(
-        [
-            f"{identity.ref} is not gone:",
-            *lines,
-            *notes,
-            f"When the reason is put right: deploytag destroy {identity.ref}",
-        ]
-    )
+    again = f"When the reason is put right: deploytag destroy {identity.ref}"
+    return LeftoverError("\n  ".join([f"{identity.ref} is not gone:", *lines, *notes, again]), lines)

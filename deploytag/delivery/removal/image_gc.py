@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from deploytag.errors import DeployTagError
+
 GRACE = timedelta(hours=24)
 """How long nothing has to refer to an image before it is deleted."""
 
@@ -53,7 +55,9 @@ class ImagePlan:
     unreferenced: Mapping[str, datetime] = field(default_factory=dict)
     """Digest to when nothing was first seen to refer to it; to be remembered for the next time."""
     withheld: str | None = None
-    """Why no image is deleted this time."""
+    """Why no image is deleted this time: somebody deploys."""
+    failure: DeployTagError | None = None
+    """Why it cannot be told what is to be deleted: an error of the images alone."""
 
 
 def decide_images(

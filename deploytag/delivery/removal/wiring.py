@@ -22,9 +22,18 @@ from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, SkippedError, Still
 from deploytag.delivery.world import World
-from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, SettingsError, UnreachableError
+from deploytag.errors import (
+    BusyError,
+    DeployTagError,
+    InterruptedRunError,
+    SettingsError,
+    UnreachableError,
+    UsageError,
+)
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
+
+NO_REGISTRY = "Pulumi.yaml names no registry (`config: registry:`). Give it with --registry."
 
 HELM_SECONDS = 60
 """How long a release may take to go before its namespace goes without it."""
@@ -191,7 +200,7 @@ def images(world: World, registry: Registry, memory: GcMemory) -> ImagePlan:
         stored = [it for path in repositories for name in IMAGES for it in registry.images(f"{path}/{name}")]
         used = images_in_use(world)
     except DeployTagError as error:
-        return ImagePlan(unreferenced=memory.unreferenced, withheld=str(error))
+        return ImagePlan(unreferenced=memory.unreferenced, failure=error)
     if isinstance(used, str):
         return ImagePlan(unreferenced=memory.unreferenced, withheld=used)
     return decide_images(stored, used, memory.unreferenced, datetime.now(UTC))
@@ -213,7 +222,8 @@ class Collector:
     """Does what a collection's plan says."""
 
     world: World
-    registry: Registry
+    registry: Registry | None
+    """None: nobody knows which it is, so no image is in the plan."""
     cancellation: Cancellation
     """Of the whole collection: a signal ends what is done now, and nothing is begun after it."""
 
@@ -278,6 +288,8 @@ class Collector:
 
     def delete_image(self, image: ImageEntry) -> None:
         """Delete an image from the registry, unless it came into use; one that deletes nothing is no failure."""
+        if self.registry is None:
+            raise UsageError(NO_REGISTRY)
         found = images_in_use(self.world)
         if isinstance(found, str):
             raise SkippedError(found)

@@ -1,0 +1,89 @@
+"""How a collection ends: what fails is named, and keeps nothing else from its turn."""
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploytag.delivery.asking import RefusedError
+from deploytag.delivery.removal import wiring
+from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
+from deploytag.delivery.removal.gc_memory import GcMemory
+from deploytag.delivery.removal.gc_run import Collected
+from deploytag.delivery.removal.image_gc import ImageEntry, ImagePlan
+from deploytag.delivery.removal.registry import Registry
+from deploytag.errors import (
+    DeployTagError,
+    LeftoverError,
+    ProtectedError,
+    SettingsError,
+    UnreachableError,
+    UsageError,
+)
+from tests.unit.delivery.objects import NOW
+
+PLAN = GcPlan(entries=(Entry(Deed.DESTROY, "a", "gone", (), None), Entry(Deed.SLEEP, "b", "idle", (), None)), refs=3)
+IMAGES = ImagePlan((ImageEntry("shop/app", "sha256:0123", ("1",), "unused"),))
+SILENT = ImagePlan(failure=UnreachableError("the registry is silent"))
+DONE, SKIPPED, FAILED = Result(Outcome.DONE), Result(Outcome.SKIPPED, "busy"), Result(Outcome.FAILED, "it is held")
+
+
+def collected(plan: GcPlan = PLAN, images: ImagePlan = IMAGES, *results: Result, acted: bool = True) -> Collected:
+    return Collected("shop", plan, images, list(results) if acted else None)
+
+
+@pytest.mark.parametrize(
+    ("it", "kind", "named"),
+    [
+        (collected(PLAN, IMAGES, DONE, SKIPPED, DONE), None, ()),
+        (collected(acted=False), None, ()),
+        (collected(PLAN, ImagePlan(withheld="a run works"), DONE, DONE), None, ()),
+        (collected(PLAN, IMAGES, FAILED, DONE, DONE), LeftoverError, ("destroy a: it is held",)),
+        (collected(PLAN, IMAGES, DONE, FAILED, DONE), LeftoverError, ("sleep b: it is held",)),
+        (
+            collected(PLAN, IMAGES, DONE, DONE, FAILED),
+            LeftoverError,
+            ("delete shop/app@sha256:0123 (1): it is held",),
+        ),
+        (collected(PLAN, SILENT, DONE, DONE), UnreachableError, ("images: the registry is silent",)),
+        (collected(PLAN, SILENT, acted=False), UnreachableError, ("images: the registry is silent",)),
+        (collected(GcPlan(refs=3), SILENT), UnreachableError, ("images: the registry is silent",)),
+        (
+            collected(PLAN, SILENT, FAILED, DONE),
+            LeftoverError,
+            ("destroy a: it is held", "images: the registry is silent"),
+        ),
+        (collected(GcPlan(refused="no answer"), ImagePlan()), UnreachableError, ()),
+        (collected(GcPlan(refused="too few", refs=1), ImagePlan()), ProtectedError, ()),
+    ],
+)
+def test_what_fails_is_named_and_decides_the_exit_code(
+    it: Collected, kind: type[DeployTagError] | None, named: tuple[str, ...]
+) -> None:
+    error = it.error
+    assert error is None if kind is None else type(error) is kind
+    assert it.failures == named
+    for name in named:
+        assert name.split(": ")[1] in str(error)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [(SettingsError("x"), SettingsError), (UsageError("x"), UsageError), (RefusedError("x"), UnreachableError)],
+)
+def test_images_alone_end_a_collection_with_the_kind_of_their_error(
+    failure: DeployTagError, kind: type[DeployTagError]
+) -> None:
+    assert type(collected(PLAN, ImagePlan(failure=failure), DONE, DONE).error) is kind
+
+
+def test_a_registry_that_does_not_answer_is_an_error_of_the_images_and_what_was_seen_stays_remembered() -> None:
+    memory = GcMemory(unreferenced={"sha256:0123": NOW})
+    world: Any = SimpleNamespace(project="shop")
+    with Registry("127.0.0.1:9", os.environ) as registry:
+        plan = wiring.images(world, registry, memory)
+    assert type(plan.failure) is UnreachableError
+    assert "127.0.0.1:9" in str(plan.failure)
+    assert (plan.entries, plan.unreferenced, plan.withheld) == ((), memory.unreferenced, None)
