@@ -7,11 +7,12 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -21,7 +22,10 @@ from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
 from deploytag.output import behind, log_to, redacting_output
 from deploytag.printable import printable
-from deploytag.redaction import learn, redact, redacted
+from deploytag.redaction import learn, redacted
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _PRINTED = ContextVar("printed", default=False)
 """Whether the command has printed its one JSON document."""
@@ -41,7 +45,7 @@ class _Command(TyperCommand):
             if ctx.params.get("as_json") and not _PRINTED.get():
                 from deploytag.delivery.report import failure  # noqa: PLC0415 - `deploytag name` need not load pydantic
 
-                print_json(failure(error).model_dump(mode="json"))
+                print_json(failure(error))
             raise
 
 
@@ -87,7 +91,7 @@ class Panel(StrEnum):
     SCRIPTS = "For scripts and editors"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -95,10 +99,15 @@ def say(text: str, *, err: bool = False) -> None:
     typer.echo(printable(text), err=err)
 
 
-def print_json(document: object) -> None:
+def print_json(document: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
     """One JSON document on standard output, as every command's `--json` has it."""
     _PRINTED.set(True)
-    typer.echo(json.dumps(redacted(document), indent=2, default=lambda it: redact(str(it))), file=behind(sys.stdout))
+    plain: object = document
+    if isinstance(document, Sequence):
+        plain = [it.model_dump(mode="json") for it in document]
+    elif not isinstance(document, Mapping):
+        plain = document.model_dump(mode="json")
+    typer.echo(json.dumps(redacted(plain), indent=2), file=behind(sys.stdout))
 
 
 def _print_version(wanted: bool) -> None:
@@ -129,18 +138,20 @@ def nearest(name: str, start: Path) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def nearest_project(start: Path) -> str:
-    """The project's name as Pulumi finds it: in the directory, or the nearest one above that has a Pulumi.yaml."""
+def nearest_project(start: Path, *, option: bool = True) -> str:
+    """The project's name as Pulumi finds it: in the directory, or the nearest one above that has a Pulumi.yaml.
+
+    `option`: whether the command has `--project`, so that a person may be told of it.
+    """
     path = nearest("Pulumi.yaml", start)
+    give = ", or give the project with --project" if option else ""
     if path is None:
-        raise UsageError(f"There is no Pulumi.yaml in {start} or above it to name the project. Give it with --project.")
+        raise UsageError(f"There is no Pulumi.yaml in {start} or above it to name the project: go there{give}.")
     try:
         document = parse_yaml(read_file(path))
     except (DocumentError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read as YAML: {error}. Correct it, or give the project with --project."
-        ) from None
+        raise UsageError(f"{path} cannot be read as YAML: {error}. Correct it{give}.") from None
     project = document.get("name") if isinstance(document, dict) else None
     if not isinstance(project, str):
-        raise UsageError(f"{path} has no `name:`. Add it, or give the project with --project.")
+        raise UsageError(f"{path} has no `name:`. Add it{give}.")
     return project

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -74,6 +74,7 @@ def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
     """What would be done."""
     from deploytag.delivery.decision import AlreadyServed, Go, Skip  # noqa: PLC0415
 
+    kind: Literal["deploy", "unchanged", "skip"]
     match plan:
         case Go(why=why):
             kind, sentence = "deploy", f"{wanted.ref} at {wanted.revision[:12]} would be deployed: {why}"
@@ -82,6 +83,8 @@ def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
         case Skip(why=why):
             kind, sentence = "skip", f"would be skipped: {why}"
     if as_json:
-        print_json({"plan": kind, "ref": wanted.ref, "revision": wanted.revision, "reason": sentence})
+        from deploytag.cli.forms import DeployPlan  # noqa: PLC0415 - as above
+
+        print_json(DeployPlan(plan=kind, ref=wanted.ref, revision=wanted.revision, reason=sentence))
     else:
         say(sentence)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, narrator
+from deploytag.cli.opening import Branch, Checkout, Project, narrator
 from deploytag.errors import UsageError
-from deploytag.identity import identify
 
 if TYPE_CHECKING:
     from deploytag.delivery.world import World
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @app.command(rich_help_panel=Panel.LOOK)
-def why(branch: Branch = None, as_json: AsJson = False) -> None:
+def why(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
     from deploytag.delivery.diagnosis import (  # noqa: PLC0415 - `deploytag name` need not load a client
         explain,
@@ -27,8 +26,8 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
         watch,
     )
 
-    checkout = Checkout.here()
-    identity = identify(checkout.project, checkout.ref(branch))
+    checkout = Checkout.of(project)
+    identity = checkout.identity(branch)
     world = checkout.open(narrator(as_json=as_json))
     explanation = explain.why(gather.gather(world, identity))
     evidence = list(explanation.evidence)
@@ -36,16 +35,18 @@ def why(branch: Branch = None, as_json: AsJson = False) -> None:
         redact = redaction.redactor_of(world.cluster, identity)
         evidence = watch.evidence(world.cluster, identity, explanation.cause, redact) + evidence
     if as_json:
+        from deploytag.cli.forms import Why  # noqa: PLC0415 - as above
+
         print_json(
-            {
-                "ref": identity.ref,
-                "namespace": identity.namespace,
-                "state": explanation.state,
-                "cause": explanation.cause.kind if explanation.cause else None,
-                "why": explanation.sentence,
-                "evidence": evidence,
-                "what_now": explanation.what_now,
-            }
+            Why(
+                ref=identity.ref,
+                namespace=identity.namespace,
+                state=explanation.state,
+                cause=explanation.cause.kind if explanation.cause else None,
+                why=explanation.sentence,
+                evidence=tuple(evidence),
+                what_now=explanation.what_now,
+            )
         )
         return
     say(explanation.sentence)
@@ -63,14 +64,15 @@ def logs(
     build: Annotated[bool, typer.Option("--build", help="Of the last build of its images.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is written.")] = False,
     tail: Annotated[int, typer.Option(min=1, help="So many lines of each container.")] = 100,
+    project: Project = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the logs of an environment's containers, each line after its pod and container; or of its last build."""
     from deploytag.delivery.diagnosis import logs as delivery  # noqa: PLC0415 - as in `why`
     from deploytag.delivery.diagnosis.redaction import redactor_of  # noqa: PLC0415
 
-    checkout = Checkout.here()
-    identity = identify(checkout.project, checkout.ref(branch))
+    checkout = Checkout.of(project)
+    identity = checkout.identity(branch)
     world = checkout.open(narrator(as_json=as_json))
     if build:
         if migration or follow:
@@ -93,16 +95,10 @@ def logs(
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)
     if as_json:
-        print_json(
-            {
-                "ref": identity.ref,
-                "lines": [
-                    {"pod": line.source.pod, "container": line.source.container, "line": redact(line.text)}
-                    for line in found
-                ],
-                "complaints": complaints,
-            }
-        )
+        from deploytag.cli.forms import Line, Logs  # noqa: PLC0415 - as above
+
+        printed = (Line(pod=it.source.pod, container=it.source.container, line=redact(it.text)) for it in found)
+        print_json(Logs(ref=identity.ref, lines=tuple(printed), complaints=tuple(complaints)))
         return
     for line in found:
         say(f"{line.source.prefix} {redact(line.text)}")
@@ -116,8 +112,10 @@ def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bo
     kept = world.records.build_log(identity)
     lines = kept.text.splitlines()[-tail:] if kept else []
     if as_json:
+        from deploytag.cli.forms import Build  # noqa: PLC0415 - as above
+
         revision, written = (kept.revision, kept.written) if kept else (None, None)
-        print_json({"ref": identity.ref, "revision": revision, "written": written, "lines": lines})
+        print_json(Build(ref=identity.ref, revision=revision, written=written, lines=tuple(lines)))
         return
     for line in lines:
         say(line)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Wait, narrator
+from deploytag.cli.opening import Branch, Checkout, Project, Wait, narrator
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
@@ -22,13 +21,14 @@ STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "
 
 
 @app.command(rich_help_panel=Panel.LOOK)
-def ls(as_json: AsJson = False) -> None:
+def ls(project: Project = None, as_json: AsJson = False) -> None:
     """List every environment of this project: age, commit, health, URL, last result."""
-    from deploytag.delivery import fleet  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.cli.forms import Environment  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.delivery import fleet  # noqa: PLC0415
 
-    found = fleet.look(Checkout.here().open(narrator(as_json=as_json)))
+    found = fleet.look(Checkout.of(project).open(narrator(as_json=as_json)))
     if as_json:
-        print_json([_document(row) for row in found])
+        print_json([Environment.model_validate(row) for row in found])
     elif found:
         _print_table(found)
     else:
@@ -36,11 +36,12 @@ def ls(as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=Panel.LOOK)
-def status(branch: Branch = None, as_json: AsJson = False) -> None:
+def status(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Show one environment in detail: everything that belongs to it, and how it is."""
-    from deploytag.delivery import fleet, isolation  # noqa: PLC0415 - as above
+    from deploytag.cli.forms import EnvironmentInDetail  # noqa: PLC0415 - as above
+    from deploytag.delivery import fleet, isolation  # noqa: PLC0415
 
-    checkout = Checkout.here()
+    checkout = Checkout.of(project)
     ref = checkout.ref(branch)
     world = checkout.open(narrator(as_json=as_json))
     found = {row.ref: row for row in fleet.look(world)}
@@ -49,8 +50,7 @@ def status(branch: Branch = None, as_json: AsJson = False) -> None:
     row = found[ref]
     apart = isolation.look(world.cluster, row.namespace) if row.namespace else None
     if as_json:
-        items = [{"kind": it.kind, "name": it.name, "detail": it.detail} for it in row.items]
-        print_json(_document(row) | {"isolation": asdict(apart) if apart else None, "items": items})
+        print_json(EnvironmentInDetail.model_validate(row).model_copy(update={"isolation": apart}))
         return
     for name, value in _lines(row).items():
         say(f"{name:<10}{value}")
@@ -88,6 +88,7 @@ def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> N
 def keep(
     branch: Annotated[str, typer.Argument(help="As git spells it.")],
     duration: Annotated[str, typer.Option("--for", help="From now: 36h, 14d, 2w.")],
+    project: Project = None,
     as_json: AsJson = False,
 ) -> None:
     """Keep an environment for a while, though nobody pushes to its branch."""
@@ -98,16 +99,14 @@ def keep(
         wanted = parse_duration(duration)
     except ValueError as error:
         raise UsageError(f"--for {duration} {error}.") from None
-    checkout = Checkout.here()
+    checkout = Checkout.of(project)
     until = idle.keep(checkout.open(narrator(as_json=as_json)), checkout.ref(branch), wanted)
     if as_json:
-        print_json({"ref": branch, "keep_until": until.isoformat()})
+        from deploytag.cli.forms import Kept  # noqa: PLC0415 - as above
+
+        print_json(Kept(ref=branch, keep_until=until))
     else:
         say(f"{branch} is kept until {until:%Y-%m-%d %H:%M} UTC")
-
-
-def _document(row: Row) -> dict[str, object]:
-    return {name: value for name, value in asdict(row).items() if name != "items"}
 
 
 def _lines(row: Row) -> dict[str, str]:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json
+from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json, say
 from deploytag.errors import UsageError
 from deploytag.identity import identify
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-
-class SchemaOf(StrEnum):
-    """The files that have a schema."""
-
-    SETTINGS = "settings"
-    POLICY = "policy"
+SchemaOf = StrEnum(
+    "SchemaOf",
+    [
+        *("settings", "policy"),
+        *("deploy", "destroy", "ci", "gc", "ls", "status", "why", "logs", "sleep", "wake", "sync", "keep", "doctor"),
+        *("init", "name", "test"),
+    ],
+)
+"""What has a schema: the two settings files, and what each command prints with `--json`."""
 
 
 @app.command(rich_help_panel=Panel.SCRIPTS)
@@ -44,17 +46,21 @@ def name(
 
 
 @app.command(rich_help_panel=Panel.SCRIPTS)
-def schema(of: Annotated[SchemaOf, typer.Argument(help="Which file's schema.")]) -> None:
-    """Print the JSON schema of deploytag.yaml (settings) or deploytag.policy.yaml (policy), for editors."""
+def schema(of: Annotated[SchemaOf, typer.Argument(help="A settings file, or a command.", metavar="OF")]) -> None:
+    """Print a JSON schema: of deploytag.yaml (settings), deploytag.policy.yaml (policy), or of a command's --json."""
     from deploytag import settings  # noqa: PLC0415 - `deploytag name` is called in scripts and need not load pydantic
+    from deploytag.cli import forms  # noqa: PLC0415
 
-    model: type[BaseModel] = settings.Policy if of is SchemaOf.POLICY else settings.ApplicationSettings
-    print_json(model.model_json_schema())
+    files = {"settings": settings.ApplicationSettings, "policy": settings.Policy}
+    print_json(files[of].model_json_schema() if of in files else forms.schema(of))
 
 
 @app.command(rich_help_panel=Panel.SCRIPTS)
-def test() -> None:
-    """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit."""
+def test(as_json: AsJson = False) -> None:
+    """Run the application's tests (`tests` in deploytag.yaml), without credentials and with their time limit.
+
+    With --json what they print goes to standard error.
+    """
     from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`
     from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals  # noqa: PLC0415
 
@@ -62,8 +68,14 @@ def test() -> None:
     if path is None:
         raise UsageError(f"There is no {settings.SETTINGS_FILE} in {Path.cwd()} or above it. Run this in a checkout.")
     tests = settings.ApplicationSettings.load(path.parent).tests
+    began = time.monotonic()
     if tests is None:
         typer.echo(f"{settings.SETTINGS_FILE} names no tests.", err=True)
-        return
-    with cancel_on_signals(Cancellation()) as cancellation:
-        tests_command.run_tests(tests, path.parent, os.environ, cancellation)
+    else:
+        aside = partial(say, err=True) if as_json else None
+        with cancel_on_signals(Cancellation()) as cancellation:
+            tests_command.run_tests(tests, path.parent, os.environ, cancellation, say=aside)
+    if as_json:
+        from deploytag.cli.forms import Tested  # noqa: PLC0415 - as in `schema`
+
+        print_json(Tested(tests="passed" if tests else "none", seconds=round(time.monotonic() - began, 2)))

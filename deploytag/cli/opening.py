@@ -24,6 +24,9 @@ Branch = Annotated[
     str | None,
     typer.Argument(help="As git spells it; by default the one that the CI or the checkout says.", show_default=False),
 ]
+Project = Annotated[
+    str | None, typer.Option("--project", help="The project; by default `name:` of the nearest Pulumi.yaml.")
+]
 Wait = Annotated[int, typer.Option("--wait", help="Seconds to wait for another run on the same environment.", min=0)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say every step that changes nothing.")]
 
@@ -37,18 +40,33 @@ class Checkout:
 
     @classmethod
     def here(cls) -> Checkout:
-        """The checkout around the current directory.
+        """The checkout around the current directory, whose Pulumi.yaml names the project.
 
         Raises:
             UsageError: there is none that DeployTag knows its way in.
         """
-        project = nearest("Pulumi.yaml", Path.cwd())
-        if project is None:
+        path = nearest("Pulumi.yaml", Path.cwd())
+        if path is None:
             raise UsageError(
                 f"There is no Pulumi.yaml in {Path.cwd()} or above it. Run this in a checkout, or make one of this "
                 "repository with `deploytag init`."
             )
-        return cls(project.parent, nearest_project(project.parent))
+        return cls(path.parent, nearest_project(path.parent, option=False))
+
+    @classmethod
+    def of(cls, project: str | None) -> Checkout:
+        """The same, for what needs no program: with `project` it matters not whether Pulumi.yaml can be read.
+
+        Raises:
+            UsageError: there is none, or nothing names the project.
+            SettingsError: that is no name of a project.
+        """
+        from deploytag import repository  # noqa: PLC0415 - `deploytag name` need not load it
+
+        path = nearest("Pulumi.yaml", Path.cwd())
+        name = project or nearest_project(Path.cwd())
+        identify(name, "main")  # refuses what is no project
+        return cls(path.parent if path else repository.top(Path.cwd()), name)
 
     @cached_property
     def trusted(self) -> InForce:

@@ -42,7 +42,7 @@ def ci(
     commands = _commands(checkout, narrator(as_json=as_json, verbose=verbose), as_json=as_json)
     ended, error = ci_run.carry_out(lambda: _decide(checkout), commands, checkout.project, os.environ, checkout.root)
     if as_json:
-        print_json(ended.model_dump(mode="json"))
+        print_json(ended)
     elif error is None:
         say(summary.headline(ended))
     if error is not None:
@@ -125,6 +125,8 @@ def _check_out(root: Path, ref: str, commit: str) -> None:
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
     document = {"plan": type(plan).__name__.lower(), **asdict(plan)}
     if as_json:
-        print_json(document)
+        from deploytag.cli.forms import CiPlan  # noqa: PLC0415 - as above
+
+        print_json(CiPlan.model_validate(document))
     else:
         say(" ".join(value for value in document.values() if isinstance(value, str)))

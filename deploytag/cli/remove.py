@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.opening import Branch, Checkout, Project, Verbose, Wait, narrator
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
@@ -26,6 +26,7 @@ def destroy(
         str | None, typer.Option(help="The branch's name once more, for --force without a terminal.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed, and do nothing.")] = False,
+    project: Project = None,
     wait: Wait = 1800,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -39,7 +40,7 @@ def destroy(
     from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
     from deploytag.delivery.run import Action  # noqa: PLC0415
 
-    checkout = Checkout.here()
+    checkout = Checkout.of(project)
     identity, progress = checkout.identity(branch), narrator(as_json=as_json, verbose=verbose)
     ref = identity.ref
     with reporting(Action.DESTROY, identity, progress, as_json=as_json) as show:
@@ -56,6 +57,7 @@ def destroy(
 
 @app.command(rich_help_panel=Panel.DELIVER)
 def gc(
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it. Without, only print what would be done.")] = False,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Believe a remote that lost more than half of its branches.")
@@ -63,6 +65,7 @@ def gc(
     registry: Annotated[
         str | None, typer.Option(help="The image registry; by default `registry` in Pulumi.yaml's config.")
     ] = None,
+    project: Project = None,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
@@ -70,10 +73,10 @@ def gc(
     from deploytag.delivery.removal import gc_run  # noqa: PLC0415 - as above
     from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
 
-    world = Checkout.here().open(narrator(as_json=as_json, verbose=verbose))
+    world = Checkout.of(project).open(narrator(as_json=as_json, verbose=verbose))
     done = gc_run.run(world, registry, yes=yes, allow_shrink=allow_shrink)
     if as_json:
-        print_json(Collection.of(done).model_dump(mode="json"))
+        print_json(Collection.of(done))
     else:
         print_collected(done)
     if error := done.error:
@@ -93,10 +96,10 @@ def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
 
     items = left(found)
     if as_json:
-        rows = [
-            {"kind": it.kind.value, "name": it.name, "detail": it.detail, "ours": it.owner is not None} for it in items
-        ]
-        print_json({"ref": ref, "would_remove": rows})
+        from deploytag.cli.forms import Removable, WouldRemove  # noqa: PLC0415 - as above
+
+        rows = [Removable(kind=it.kind, name=it.name, detail=it.detail, ours=it.owner is not None) for it in items]
+        print_json(WouldRemove(ref=ref, would_remove=tuple(rows)))
         return
     for item in items:
         say(f"would {'remove' if item.owner else 'leave alone'} {item}")

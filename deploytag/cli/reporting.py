@@ -23,7 +23,7 @@ def reporting(
 
     def show(report: Report) -> None:
         if as_json:
-            print_json(report.model_dump(mode="json"))
+            print_json(report)
 
     try:
         yield show

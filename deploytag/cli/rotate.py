@@ -57,7 +57,7 @@ def sync(
         return
     reports, errors = delivery.sync_all(world, class_name, patience=wait)
     if as_json:
-        print_json([report.model_dump(mode="json") for report in reports])
+        print_json(reports)
     elif not reports:
         say("no environments: `deploytag deploy` makes one")
     if errors:
@@ -66,12 +66,13 @@ def sync(
 
 
 def _print_plans(plans: Iterable[tuple[str, Plan]], *, one: bool, as_json: bool) -> None:
-    from deploytag.delivery.sync import Current, Move, Skip  # noqa: PLC0415 - as above
+    from deploytag.cli.forms import SyncPlan  # noqa: PLC0415 - as above
+    from deploytag.delivery.sync import Current, Move, Skip  # noqa: PLC0415
 
     kinds = {Move: "sync", Current: "unchanged", Skip: "skip"}
-    said = [{"plan": kinds[type(plan)], "ref": ref, "reason": plan.why} for ref, plan in plans]
+    said = [SyncPlan.model_validate({"plan": kinds[type(it)], "ref": ref, "reason": it.why}) for ref, it in plans]
     if as_json:
         print_json(said[0] if one else said)
         return
     for it in said:
-        say(f"{it['ref']}: {'would get new secrets: ' if it['plan'] == 'sync' else ''}{it['reason']}")
+        say(f"{it.ref}: {'would get new secrets: ' if it.plan == 'sync' else ''}{it.reason}")

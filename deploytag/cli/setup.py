@@ -17,6 +17,7 @@ from deploytag.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deploytag.cli.forms import Examination
     from deploytag.delivery.doctor import Result
 
 
@@ -124,7 +125,9 @@ def init(
     written = [str(file.path) for file in plan.write]
     steps = list(initialise.next_steps(answers, plan, repository.ignored(root, written)))
     if as_json:
-        print_json({"written": written, "kept": list(plan.keep), "next": steps})
+        from deploytag.cli.forms import Initialised  # noqa: PLC0415 - as in `doctor`
+
+        print_json(Initialised(written=tuple(written), kept=tuple(plan.keep), next=tuple(steps)))
         return
     for name in written:
         say(f"{'would write' if dry_run else 'written':<11}  {name}")
@@ -148,20 +151,19 @@ def _print(results: Sequence[Result]) -> None:
 _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem": typer.colors.RED}
 
 
-def _document(results: Sequence[Result]) -> dict[str, object]:
-    from deploytag.delivery.doctor import exit_code  # noqa: PLC0415 - as in `doctor`
+def _document(results: Sequence[Result]) -> Examination:
+    from deploytag.cli.forms import Check, Examination  # noqa: PLC0415 - as in `doctor`
+    from deploytag.delivery.doctor import Level, exit_code  # noqa: PLC0415
 
-    return {
-        "exit_code": exit_code(results),
-        "checks": [
-            {
-                "check": result.check,
-                "level": finding.level,
-                "seen": finding.seen,
-                "cure": finding.cure or None,
-                "kind": finding.kind.__name__ if finding.level == "problem" else None,
-            }
-            for result in results
-            for finding in result.findings
-        ],
-    }
+    lines = (
+        Check(
+            check=result.check,
+            level=finding.level,
+            seen=finding.seen,
+            cure=finding.cure or None,
+            kind=finding.kind.__name__ if finding.level is Level.PROBLEM else None,
+        )
+        for result in results
+        for finding in result.findings
+    )
+    return Examination(exit_code=exit_code(results), checks=tuple(lines))

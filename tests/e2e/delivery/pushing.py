@@ -12,6 +12,7 @@ import yaml
 
 from deploytag.identity import Identity, identify
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished, checkout
+from tests.schemas import fits
 
 LEASE = 15
 """Seconds after which a dead run is taken over in these tests."""
@@ -76,8 +77,8 @@ class Pushing:
         """The command, its output and errors together."""
         return self.checkout.run("deploytag", *arguments, environ=environ)
 
-    def report(self, *arguments: str) -> dict[str, Any]:
-        """What a command that has to succeed reports."""
+    def report(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """What a command that has to end with this code reports, in its published form."""
         done = subprocess.run(
             ["deploytag", *arguments, "--json"],
             cwd=self.path,
@@ -88,8 +89,9 @@ class Pushing:
             check=False,
             timeout=300,
         )
-        assert done.returncode == 0, f"deploytag {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+        assert done.returncode == code, f"deploytag {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
         report: dict[str, Any] = json.loads(done.stdout)
+        fits(arguments[0], report)
         return report
 
 

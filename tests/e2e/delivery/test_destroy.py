@@ -21,6 +21,7 @@ from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
 from tests.e2e.typed import core
+from tests.schemas import fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
 
@@ -261,6 +262,8 @@ def test_a_dry_run_prints_what_would_go_and_touches_nothing(shop: Checkout, seed
     before = exists(identity, seeds.world)
     done = destroyed(shop, branch, "--dry-run", "--json")
     assert done.code == 0, done.output
-    kinds = [(row["kind"], row["ours"]) for row in json.loads(done.output[done.output.index("{") :])["would_remove"]]
+    document = json.loads(done.output[done.output.index("{") :])
+    fits("destroy", document)
+    kinds = [(row["kind"], row["ours"]) for row in document["would_remove"]]
     assert kinds == [("namespace", True), ("stack", True)]
     assert exists(identity, seeds.world) == before

@@ -14,11 +14,13 @@ import pytest
 from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.gc import decide
 from deploytag.delivery.removal.wiring import facts
+from deploytag.delivery.report import Ending
 from deploytag.delivery.world import World
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of, repository
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
+from tests.schemas import fits
 
 pytestmark = pytest.mark.e2e
 
@@ -104,11 +106,17 @@ def test_orphans_go_and_the_one_that_cannot_is_named(world: World, orphans: list
     real = deploytag(world, "gc", "--json", "--yes")
     assert real.returncode == 13, real.stderr
     planned, acted = json.loads(dry.stdout), json.loads(real.stdout)
+    fits("gc", planned)
+    fits("gc", acted)
+    assert (planned["outcome"], acted["outcome"], acted["kind"]) == (None, "failed", "LeftoverError")
+    assert [line for line in acted["left"] if "destroy feature/ns0: " in line] == acted["left"]
     assert {entry["ref"] for entry in acted["entries"]} == {identity.ref for identity in orphans}
     failed = [entry for entry in acted["entries"] if entry["outcome"] != "done"]
     assert [(entry["ref"], entry["outcome"]) for entry in failed] == [("feature/ns0", "failed")], real.stderr
     assert "example.com/held" in failed[0]["why"]
     for document in (planned, acted):
+        for key in Ending.model_fields:
+            del document[key]
         for entry in document["entries"]:
             del entry["outcome"], entry["why"]
     assert planned == acted
@@ -139,6 +147,27 @@ def test_an_empty_or_silent_remote_deletes_nothing(world: World, orphans: list[I
     assert silent.returncode == 8, silent.stderr
     assert json.loads(silent.stdout)["entries"] == []
     assert [exists(identity, world) for identity in orphans] == before
+
+
+def test_a_registry_that_is_silent_keeps_nothing_but_images_from_its_turn(world: World, project: str) -> None:
+    gone = identify(project, "feature/gone")
+    Seeds(world).state(gone)
+    try:
+        silent = deploytag(world, "gc", "--yes", "--json", "--registry", "172.30.0.1:9")
+        left = exists(gone, world)
+    finally:
+        Seeds(world).clear(gone)
+        subprocess.run(
+            ["kubectl", "delete", "configmap", "-n", "deploytag-system", gc_memory.name(project), "--ignore-not-found"],
+            check=True,
+        )
+    document = json.loads(silent.stdout)
+    fits("gc", document)
+    assert (silent.returncode, document["outcome"], document["kind"]) == (8, "failed", "UnreachableError")
+    assert [(entry["ref"], entry["outcome"]) for entry in document["entries"]] == [(gone.ref, "done")]
+    assert left == set()
+    assert "172.30.0.1:9" in document["images_failure"]
+    assert document["left"] == [f"images: {document['images_failure']}"]
 
 
 def test_the_decision_is_made_from_one_look(world: World, orphans: list[Identity]) -> None:

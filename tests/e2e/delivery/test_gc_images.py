@@ -21,6 +21,7 @@ from tests.e2e.delivery.test_gc import KEPT, POLICY
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
 from tests.e2e.typed import apps, core
+from tests.schemas import fits
 
 pytestmark = pytest.mark.e2e
 
@@ -79,6 +80,7 @@ def collect(world: World) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
+    fits("gc", report)
     return report
 
 

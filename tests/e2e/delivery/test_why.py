@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from deploytag.errors import DeploymentError
+from deploytag.errors import DeploymentError, UsageError
 from deploytag.identity import Identity, identify
 from tests.e2e.delivery.charts import BROKEN, namespace
 from tests.e2e.delivery.pushing import pushing
 from tests.e2e.program.checkout import PROJECT, REPOSITORY, sandbox_environ
+from tests.schemas import fits
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(3)]
 
@@ -35,7 +36,9 @@ def deploytag(*arguments: str) -> Any:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    document = json.loads(done.stdout)
+    fits(arguments[0], document)
+    return document
 
 
 def test_what_was_never_deployed_is_said_so(identity: Identity) -> None:
@@ -72,6 +75,36 @@ def test_what_holds_a_namespace_is_named(identity: Identity, tmp_path: Path) -> 
     assert explained["state"] == "terminating"
     # The right to see which object it is went with the namespace's RoleBinding.
     assert "example.com/keep" in "".join(explained["evidence"])
+
+
+def test_a_first_push_that_fails_early_is_told_as_failed_and_goes_without_its_program(
+    identity: Identity, tmp_path: Path
+) -> None:
+    with pushing(tmp_path) as it:
+        it.small()
+        program, project = it.path / "__main__.py", it.path / "Pulumi.yaml"
+        program.write_text("import nothing_of_this_name\n")
+        commit = it.push(identity.ref, "a program that does not begin")
+        failed = it.report("deploy", identity.ref, code=DeploymentError.exit_code)
+        explained = it.report("why", identity.ref)
+        rows: Any = it.report("ls")
+        whole = project.read_text()
+        project.write_text("name: [broken\n")
+        try:
+            refused = it.report("destroy", identity.ref, code=UsageError.exit_code)
+            destroyed = it.report("destroy", identity.ref, "--project", PROJECT)
+        finally:
+            project.write_text(whole)
+    assert (failed["action"], failed["ref"], failed["outcome"]) == ("deploy", identity.ref, "failed")
+    assert (failed["kind"], failed["exit_code"]) == ("DeploymentError", 11)
+    assert "nothing_of_this_name" in failed["reason"]
+    assert explained["state"] == "failed"
+    assert commit[:12] in explained["why"]
+    [row] = [row for row in rows if row["ref"] == identity.ref]
+    assert row["state"] == "failed"
+    assert row["note"] and row["note"] in failed["reason"]
+    assert "--project" in refused["reason"]
+    assert destroyed["outcome"] == "destroyed"
 
 
 def test_what_a_build_printed_is_kept(identity: Identity, tmp_path: Path) -> None:
