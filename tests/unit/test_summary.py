@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploytag.delivery.pipeline.summary import dotenv, github_output, headline, markdown, write
-from deploytag.delivery.report import Report, Result
+from deploytag.delivery.removal import collect
+from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collection import Collection
+from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note
+from deploytag.delivery.removal.gc_run import Collected
+from deploytag.delivery.removal.image_gc import ImagePlan
+from deploytag.delivery.report import Report, Result, failure
 from deploytag.delivery.run import Action
+from deploytag.errors import UnreachableError
+from tests.schemas import fits
 
 URL = "http://172.30.0.200"
 DEPLOYED = Report(
@@ -34,6 +42,26 @@ FAILED = Report(
     reason="The migration failed.\n  ```relation``` <b>orders</b> exists",
 )
 SKIPPED = Report(action=Action.DEPLOY, ref=None, stack=None, outcome=Result.SKIPPED, reason="No branch.")
+COLLECTED = Collection.of(
+    Collected(
+        "shop",
+        GcPlan(
+            entries=(
+                Entry(Deed.DESTROY, "feature/a", "the remote has no such branch", (), None),
+                Entry(Deed.DESTROY, "feature/b", "the remote has no such branch", (), None),
+                Entry(Deed.SLEEP, "feature/c", "no push", (), "a"),
+            ),
+            warnings=(Note("feature/d", "is collected after tomorrow"),),
+            refs=3,
+        ),
+        ImagePlan(failure=UnreachableError("the registry is silent")),
+        [
+            collect.Result(Outcome.DONE),
+            collect.Result(Outcome.FAILED, "it is held"),
+            collect.Result(Outcome.SKIPPED, "a run works"),
+        ],
+    )
+)
 GONE = Report(
     action=Action.DESTROY,
     ref="feature/test",
@@ -83,6 +111,38 @@ The migration failed.
     )
 
 
+def test_a_collection_as_markdown() -> None:
+    assert (
+        markdown(COLLECTED)
+        == """\
+### Not everything could be collected
+
+```text
+2 could not be collected:
+  destroy feature/b: it is held
+  images: the registry is silent
+```
+
+**Collected**
+
+- `destroy feature/a: the remote has no such branch`
+
+**Skipped**
+
+- `sleep feature/c: no push -> a run works`
+
+**Left over**
+
+- `destroy feature/b: it is held`
+- `images: the registry is silent`
+
+**Collected soon**
+
+- `feature/d is collected after tomorrow`
+"""
+    )
+
+
 @pytest.mark.parametrize(
     ("report", "line"),
     [
@@ -92,9 +152,12 @@ The migration failed.
         (SKIPPED, "this run: nothing to do"),
         (GONE, "feature/test is gone"),
         (GONE.model_copy(update={"outcome": Result.UNCHANGED}), "feature/test is gone"),
+        (failure(UnreachableError("silent")), "this run could not be carried out"),
+        (COLLECTED, "Not everything could be collected"),
+        (Collection.of(Collected("shop", GcPlan(refs=2), results=[])), "There was nothing to collect"),
     ],
 )
-def test_the_last_line_of_a_log(report: Report, line: str) -> None:
+def test_the_last_line_of_a_log(report: Report | Collection, line: str) -> None:
     assert headline(report) == line
 
 
@@ -174,3 +237,6 @@ def test_the_json_of_a_report() -> None:
         *("repaired", "removed", "warnings", "expires"),
     ]
     assert Report.model_validate(document) == DEPLOYED
+    for report in (DEPLOYED, FAILED, SKIPPED, GONE):
+        fits("ci", report.model_dump(mode="json"))
+    fits("ci", COLLECTED.model_dump(mode="json"))

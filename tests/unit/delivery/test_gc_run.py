@@ -9,6 +9,7 @@ import pytest
 from deploytag.delivery.asking import RefusedError
 from deploytag.delivery.removal import wiring
 from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
 from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.removal.gc_run import Collected
@@ -22,6 +23,7 @@ from deploytag.errors import (
     UnreachableError,
     UsageError,
 )
+from tests.schemas import fits
 from tests.unit.delivery.objects import NOW
 
 PLAN = GcPlan(entries=(Entry(Deed.DESTROY, "a", "gone", (), None), Entry(Deed.SLEEP, "b", "idle", (), None)), refs=3)
@@ -67,6 +69,25 @@ def test_what_fails_is_named_and_decides_the_exit_code(
     assert it.failures == named
     for name in named:
         assert name.split(": ")[1] in str(error)
+
+
+@pytest.mark.parametrize(
+    ("it", "ended", "outcomes"),
+    [
+        (collected(PLAN, IMAGES, DONE, SKIPPED, DONE), ("collected", None, 0), ["done", "skipped", "done"]),
+        (collected(PLAN, IMAGES, DONE, DONE, FAILED), ("failed", "LeftoverError", 13), ["done", "done", "failed"]),
+        (collected(PLAN, SILENT, DONE, SKIPPED), ("failed", "UnreachableError", 8), ["done", "skipped"]),
+        (collected(acted=False), (None, None, 0), [None, None, None]),
+        (collected(GcPlan(refused="no answer"), ImagePlan()), ("failed", "UnreachableError", 8), []),
+    ],
+)
+def test_a_collection_as_a_document(it: Collected, ended: tuple[object, ...], outcomes: list[str | None]) -> None:
+    document = Collection.of(it).model_dump(mode="json")
+    fits("gc", document)
+    assert (document["outcome"], document["kind"], document["exit_code"]) == ended
+    assert [deed["outcome"] for deed in (*document["entries"], *document["images"])] == outcomes
+    assert tuple(document["left"]) == it.failures
+    assert document["images_failure"] == (str(it.images.failure) if it.images.failure else None)
 
 
 @pytest.mark.parametrize(
