@@ -100,6 +100,18 @@ def test_secrets_are_given_to_single_steps_and_never_written_into_commands() -> 
         assert "${{" not in step.get("run", ""), "an expression in a script is code that a branch's name could write"
 
 
+def test_no_job_takes_what_another_branchs_job_left_in_a_cache() -> None:
+    """Whoever runs code in one job may write its cache, and whoever reads that runs the code with its own credentials."""
+    (job,) = github()["jobs"].values()
+    for step in job["steps"]:
+        assert "cache" not in step.get("uses", "")
+        if step.get("uses", "").startswith("docker/setup-buildx-action@"):
+            assert step["with"] == {"cache-binary": False}
+    pipeline = gitlab()
+    assert pipeline[".deploytag"]["cache"] == [], "also one that .gitlab-ci.yml names for all jobs"
+    assert not any("cache" in job for name, job in pipeline.items() if name != ".deploytag")
+
+
 def test_gitlab_deploys_and_stops_one_branch_at_a_time() -> None:
     pipeline = gitlab()
     deploy, stop, gc = (pipeline[f"deploytag:{job}"] for job in ("deploy", "stop", "gc"))
