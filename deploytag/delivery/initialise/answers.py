@@ -36,7 +36,7 @@ class Pipeline(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     SHELL = "shell"
-    """None beyond `deploytag.sh`, which any CI can call."""
+    """`deploytag.sh`, which any CI can call, and what a git server without one runs."""
 
 
 @dataclass(frozen=True, slots=True)

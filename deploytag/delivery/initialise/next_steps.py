@@ -13,7 +13,10 @@ _PIPELINES = {
     Pipeline.GITLAB: (
         "Give the project the variables that .gitlab/deploytag.yml names, and the two pipeline schedules."
     ),
-    Pipeline.SHELL: "Call ./deploytag.sh from your CI, as its first lines say.",
+    Pipeline.SHELL: (
+        "Call ./deploytag.sh from your CI, as its first lines say; or put .deploytag/post-receive and "
+        ".deploytag/crontab on your git server, as theirs say."
+    ),
 }
 
 

@@ -15,6 +15,8 @@ from deploytag.settings import POLICY_FILE, SETTINGS_FILE
 HELM_VERSION = "3.21.4"
 """What the pipelines install."""
 
+_EXECUTABLE = frozenset({"deploytag.sh", "post-receive"})
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -78,13 +80,19 @@ def files(answers: Answers, *, skeleton: bool) -> list[File]:
     if answers.pipeline is Pipeline.GITLAB:
         templates.append(("gitlab/deploytag.yml", PurePosixPath(".gitlab/deploytag.yml")))
         templates.append(("gitlab/gitlab-ci.yml", PurePosixPath(".gitlab-ci.yml")))
+    if answers.pipeline is Pipeline.SHELL:
+        templates.append(("server/post-receive", PurePosixPath(".deploytag/post-receive")))
+        templates.append(("server/crontab", PurePosixPath(".deploytag/crontab")))
     jinja, values = environment(), _values(answers, skeleton=skeleton)
     return [
-        File(path, jinja.get_template(name).render(values), executable=path.suffix == ".sh") for name, path in templates
+        File(path, jinja.get_template(name).render(values), executable=path.name in _EXECUTABLE)
+        for name, path in templates
     ]
 
 
 def _values(answers: Answers, *, skeleton: bool) -> dict[str, object]:
+    # Not the same minute for everybody: the hosts of CIs are busy at the full hour.
+    minute = hashlib.sha256(answers.project.encode()).digest()[0] % 60
     return {
         "project": answers.project,
         "registry": answers.registry,
@@ -103,6 +111,6 @@ def _values(answers: Answers, *, skeleton: bool) -> dict[str, object]:
         "lock": environment().get_template("requirements.txt").render().strip(),
         "pulumi_version": version("pulumi"),
         "helm_version": HELM_VERSION,
-        # Not the same minute for everybody: the hosts of CIs are busy at the full hour.
-        "minute": hashlib.sha256(answers.project.encode()).digest()[0] % 60,
+        "gc": f"{minute} 3 * * *",
+        "sync": f"{(minute + 30) % 60} * * * *",
     }
