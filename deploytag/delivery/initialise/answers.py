@@ -18,7 +18,7 @@ from deploytag.delivery.project import PULUMI_FILE, PulumiProject
 from deploytag.documents import DocumentError, read_file
 from deploytag.errors import ContentError, SettingsError, UsageError
 from deploytag.identity import identify
-from deploytag.settings import SETTINGS_FILE, ApplicationSettings
+from deploytag.settings import POLICY_FILE, SETTINGS_FILE, ApplicationSettings, Policy
 from deploytag.yamlmodel import Complaints, read_model
 
 PLACEHOLDER_SERVER = "https://kubernetes.example.com:6443"
@@ -76,6 +76,8 @@ class Answers:
     package: str
     application: ApplicationSettings
     """Of the `deploytag.yaml` that is there; the defaults where there is none."""
+    policy: Policy | None
+    """Of the `deploytag.policy.yaml` that is there."""
     chart: str
     """The chart's folder."""
     port: int
@@ -110,6 +112,7 @@ def find_out(root: Path, options: Options, target: Target | None) -> Answers:
         pipeline=options.pipeline or pipeline_of(url),
         package=options.package or own_requirement(),
         application=application,
+        policy=_policy(root),
         chart=_chart(root, options.chart, application),
         port=exposed_port(dockerfile or "") or PORT,
         from_image=first_image(dockerfile or "") or BASE_IMAGE,
@@ -176,6 +179,15 @@ def _application(root: Path) -> ApplicationSettings:
     if isinstance(settings, Complaints):
         raise SettingsError("\n  ".join([f"the {SETTINGS_FILE} that is there cannot be used:", *settings]))
     return settings
+
+
+def _policy(root: Path) -> Policy | None:
+    if not (root / POLICY_FILE).exists():
+        return None
+    policy = read_model(root / POLICY_FILE, Policy)
+    if isinstance(policy, Complaints):
+        raise SettingsError("\n  ".join([f"the {POLICY_FILE} that is there cannot be used:", *policy]))
+    return policy
 
 
 def _chart(root: Path, wanted: str | None, application: ApplicationSettings) -> str:

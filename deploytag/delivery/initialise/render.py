@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import PurePosixPath
 
 import jinja2
 
+from deploytag.delivery.initialise import routes
 from deploytag.delivery.initialise.answers import Answers, Pipeline
-from deploytag.settings import POLICY_FILE, SETTINGS_FILE
+from deploytag.settings import POLICY_FILE, SETTINGS_FILE, Policy
+from deploytag.yamlmodel import Complaints, parse_model, unusable
 
 HELM_VERSION = "3.21.4"
 """What the pipelines install."""
@@ -84,10 +87,29 @@ def files(answers: Answers, *, skeleton: bool) -> list[File]:
         templates.append(("server/post-receive", PurePosixPath(".deploytag/post-receive")))
         templates.append(("server/crontab", PurePosixPath(".deploytag/crontab")))
     jinja, values = environment(), _values(answers, skeleton=skeleton)
+    values |= _routes(answers.policy or _new_policy(jinja, values))
     return [
         File(path, jinja.get_template(name).render(values), executable=path.name in _EXECUTABLE)
         for name, path in templates
     ]
+
+
+def _new_policy(jinja: jinja2.Environment, values: Mapping[str, object]) -> Policy:
+    text = jinja.get_template("program/deploytag.policy.yaml").render(values)
+    policy = parse_model(POLICY_FILE, text.encode(), Policy)
+    if isinstance(policy, Complaints):
+        raise unusable(policy)
+    return policy
+
+
+def _routes(policy: Policy) -> dict[str, object]:
+    """What the pipelines know of the policy: which credentials a job is to have is decided before DeployTag runs."""
+    table = routes.claims(policy)
+    return {
+        "environments": [f"deploytag-{name}" for name in policy.classes],
+        "claims": [(routes.github_condition(claim), claim.cls) for claim in table],
+        "rules": {name: routes.gitlab_rules(table, name) for name in policy.classes},
+    }
 
 
 def _values(answers: Answers, *, skeleton: bool) -> dict[str, object]:

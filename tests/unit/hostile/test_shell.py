@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploytag.delivery.initialise import Pipeline
-from tests.unit.initialise.test_pipelines import Recorder, gitlab, text
+from tests.unit.initialise.test_pipelines import Recorder, gitlab, gitlab_job, text
 
 REPOSITORY = Path(__file__).parents[3]
 SOURCES = sorted((REPOSITORY / "deploytag").rglob("*.py"))
@@ -59,8 +59,8 @@ def test_gitlabs_scripts_quote_what_a_pipeline_is_told(tmp_path: Path, hostile: 
     )
     pipeline = gitlab()
     lines = [*pipeline[".deploytag"]["before_script"]]
-    for job in ("deploy", "stop", "gc"):
-        lines += pipeline[f"deploytag:{job}"]["script"]
+    for job in ("deploy:feature", "stop:feature", "gc", "sync:feature"):
+        lines += gitlab_job(pipeline, f"deploytag:{job}")["script"]
     done = recorder.run("bash", "\n".join(lines), work, **dict.fromkeys(told, hostile))
     assert done.returncode == 0, done.stderr
     assert f"git clone --quiet --depth 1 --branch {hostile} {hostile} default-branch" in recorder.calls

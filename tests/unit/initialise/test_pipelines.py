@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,19 @@ from ruamel.yaml import YAML
 from deploytag.delivery.initialise import Answers, Pipeline, Target
 from deploytag.delivery.initialise.render import HELM_VERSION
 from deploytag.delivery.initialise.render import files as rendered
-from deploytag.settings import ApplicationSettings
+from deploytag.settings import ApplicationSettings, Policy
 
 REPOSITORY = Path(__file__).parents[3]
 REGISTRIES = ("ghcr.io/acme", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "registry.gitlab.com/acme/shop", "r:5000")
 
 
-def text(path: str, pipeline: Pipeline, registry: str = "registry.test", project: str = "shop") -> str:
+def text(
+    path: str,
+    pipeline: Pipeline,
+    registry: str = "registry.test",
+    project: str = "shop",
+    policy: Policy | None = None,
+) -> str:
     answers = Answers(
         project=project,
         registry=registry,
@@ -33,6 +40,7 @@ def text(path: str, pipeline: Pipeline, registry: str = "registry.test", project
         pipeline=pipeline,
         package="deploytag==0.1.0",
         application=ApplicationSettings(),
+        policy=policy,
         chart="charts/app",
         port=8080,
         from_image="debian:bookworm-slim",
@@ -42,19 +50,29 @@ def text(path: str, pipeline: Pipeline, registry: str = "registry.test", project
     return found
 
 
-def github(registry: str = "registry.test", project: str = "shop") -> dict[str, Any]:
+def github(registry: str = "registry.test", project: str = "shop", policy: Policy | None = None) -> dict[str, Any]:
     # YAML 1.2, as GitHub has it: for 1.1 the key `on` is a truth value.
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
-        text(".github/workflows/deploytag.yml", Pipeline.GITHUB, registry, project)
+        text(".github/workflows/deploytag.yml", Pipeline.GITHUB, registry, project, policy)
     )
     return loaded
 
 
-def gitlab(registry: str = "registry.test", project: str = "shop") -> dict[str, Any]:
+def gitlab(registry: str = "registry.test", project: str = "shop", policy: Policy | None = None) -> dict[str, Any]:
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
-        text(".gitlab/deploytag.yml", Pipeline.GITLAB, registry, project)
+        text(".gitlab/deploytag.yml", Pipeline.GITLAB, registry, project, policy)
     )
     return loaded
+
+
+def gitlab_job(pipeline: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A job with what it extends; GitLab joins mappings and replaces everything else."""
+    job: dict[str, Any] = pipeline[name]
+    if "extends" not in job:
+        return job
+    base = gitlab_job(pipeline, job["extends"])
+    both = base.keys() & job.keys()
+    return base | job | {key: base[key] | job[key] for key in both if isinstance(job[key], dict)}
 
 
 def vendor_schema(name: str) -> Any:
@@ -84,6 +102,7 @@ def test_github_looks_when_a_branch_may_have_changed() -> None:
     hourly = workflow["on"]["schedule"][1]["cron"]
     assert re.fullmatch(r"\d+ \* \* \* \*", hourly)
     assert f"'{hourly}'" in workflow["jobs"]["deploytag"]["steps"][-1]["env"]["SYNC"]
+    assert workflow["jobs"]["deploytag"]["strategy"]["fail-fast"] is False, "one class's sync ends no other's"
 
 
 def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
@@ -101,7 +120,7 @@ def test_secrets_are_given_to_single_steps_and_never_written_into_commands() -> 
 
 
 def test_no_job_takes_what_another_branchs_job_left_in_a_cache() -> None:
-    """Whoever runs code in one job may write its cache, and whoever reads that runs the code with its own credentials."""
+    """Whose code runs in one job may write its cache, and the job that reads it runs that with its own credentials."""
     (job,) = github()["jobs"].values()
     for step in job["steps"]:
         assert "cache" not in step.get("uses", "")
@@ -114,29 +133,18 @@ def test_no_job_takes_what_another_branchs_job_left_in_a_cache() -> None:
 
 def test_gitlab_deploys_and_stops_one_branch_at_a_time() -> None:
     pipeline = gitlab()
-    deploy, stop, gc = (pipeline[f"deploytag:{job}"] for job in ("deploy", "stop", "gc"))
-    assert pipeline[".deploytag"]["interruptible"] is False
+    deploy, stop = (gitlab_job(pipeline, f"deploytag:{job}:bug") for job in ("deploy", "stop"))
+    gc, sync = (gitlab_job(pipeline, f"deploytag:{job}") for job in ("gc", "sync:bug"))
+    assert deploy["interruptible"] is False
     assert deploy["resource_group"] == stop["resource_group"] != gc["resource_group"]
-    assert deploy["environment"]["on_stop"] == "deploytag:stop"
+    assert deploy["environment"]["on_stop"] == "deploytag:stop:bug"
     assert deploy["environment"]["name"] == stop["environment"]["name"]
     assert deploy["environment"]["url"] == "$DEPLOYTAG_URL"
     assert (stop["environment"]["action"], stop["variables"]["GIT_STRATEGY"]) == ("stop", "none")
     assert stop["rules"][-1]["allow_failure"] is True, "a manual job that blocks would keep the pipeline waiting"
     assert "schedule" in gc["rules"][-1]["if"]
-    sync = pipeline["deploytag:sync"]
     assert sync["rules"][0]["if"].endswith('$DEPLOYTAG_SCHEDULE == "sync"')
     assert gc["rules"][0] == {"if": '$DEPLOYTAG_SCHEDULE == "sync"', "when": "never"}
-
-
-@pytest.mark.parametrize(
-    ("ref", "deploys"),
-    [("feature/a", True), ("bug/a/b", True), ("epic/x", True), ("main", False), ("my/feature/a", False)],
-)
-def test_gitlabs_rule_means_the_policys_patterns(ref: str, deploys: bool) -> None:
-    (rule,) = [rule["if"] for rule in gitlab()["deploytag:deploy"]["rules"] if "COMMIT_BRANCH" in rule["if"]]
-    pattern = re.fullmatch(r"\$CI_COMMIT_BRANCH =~ /(.*)/", rule)
-    assert pattern
-    assert bool(re.search(pattern[1].replace("\\/", "/"), ref)) is deploys
 
 
 def test_helm_is_the_version_that_is_tested_here() -> None:
@@ -209,7 +217,7 @@ def test_every_script_is_shell(application: Path) -> None:
     pipeline = gitlab(REGISTRIES[1])
     scripts = [step["run"] for step in job["steps"] if "run" in step]
     scripts += pipeline[".deploytag"]["before_script"]
-    scripts += [line for name in ("deploy", "stop", "gc", "sync") for line in pipeline[f"deploytag:{name}"]["script"]]
+    scripts += [line for job in pipeline.values() for line in job.get("script", [])]
     for script in scripts:
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     for shell in ("sh", "bash"):
@@ -293,7 +301,13 @@ def test_a_signal_reaches_deploytag_itself(recorder: Recorder, application: Path
     assert int(process.communicate(timeout=30)[0]) == process.pid
 
 
-def test_githubs_step_keeps_the_kubeconfig_to_itself(recorder: Recorder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sync", "environment", "command"),
+    [("false", "deploytag-feature", "ci"), ("true", "deploytag-bug-fix", "sync --class bug-fix")],
+)
+def test_githubs_step_keeps_the_kubeconfig_to_itself(
+    recorder: Recorder, tmp_path: Path, sync: str, environment: str, command: str
+) -> None:
     (job,) = github()["jobs"].values()
     (script,) = [step["run"] for step in job["steps"] if "run" in step]
     (tmp_path / "temp").mkdir()
@@ -301,9 +315,15 @@ def test_githubs_step_keeps_the_kubeconfig_to_itself(recorder: Recorder, tmp_pat
     ci.write_text('#!/bin/sh\necho "$* $(cat "$KUBECONFIG") ${DEPLOYTAG_KUBECONFIG-unset}"\n')
     ci.chmod(0o755)
     done = recorder.run(
-        "bash", script, tmp_path, RUNNER_TEMP=str(tmp_path / "temp"), DEPLOYTAG_KUBECONFIG="apiVersion: v1"
+        "bash",
+        script,
+        tmp_path,
+        RUNNER_TEMP=str(tmp_path / "temp"),
+        DEPLOYTAG_KUBECONFIG="apiVersion: v1",
+        SYNC=sync,
+        ENVIRONMENT=environment,
     )
-    assert done.stdout == "ci apiVersion: v1 unset\n"
+    assert done.stdout == f"{command} apiVersion: v1 unset\n"
     assert (tmp_path / "temp" / "kubeconfig").stat().st_mode & 0o777 == 0o600
 
 
@@ -361,7 +381,7 @@ def test_gitlabs_stop_job_uses_the_default_branch(recorder: Recorder, tmp_path: 
             ["commit", "-qm", "x"],
         ):
             subprocess.run([*git, *command], cwd=origin, check=True, env={**os.environ, "HOME": str(tmp_path)})
-    script = "\n".join(gitlab()["deploytag:stop"]["script"])
+    script = "\n".join(gitlab_job(gitlab(), "deploytag:stop:feature")["script"])
     for _ in range(2):
         done = recorder.run("bash", script, build, CI_DEFAULT_BRANCH="main", CI_REPOSITORY_URL=str(origin))
         assert done.stdout == "main ci\n", done.stderr

@@ -1,0 +1,132 @@
+"""Which credentials a pipeline's job is given: those of the class that the policy has for the branch."""
+
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from deploytag.errors import SettingsError
+from deploytag.settings import Policy
+from tests.unit.initialise.expressions import evaluate
+from tests.unit.initialise.test_pipelines import github, gitlab, gitlab_job, vendor_schema
+
+BRANCH = {"database": False, "migrations": False, "secrets": []}
+
+
+def policy(forks: str | None = None, **patterns: str) -> Policy:
+    classes = {name.replace("_", "-"): BRANCH | {"pattern": pattern} for name, pattern in patterns.items()}
+    return Policy.model_validate({"cluster": {"server": "https://k"}, "forks": forks, "classes": classes})
+
+
+POLICIES = {
+    "usual": policy(feature="feature/*", bug="bug/*", epic="epic/*"),
+    "one name": policy(production="main", feature="feature/*"),
+    "the first counts": policy(special="feature/special-*", feature="feature/*", hotfix="*-hotfix", rest="*"),
+    "stars within": policy(release="release/*.*", mine="*/mine/*", quoted="it's/*+(x)$"),
+    "forks": policy("outside", feature="*/*", outside="outside/*"),
+    "no forks": policy(everything="*"),
+}
+REFS = (
+    *(
+        "main",
+        "mainline",
+        "feature/a",
+        "feature/a/b",
+        "feature/special-1",
+        "feature-a",
+        "my/feature/a",
+        "bug/a",
+        "epic/x",
+    ),
+    *(
+        "release/1.2",
+        "release/12",
+        "a/mine/b",
+        "it's/x+(x)$",
+        "its/xxx",
+        "docs-hotfix",
+        "fork/me/feature/a",
+        "outside/x",
+    ),
+)
+
+
+def environment_of(workflow: dict[str, Any], **event: Any) -> list[str]:
+    """The environments of the jobs that GitHub makes of an event."""
+    (job,) = workflow["jobs"].values()
+    made: list[str] = evaluate(job["strategy"]["matrix"]["environment"], github=event)
+    return [evaluate(job["environment"], matrix={"environment": name}) for name in made]
+
+
+def expected(table: Policy, ref: str) -> str | None:
+    try:
+        return table.class_name_of(ref)
+    except SettingsError:
+        return None
+
+
+@pytest.mark.parametrize("ref", REFS)
+@pytest.mark.parametrize("table", POLICIES)
+def test_github_gives_a_branchs_job_the_environment_of_its_class(table: str, ref: str) -> None:
+    workflow = github(policy=POLICIES[table])
+    cls = expected(POLICIES[table], ref)
+    events: tuple[dict[str, Any], ...] = (
+        {"event_name": "push", "ref_name": ref, "event": {}},
+        {"event_name": "delete", "ref_name": "main", "event": {"ref": ref}},
+        {"event_name": "pull_request", "head_ref": ref, "ref_name": "7/merge", "event": {}},
+    )
+    for event in events:
+        assert environment_of(workflow, **event) == [f"deploytag-{cls}" if cls else "deploytag"], event["event_name"]
+
+
+@pytest.mark.parametrize("ref", REFS)
+@pytest.mark.parametrize("table", POLICIES)
+def test_gitlab_makes_the_jobs_of_the_branchs_class_and_no_other(table: str, ref: str) -> None:
+    pipeline = gitlab(policy=POLICIES[table])
+    for kind in ("deploy", "stop"):
+        jobs = [name for name in pipeline if name.startswith(f"deploytag:{kind}:") and runs(pipeline[name], ref)]
+        cls = expected(POLICIES[table], ref)
+        assert jobs == ([f"deploytag:{kind}:{cls}"] if cls else [])
+
+
+def runs(job: dict[str, Any], ref: str) -> bool:
+    """Whether GitLab adds the job to a pipeline for a push of `ref`."""
+    for rule in job["rules"]:
+        found = re.fullmatch(r"\$CI_COMMIT_BRANCH =~ /(.*)/", rule["if"])
+        if found and re.search(found[1], ref):
+            return rule.get("when") != "never"
+    return False
+
+
+def test_github_syncs_each_class_with_its_own_and_collects_with_others() -> None:
+    workflow = github(policy=POLICIES["usual"])
+    nightly, hourly = (entry["cron"] for entry in workflow["on"]["schedule"])
+    (job,) = workflow["jobs"].values()
+    step = job["steps"][-1]["env"]
+    scheduled = {"event_name": "schedule", "ref_name": "main"}
+    classes = environment_of(workflow, **scheduled, event={"schedule": hourly})
+    assert classes == ["deploytag-feature", "deploytag-bug", "deploytag-epic"]
+    assert evaluate(step["SYNC"], github={"event": {"schedule": hourly}}) is True
+    assert evaluate(step["ENVIRONMENT"], matrix={"environment": "deploytag-bug"}) == "deploytag-bug"
+    assert environment_of(workflow, **scheduled, event={"schedule": nightly}) == ["deploytag.gc"]
+    assert evaluate(step["SYNC"], github={"event": {"schedule": nightly}}) is False
+    by_hand = {"event_name": "workflow_dispatch", "ref_name": "feature/a", "event": {}}
+    assert environment_of(workflow, **by_hand) == ["deploytag.gc"], "`deploytag ci` collects then"
+
+
+def test_gitlab_syncs_each_class_with_its_own_and_collects_with_others() -> None:
+    pipeline = gitlab(policy=POLICIES["usual"])
+    for name in POLICIES["usual"].classes:
+        sync = gitlab_job(pipeline, f"deploytag:sync:{name}")
+        assert sync["script"] == [f"./deploytag.sh sync --class {name}"]
+        assert sync["environment"] == {"name": f"deploytag/{name}/sync", "action": "access"}
+        deploy = gitlab_job(pipeline, f"deploytag:deploy:{name}")
+        assert deploy["environment"]["name"] == f"deploytag/{name}/$CI_COMMIT_REF_SLUG"
+    assert pipeline["deploytag:gc"]["environment"] == {"name": "deploytag/gc", "action": "access"}
+
+
+@pytest.mark.parametrize("table", POLICIES)
+def test_both_fit_the_vendors_schemas_whatever_the_policy(table: str) -> None:
+    jsonschema.validate(github(policy=POLICIES[table]), vendor_schema("github-workflows"))
+    jsonschema.validate(gitlab(policy=POLICIES[table]), vendor_schema("gitlab-ci"))
