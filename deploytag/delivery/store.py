@@ -7,17 +7,16 @@ second of its own time. The layout is that of its "DIY" backends (pkg/backend/di
 import contextlib
 import re
 import shutil
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field, ValidationError
 
 from deploytag.delivery.backend import Backend
+from deploytag.delivery.deployment import LARGEST_STATE, deployment_of
 from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import LARGEST_PID
 from deploytag.documents import DocumentError, parse_json, read_file
@@ -29,12 +28,9 @@ if TYPE_CHECKING:
     StatePath = Path | S3Path
 
 _CHECKPOINT = re.compile(r"(?P<stack>[A-Za-z0-9_.-]+)\.json(\.gz|\.zst)?")
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _SIDECAR = ".attrs"  # what a folder keeps beside each file, in place of an object's metadata
 
-
-LARGEST_STATE = 256 << 20
-"""Bytes of a checkpoint, unpacked."""
 LARGEST_LOCK = 64 << 10
 
 
@@ -184,61 +180,6 @@ class StateStore:
                 f"Pulumi's state in {self.backend.said} cannot be used ({doing}): {error}. The address comes from "
                 f"{self.backend.origin}."
             ) from None
-
-
-def deployment_of(content: bytes) -> dict[str, Any]:
-    """The deployment in a checkpoint file, of the form that those who look at it expect; empty before the first one.
-
-    A program has the backend's credentials, so it may be anybody's text.
-
-    Raises:
-        DocumentError: it is none.
-    """
-    if content.startswith(_GZIP):
-        try:
-            unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-            content = unpacking.decompress(content, LARGEST_STATE)
-        except zlib.error as error:
-            raise DocumentError(str(error)) from None
-        if not unpacking.eof:
-            raise DocumentError("it is cut off, or larger than any state")
-    match parse_json(content):
-        case {"checkpoint": {"latest": {**latest}}}:
-            pass
-        case {"checkpoint": dict()}:
-            return {}
-        case _:
-            raise DocumentError("it holds no checkpoint")
-    try:
-        _DEPLOYMENT.validate_python(latest)
-    except ValidationError as error:
-        # Not the error's own text, which repeats what is there.
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DocumentError(f"{where} is not as Pulumi writes it") from None
-    return {str(key): value for key, value in latest.items()}
-
-
-class _Resource(TypedDict):
-    """What of a resource's entry is relied on."""
-
-    urn: str
-    type: str
-    id: NotRequired[str | None]
-    inputs: NotRequired[dict[str, Any] | None]
-    outputs: NotRequired[dict[str, Any] | None]
-
-
-class _Pending(TypedDict):
-    type: str
-    resource: _Resource
-
-
-class _Deployment(TypedDict):
-    resources: NotRequired[list[_Resource] | None]
-    pending_operations: NotRequired[list[_Pending] | None]
-
-
-_DEPLOYMENT = TypeAdapter(_Deployment)
 
 
 def _read(path: "StatePath", limit: int) -> bytes:

@@ -26,6 +26,7 @@ from deploytag.contract import AccessValues
 from deploytag.delivery import events
 from deploytag.delivery.backend import Backend
 from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.deployment import deployment_of
 from deploytag.delivery.diagnosis import causes, explain, informer
 from deploytag.delivery.diagnosis.generations import Snapshot, newest_generations
 from deploytag.delivery.diagnosis.verify import judge, misplaced
@@ -46,7 +47,7 @@ from deploytag.delivery.recovery.look import _labelled, _revisions, _runs_here
 from deploytag.delivery.recovery.state import State
 from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.removal.registry import Registry, credentials
-from deploytag.delivery.store import StateStore, deployment_of
+from deploytag.delivery.store import StateStore
 from deploytag.documents import DocumentError, parse_all_yaml
 from deploytag.errors import DeployTagError
 from deploytag.identity import identify
