@@ -70,7 +70,7 @@ def facts(
     environments = tuple(
         _present(ref, found, policy)
         for ref, items in found.environments.items()
-        if ref != newcomer or any(item.kind is not Kind.RECORD for item in items)
+        if {item.kind for item in items} - {Kind.BACKUP, *([Kind.RECORD] if ref == newcomer else [])}
     )
     limits = connections.limits if connections else {}
     unmade = sum(

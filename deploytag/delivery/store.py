@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     StatePath = Path | S3Path
 
-_CHECKPOINT = re.compile(r"(?P<stack>[A-Za-z0-9_.-]+)\.json(\.gz|\.zst)?")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_CHECKPOINT = re.compile(rf"(?P<stack>{_NAME.pattern})\.json(\.gz|\.zst)?")
+_COPY = re.compile(r".*[.-](?P<nanoseconds>\d{1,20})(\.checkpoint)?\.json(\.gz|\.zst)?")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _SIDECAR = ".attrs"  # what a folder keeps beside each file, in place of an object's metadata
 
@@ -89,6 +91,28 @@ class StateStore:
             names = (_CHECKPOINT.fullmatch(path.name) for path in _children(self.root / "stacks" / project))
             return sorted({name["stack"] for name in names if name})
 
+    def removed(self, project: str) -> list[str]:
+        """The names of stacks that are no more, and of which files are left: `pulumi stack rm` keeps copies."""
+        with self._asked(f"looking for what removed stacks of {project} left"):
+            files = (_FILE.fullmatch(path.name) for path in _children(self.root / "stacks" / project))
+            found = {file["stack"] for file in files if file}
+            for kind in ("history", "backups"):
+                folders = [it for it in _children(self.root / kind / project) if _NAME.fullmatch(it.name)]
+                # It leaves folders without a file as well; a bucket knows none of those.
+                found |= {it.name for it in folders if not isinstance(it, Path) or (it.is_dir() and _children(it))}
+        return sorted(found.difference(self.stacks(project)))
+
+    def copies(self, project: str, stack: str) -> Iterator[dict[str, Any]]:
+        """The deployments in copies of the stack's checkpoint, newest first; those that cannot be read are left out."""
+        with self._asked(f"reading copies of the checkpoint of {stack}"):
+            folders = [self.root / kind / project / stack for kind in ("history", "backups")]
+            kept = [(found, path) for it in folders for path in _children(it) if (found := _COPY.fullmatch(path.name))]
+            kept.sort(key=lambda it: int(it[0]["nanoseconds"]), reverse=True)
+            last = [it for it in _children(self.root / "stacks" / project) if it.name in _endings(stack, ".bak")]
+            for path in (*last, *(path for _, path in kept)):
+                with contextlib.suppress(OSError, DocumentError):
+                    yield deployment_of(_read(path, LARGEST_STATE))
+
     def checkpoint(self, project: str, stack: str) -> dict[str, Any] | None:
         """The deployment that the stack's checkpoint holds; empty before the first one. None: there is no such stack.
 
@@ -113,8 +137,7 @@ class StateStore:
             ) from None
 
     def _checkpoint(self, project: str, stack: str) -> bytes | None:
-        endings = {f"{stack}.json{ending}" for ending in ("", ".gz", ".zst")}
-        found = [path for path in _children(self.root / "stacks" / project) if path.name in endings]
+        found = [path for path in _children(self.root / "stacks" / project) if path.name in _endings(stack)]
         if len(found) > 1:  # Pulumi was killed while it changed the compression: it takes the newest
             found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         with contextlib.suppress(FileNotFoundError):  # removed meanwhile
@@ -216,10 +239,19 @@ def limitation(environ: Mapping[str, str], directory: Path | None = None) -> str
     )
 
 
+def _endings(stack: str, copy: str = "") -> set[str]:
+    """The names that the stack's checkpoint may have; or those of its last copy."""
+    return {f"{stack}.json{compression}{copy}" for compression in ("", ".gz", ".zst")}
+
+
+_KINDS = rf"(json(\.gz|\.zst)?|pulumi-tags)(\.bak)?(\.[0-9a-f]+(\.tmp)?)?({re.escape(_SIDECAR)})?"
+_FILE = re.compile(rf"(?P<stack>{_NAME.pattern}?)\.{_KINDS}")
+"""A file of some stack, and what is left of a write that was killed."""
+
+
 def _files_of(stack: str) -> re.Pattern[str]:
-    """The stack's own files and what is left of a write that was killed; not those of a stack `NAME.json`."""
-    kinds = r"(json(\.gz|\.zst)?|pulumi-tags)(\.bak)?(\.[0-9a-f]+(\.tmp)?)?"
-    return re.compile(rf"{re.escape(stack)}\.{kinds}({re.escape(_SIDECAR)})?")
+    """The stack's own files; not those of a stack `NAME.json`."""
+    return re.compile(rf"{re.escape(stack)}\.{_KINDS}")
 
 
 def _is_torn(path: "StatePath") -> bool:

@@ -4,7 +4,7 @@ Few questions, asked at the same time: what it costs does not grow with the numb
 which only the state itself can tell whose they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +47,14 @@ class States(Protocol):
 
     def stacks(self, project: str) -> Iterable[str]:
         """Names of the project's stacks."""
+        ...
+
+    def removed(self, project: str) -> Iterable[str]:
+        """Names of stacks that are no more, and of which files are left."""
+        ...
+
+    def copies(self, project: str, stack: str) -> Iterable[checkpoint.Document]:
+        """Earlier states of a stack, newest first."""
         ...
 
     def checkpoint(self, project: str, stack: str) -> checkpoint.Document | None:
@@ -127,7 +135,7 @@ def all(project: str, sources: Sources) -> Inventory:
         UnreachableError: somebody who has to be asked does not answer.
     """
     cluster, labels = sources.cluster, ownership.selector(project)
-    with ThreadPoolExecutor(max_workers=9) as pool:
+    with ThreadPoolExecutor(max_workers=10) as pool:
         namespaces = pool.submit(_namespaces, cluster, labels=labels)
         ledger = pool.submit(_ledger, cluster)
         services = pool.submit(_all_addresses, cluster, namespaces)
@@ -135,6 +143,7 @@ def all(project: str, sources: Sources) -> Inventory:
         leases = pool.submit(_leases, cluster, labels=labels)
         server = pool.submit(_server, sources.administrator)
         stacks = pool.submit(lambda: sorted(sources.states.stacks(project)) if sources.states else [])
+        removed = pool.submit(lambda: sorted(sources.states.removed(project)) if sources.states else [])
         records = pool.submit(lambda: list(sources.records.all(project)))
         tombstones = pool.submit(lambda: list(sources.records.tombstones(project)))
     spaces = [whose.namespace(it) for it in namespaces.result()]
@@ -148,8 +157,11 @@ def all(project: str, sources: Sources) -> Inventory:
     ]
     # A label holds no more than a part of a project's name.
     items = [item for item in items if item.owner is None or item.owner.project == project]
-    refs = {item.owner.ref for item in items if item.owner} | {record.ref for record in records.result()}
-    items += _stacks(project, stacks.result(), refs, sources.states)
+    remembered = [*records.result(), *tombstones.result()]
+    refs = {item.owner.ref for item in items if item.owner} | {it.ref for it in remembered}
+    if sources.states:
+        items += _stacks(Kind.STACK, project, stacks.result(), refs, partial(_said, sources.states))
+        items += _stacks(Kind.BACKUP, project, removed.result(), refs, partial(_said_before, sources.states))
     return _inventory(items, records.result(), tombstones.result())
 
 
@@ -172,30 +184,42 @@ def left(inventory: Inventory) -> list[Item]:
 
 
 def _stack(identity: Identity, states: States | None) -> list[Item]:
-    if states is None or identity.stack not in states.stacks(identity.project):
+    project, name = identity.project, identity.stack
+    if states is None:
+        return []
+    if name in states.stacks(project):
+        kind, said = Kind.STACK, _said(states, project, name)
+    elif name in states.removed(project):
+        kind, said = Kind.BACKUP, _said_before(states, project, name)
+    else:
         return []
     # The name belongs to this ref alone, and who asks names the ref: a state that says nothing is this ref's.
-    return [
-        whose.stack(identity.project, identity.stack, [_said(identity.project, identity.stack, states) or identity.ref])
-    ]
+    return [whose.stack(kind, project, name, [said or identity.ref])]
 
 
-def _stacks(project: str, names: list[str], refs: Iterable[str], states: States | None) -> list[Item]:
+def _stacks(
+    kind: Kind, project: str, names: list[str], refs: Iterable[str], said: Callable[[str, str], str | None]
+) -> list[Item]:
     """Each stack's owner: known by its other things, else read from its state."""
     known = {identify(project, ref).stack: ref for ref in refs}
     unknown = [name for name in names if name not in known]
 
     with ThreadPoolExecutor(max_workers=16) as pool:
-        read = dict(zip(unknown, pool.map(lambda name: _said(project, name, states), unknown), strict=True))
-    return [whose.stack(project, name, [known.get(name), read.get(name)]) for name in names]
+        read = dict(zip(unknown, pool.map(partial(said, project), unknown), strict=True))
+    return [whose.stack(kind, project, name, [known.get(name), read.get(name)]) for name in names]
 
 
-def _said(project: str, stack: str, states: States | None) -> str | None:
+def _said(states: States, project: str, stack: str) -> str | None:
     """The ref that a state names; None when it names none, or cannot be read."""
     try:
-        return checkpoint.ref_of((states.checkpoint(project, stack) if states else None) or {})
+        return checkpoint.ref_of(states.checkpoint(project, stack) or {})
     except DeploymentError:
         return None
+
+
+def _said_before(states: States, project: str, stack: str) -> str | None:
+    """The ref that the states of a removed stack name. The last one names none: everything had been destroyed."""
+    return next(filter(None, map(checkpoint.ref_of, states.copies(project, stack))), None)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

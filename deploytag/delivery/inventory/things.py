@@ -20,6 +20,8 @@ class Kind(StrEnum):
     ROLE = "role"
     LEDGER = "ledger entry"
     STACK = "stack"
+    BACKUP = "backup of a state"
+    """Of a stack that is no more: `pulumi stack rm` keeps it."""
     RECORD = "record"
     LEASE = "lease"
     """Who works on the environment. It outlives it."""

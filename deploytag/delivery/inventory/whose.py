@@ -148,13 +148,13 @@ def remembered(kind: Kind, it: Record | Tombstone) -> Item:
     return Item(kind, identify(it.project, it.ref).namespace, Owner(it.project, it.ref))
 
 
-def stack(project: str, name: str, refs: Iterable[str | None]) -> Item:
-    """A stack of the first of the refs whose stack has this name; of nobody when there is none."""
+def stack(kind: Kind, project: str, name: str, refs: Iterable[str | None]) -> Item:
+    """A stack, or a backup of one, of the first of the refs whose stack has this name; of nobody when there is none."""
     for ref in refs:
         identity = known(project, ref)
         if identity and identity.stack == name:
-            return Item(Kind.STACK, name, Owner(project, identity.ref))
-    return Item(Kind.STACK, name, None, "its state names no branch of this name")
+            return Item(kind, name, Owner(project, identity.ref))
+    return Item(kind, name, None, "its state names no branch of this name")
 
 
 def proven(annotations: Annotations, bears_its_name: Callable[[Identity], bool]) -> Owner | None:

@@ -118,6 +118,7 @@ class Sweep:
             Kind.ROLE: self._role,
             Kind.LEDGER: self._ledger,
             Kind.STACK: self._stack,
+            Kind.BACKUP: self._backup,
             Kind.RECORD: self._record,
         }
 
@@ -191,6 +192,17 @@ class Sweep:
         document = states.checkpoint(self.identity.project, item.name) if states else None
         if beyond := checkpoint.beyond(document or {}, self.identity):
             raise LeftoverError(f"its state is all that knows of {', '.join(beyond)}, which only Pulumi can delete")
+        self.check()
+        self.remove_stack()
+
+    def _backup(self, item: Item) -> None:
+        states = self.sources.states
+        document = next(iter(states.copies(self.identity.project, item.name)), None) if states else None
+        if beyond := checkpoint.beyond(document or {}, self.identity):
+            raise LeftoverError(
+                f"it is all that knows of {', '.join(beyond)}: `pulumi stack import` it into a new stack of this name, "
+                "or remove these by hand and then it"
+            )
         self.check()
         self.remove_stack()
 

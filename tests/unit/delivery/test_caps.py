@@ -121,6 +121,7 @@ def test_what_exists_and_what_is_being_made_both_count() -> None:
         Item(Kind.RECORD, "b", Owner("shop", "feature/b")),
         Item(Kind.RECORD, "new", Owner("shop", "feature/new")),
         Item(Kind.LEASE, "c", Owner("shop", "feature/c")),
+        Item(Kind.BACKUP, "d", Owner("shop", "feature/d")),
     )
     records = {ref: record(ref) for ref in ("feature/a", "feature/b", "feature/new")}
     server = Connections(97, {"shop_feature_a": 20, "other_x": 5})

@@ -37,6 +37,8 @@ def test_what_is_not_provably_its_own_is_never_removed(kind: Kind, owner: Owner 
         (Kind.LEDGER, [Kind.NAMESPACE], False),
         (Kind.DATABASE, [Kind.NAMESPACE], False),
         (Kind.STACK, [Kind.NAMESPACE], False),
+        (Kind.BACKUP, [Kind.NAMESPACE], False),
+        (Kind.RECORD, [Kind.BACKUP], True),
         (Kind.RECORD, [Kind.NAMESPACE], True),
         (Kind.RECORD, [], False),
     ],

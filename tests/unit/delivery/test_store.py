@@ -141,6 +141,54 @@ def test_a_stack_is_removed_with_everything_of_its_own_and_nothing_else(store: S
     assert names(tmp_path) == {*others, *(f"{other}.attrs" for other in others)}
 
 
+def test_of_a_stack_that_was_removed_the_files_that_are_left_are_found(store: StateStore, tmp_path: Path) -> None:
+    for name in (
+        "stacks/shop/a.json",
+        "stacks/shop/a.json.bak",
+        "backups/shop/a/a.1790000000000000000.json",
+        "stacks/shop/b.json.bak",
+        "stacks/shop/b.json.json",
+        "stacks/shop/c.json.gz.bak",
+        "backups/shop/d.e/d.e.1790000000000000000.json",
+        "history/shop/f/f-1790000000000000000.history.json",
+        "stacks/shop/g.json.17ab.tmp",
+        "stacks/shop/h.pulumi-tags",
+        "stacks/other/i.json.bak",
+        "history/other/j/j-1790000000000000000.history.json",
+        "backups/shop/no folder",
+        "backups/shop/nofolder",
+    ):
+        write(tmp_path, name)
+    (tmp_path / ".pulumi/stacks/shop/k.json.attrs").write_text("{}")
+    for folder in ("history", "backups"):  # as Pulumi leaves them
+        (tmp_path / ".pulumi" / folder / "shop" / "empty").mkdir(parents=True)
+    assert store.removed("shop") == ["b", "c", "d.e", "f", "g", "h", "k"]
+    for stack in store.removed("shop"):
+        store.remove_stack("shop", stack)
+    assert store.removed("shop") == []
+    assert store.stacks("shop") == ["a", "b.json"]
+    assert store.removed("other") == ["i", "j"]
+
+
+def test_copies_of_a_checkpoint_are_read_from_the_newest_on(store: StateStore, tmp_path: Path) -> None:
+    for name, said in (
+        ("backups/shop/x/x.1790000000000000002.json", "second"),
+        ("history/shop/x/x-1790000000000000003.checkpoint.json.gz", "third"),
+        ("backups/shop/x/x.999999999999999999.json", "first"),
+        ("stacks/shop/x.json.bak", "last"),
+        ("stacks/shop/x.json", "now"),
+        ("stacks/shop/xx.json.bak", "another's"),
+        ("backups/shop/x/x.json", "no copy"),
+        (f"backups/shop/x/x.{'9' * 5000}.json"[:200] + ".json", "no number"),
+    ):
+        write(tmp_path, name, checkpoint({"said": said}))
+    write(tmp_path, "history/shop/x/x-1790000000000000004.history.json", "{}")
+    write(tmp_path, "backups/shop/x/x.1790000000000000005.json", "torn")
+    (tmp_path / ".pulumi/backups/shop/x/x.1790000000000000006.json").mkdir()
+    assert [it["said"] for it in store.copies("shop", "x")] == ["last", "third", "second", "first"]
+    assert list(store.copies("shop", "y")) == []
+
+
 def test_what_a_killed_write_left_is_removed(store: StateStore, tmp_path: Path) -> None:
     for name in ("x.json", "x.json.bak", "xx.json"):
         write(tmp_path, f"stacks/shop/{name}", checkpoint({}))

@@ -143,7 +143,9 @@ def test_a_project_whose_name_begins_like_ours_keeps_its_databases_unnamed() -> 
     ],
 )
 def test_a_stack_is_of_the_ref_that_something_names(name: str, refs: list[str | None], owner: Owner | None) -> None:
-    assert whose.stack("shop", name, refs).owner == owner
+    for kind in (Kind.STACK, Kind.BACKUP):
+        assert (found := whose.stack(kind, "shop", name, refs)).owner == owner
+        assert found.kind is kind
 
 
 def test_a_lease_is_its_annotations_owners() -> None:
