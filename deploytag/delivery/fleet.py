@@ -103,6 +103,7 @@ def rows(
             policy=policy,
         )
         for ref, items in sorted(found.environments.items())
+        if any(item.kind is not Kind.BACKUP for item in items)
     ]
 
 

@@ -4,7 +4,7 @@ The document is a deployment as Pulumi's backends keep it (`DeploymentV3` in `sd
 pulumi/pulumi). Values that are secret are encrypted in it, and none is looked at.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,11 @@ def ref_of(document: Document) -> str | None:
                 if annotations.get(PROJECT) == project and isinstance(ref := annotations.get(REF), str):
                     return ref
     return None
+
+
+def ref_among(documents: Iterable[Document]) -> str | None:
+    """The ref that the first of these states says which says any. The last one of a stack says none: all had gone."""
+    return next(filter(None, map(ref_of, documents)), None)
 
 
 def protected(document: Document) -> list[str]:

@@ -218,8 +218,8 @@ def _said(states: States, project: str, stack: str) -> str | None:
 
 
 def _said_before(states: States, project: str, stack: str) -> str | None:
-    """The ref that the states of a removed stack name. The last one names none: everything had been destroyed."""
-    return next(filter(None, map(checkpoint.ref_of, states.copies(project, stack))), None)
+    """The ref that the states of a stack that is no more name."""
+    return checkpoint.ref_among(states.copies(project, stack))
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class Checkout:
         for stack in self.stacks:
             done = self.run("pulumi", "destroy", "--yes", "--skip-preview", "--refresh", "--stack", stack)
             assert done.ok, f"{stack} could not be destroyed:\n{done.output}"
-            self.must("pulumi", "stack", "rm", "--yes", stack)
+            self.must("pulumi", "stack", "rm", "--yes", "--remove-backups", stack)
 
 
 @contextlib.contextmanager

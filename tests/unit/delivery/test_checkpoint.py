@@ -51,6 +51,14 @@ def test_the_ref_is_an_output_or_an_annotation_of_this_project(
     assert checkpoint.ref_of({"resources": resources}) == ref
 
 
+def test_of_several_states_the_first_that_names_a_ref_counts() -> None:
+    empty: dict[str, Any] = {"resources": [resource("pulumi:pulumi:Stack", custom=False)]}
+    other = {"resources": [resource("pulumi:pulumi:Stack", custom=False, outputs={"ref": "feature/other"})]}
+    assert checkpoint.ref_among([{}, empty, {"resources": [STACK]}, other]) == "feature/test"
+    assert checkpoint.ref_among([{}, empty]) is None
+    assert checkpoint.ref_among([]) is None
+
+
 def test_a_stack_without_a_deployment_says_nothing() -> None:
     assert checkpoint.ref_of({}) is None
     assert checkpoint.protected({}) == []

@@ -130,5 +130,6 @@ def test_what_is_known_of_it() -> None:
 
 
 def test_what_outlives_an_environment_is_none() -> None:
-    stone = Item(Kind.TOMBSTONE, NAMESPACE, OWNER)
-    assert rows(Inventory((stone,)), (), {}, POLICY) == []
+    stone, copies = Item(Kind.TOMBSTONE, NAMESPACE, OWNER), Item(Kind.BACKUP, "feature-test", OWNER)
+    assert rows(Inventory((stone, copies)), (), {}, POLICY) == []
+    assert row(SPACE, copies, stone).items == (SPACE, copies)
