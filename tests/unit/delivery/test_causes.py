@@ -1,6 +1,6 @@
 """When a deployment is given up, replayed from what a cluster said, and by what sometimes mends itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deploytag.delivery.diagnosis import causes
 from deploytag.delivery.diagnosis.cause import CauseKind
 from deploytag.delivery.diagnosis.generations import Snapshot, baseline
+from deploytag.delivery.diagnosis.objects import Event
 from tests.unit.delivery import timelines
 from tests.unit.delivery.objects import (
     NOW,
@@ -48,6 +49,10 @@ BROKEN = {
     "broken-anew": (CauseKind.CRASH, "ends again and again", "Back-off restarting"),
 }
 HEALTHY = ("slow-start", "ends-once", "migrated")
+FATAL = frozenset(
+    {"BackOff", "Failed", "Unhealthy", "FailedScheduling", "FailedMount", "FailedCreate", "BackoffLimitExceeded"}
+)
+"""Reasons of the events after which nothing of these comes right any more."""
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -61,6 +66,16 @@ def test_what_never_comes_right_is_found_within_half_a_minute_of_its_first_sign(
     assert said in (cause.event or "")
     assert cause.hint
     assert when - cause.since <= SOON_ENOUGH
+    # Whatever the cause itself says of when it began.
+    assert when - first_fatal_event(case) <= SOON_ENOUGH
+
+
+def first_fatal_event(case: str) -> datetime:
+    """Of the run that was recorded; where two were, of the second."""
+    changes = timelines.timeline(case)
+    began = max((it.at for it in changes if it.object is None), default=changes[0].at).replace(microsecond=0)
+    events = (it.object for it in changes if isinstance(it.object, Event) and it.object.reason in FATAL)
+    return min(it.first for it in events if it.first >= began)
 
 
 @pytest.mark.parametrize("case", HEALTHY)
