@@ -14,8 +14,9 @@ from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Inventory, Item, Kind
 from deploytag.delivery.record import Tombstone
+from deploytag.delivery.removal import volumes
 from deploytag.delivery.removal.sweep import NAMESPACE_SECONDS, Leftover, Remembering, Sweep, hindrance
-from deploytag.errors import DeploymentError, LeftoverError, OwnershipError, ProtectedError
+from deploytag.errors import DeploymentError, LeftoverError, OwnershipError, ProtectedError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.settings import EnvironmentClass
 
@@ -164,6 +165,11 @@ def _by_state(identity: Identity, sources: Sources, found: Inventory, means: Mea
     # Looked at only now: a dead run may have left its lock on a stack that never held anything.
     if _is_empty(identity, sources):
         return None
+    if found.of_kind(Kind.NAMESPACE):
+        try:
+            volumes.keep_hold(identity, sources.cluster, means.check)
+        except UnreachableError as error:
+            return f"Pulumi was not asked, because nobody could tell any more whose the volumes are: {error}"
     if force:
         means.check()
         means.unprotect()

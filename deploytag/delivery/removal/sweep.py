@@ -14,17 +14,18 @@ import psycopg
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from deploytag.api import CONFIG_MAPS, NAMESPACES, PERSISTENT_VOLUMES, Object, annotations_of, deleted_at
+from deploytag.api import CONFIG_MAPS, NAMESPACES, PERSISTENT_VOLUMES, deleted_at
 from deploytag.delivery.inventory import checkpoint, databases
 from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.databases import Databases
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind
 from deploytag.delivery.recovery import namespaces, objects
+from deploytag.delivery.removal import volumes
 from deploytag.documents import DocumentError
 from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, LeftoverError
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE, annotations
+from deploytag.ownership import SYSTEM_NAMESPACE
 
 NAMESPACE_SECONDS = 60.0
 """From when a namespace was told to go until what keeps it is named."""
@@ -35,9 +36,6 @@ VOLUME_SECONDS = 30.0
 """Until a volume has to be deleted by whoever provisioned it."""
 REQUEST = 15
 """Seconds one question to the cluster may take."""
-
-PROVISIONED = "pv.kubernetes.io/provisioned-by"
-"""Annotation of a volume that was made for a claim, and not by a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,32 +127,12 @@ class Sweep:
             return
         told = deleted_at(found)
         if told is None:
-            self._keep_hold_of_volumes(item.name)
+            volumes.keep_hold(self.identity, cluster, self.check)
             self.check()
             # The very one that was looked at, and not one that somebody made of the same name meanwhile.
             namespaces.delete(cluster, item.name, found["metadata"]["uid"])
         waited = (datetime.now(UTC) - told).total_seconds() if told else 0.0
         namespaces.await_gone(cluster, item.name, max(AT_LEAST, self.namespace_seconds - waited))
-
-    def _keep_hold_of_volumes(self, namespace: str) -> None:
-        """Mark the volumes claimed from the namespace: once it is gone, nothing else tells whose they are.
-
-        A volume that was provisioned for a claim is told to go with it, with the disk behind it: `Retain` would keep a
-        disk that nobody knows of.
-        """
-        server = self.sources.cluster.api
-        for volume in server.list(PERSISTENT_VOLUMES, timeout=REQUEST).items:
-            if (volume["spec"].get("claimRef") or {}).get("namespace") != namespace:
-                continue
-            patch: Object = {"metadata": {"annotations": annotations(self.identity)}}
-            if PROVISIONED in annotations_of(volume):
-                patch["spec"] = {"persistentVolumeReclaimPolicy": "Delete"}
-            self.check()
-            try:
-                server.patch(PERSISTENT_VOLUMES, volume["metadata"]["name"], patch, timeout=REQUEST)
-            except ApiException as error:
-                if error.status != 404:  # gone meanwhile, which is what is wanted
-                    raise
 
     def _address(self, _: Item) -> None:
         raise LeftoverError("it goes with its namespace")

@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +20,10 @@ from kubernetes.client.exceptions import ApiException
 from psycopg import sql
 
 from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.lifetime import TOMBSTONE_AGE
 from deploytag.delivery.progress import Progress
+from deploytag.delivery.record import Record, Tombstone
+from deploytag.delivery.records import Records
 from deploytag.delivery.world import World
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
@@ -25,6 +31,9 @@ from deploytag.preflight.cluster import connect
 from deploytag.trust import in_force
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.typed import coordination, core
+
+DEAD = "dead"
+"""The run that left what is seeded."""
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -81,11 +90,12 @@ class Seeds:
             core(self.cluster).create_namespaced_config_map(identity.namespace, held)
 
     def release_held(self, identity: Identity) -> None:
-        """Take the finalizer off."""
+        """Take the finalizers off."""
+        typed, freed = core(self.cluster), {"metadata": {"finalizers": None}}
         with suppress(ApiException):
-            core(self.cluster).patch_namespaced_config_map(
-                "held", identity.namespace, {"metadata": {"finalizers": None}}
-            )
+            typed.patch_namespaced_config_map("held", identity.namespace, freed)
+        with suppress(ApiException):
+            typed.patch_persistent_volume(identity.namespace, freed)
 
     def ledger(self, identity: Identity) -> None:
         """The ledger's entry."""
@@ -99,36 +109,99 @@ class Seeds:
         """The role, as the administrator makes it."""
         self._sql("CREATE ROLE {} LOGIN", identity.role)
 
-    def database(self, identity: Identity) -> None:
-        """The database with its owner, which the administrator is a member of no longer."""
+    def database(self, identity: Identity, name: str | None = None) -> None:
+        """The database with its owner, which the administrator is a member of no longer; of another name, if given."""
         self.role(identity)
         self._sql("GRANT {} TO CURRENT_USER", identity.role)
         with psycopg.connect(autocommit=True) as connection:
             statement = sql.SQL("CREATE DATABASE {} OWNER {}")
-            connection.execute(statement.format(sql.Identifier(identity.database), sql.Identifier(identity.role)))
+            names = map(sql.Identifier, (name or identity.database, identity.role))
+            connection.execute(statement.format(*names))
         self._sql("REVOKE {} FROM CURRENT_USER", identity.role)
+
+    def foreign_database(self, identity: Identity) -> str:
+        """Not the environment's by its name, while its role owns it: so the role cannot go."""
+        return f"{identity.database}_foreign"
+
+    def drop_foreign_database(self, identity: Identity) -> None:
+        """Take it away."""
+        with suppress(psycopg.Error):  # the role is not there
+            self._sql("GRANT {} TO CURRENT_USER", identity.role)
+        self._sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.foreign_database(identity))
 
     def lease(self, identity: Identity) -> None:
         """A lease that a run of long ago never gave back."""
         ago = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body: Any = {
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
-            "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 30, "acquireTime": ago, "renewTime": ago},
+            "spec": {"holderIdentity": DEAD, "leaseDurationSeconds": 30, "acquireTime": ago, "renewTime": ago},
         }
         coordination(self.cluster).create_namespaced_lease(SYSTEM_NAMESPACE, body)
 
-    def state(self, identity: Identity) -> None:
-        """A stack whose state names its branch and holds nothing."""
+    def record(self, identity: Identity) -> None:
+        """A record that nothing is left of but itself."""
+        record = Record(
+            project=identity.project,
+            ref=identity.ref,
+            stack=identity.stack,
+            namespace=identity.namespace,
+            pushed=datetime.now(UTC),
+        )
+        Records(self.cluster).update(identity, lambda _: record)
+
+    def tombstone(self, identity: Identity) -> None:
+        """A tombstone that no deployment can be late for any more."""
+        destroyed = datetime.now(UTC) - TOMBSTONE_AGE - timedelta(hours=1)
+        tombstone = Tombstone(project=identity.project, ref=identity.ref, tip=None, destroyed=destroyed, run=DEAD)
+        Records(self.cluster).bury(identity, tombstone)
+
+    def volume(self, identity: Identity, *, finalizer: str | None = None) -> None:
+        """A volume that stayed when its claim went, marked as the environment's; with a finalizer it never goes."""
+        claim = {"namespace": identity.namespace, "name": "data", "uid": str(uuid.uuid4())}
+        body: Any = {
+            "metadata": {
+                "name": identity.namespace,
+                "annotations": annotations(identity),
+                "finalizers": [finalizer] if finalizer else [],
+            },
+            "spec": {
+                "storageClassName": "",
+                "accessModes": ["ReadWriteOnce"],
+                "capacity": {"storage": "1Mi"},
+                "persistentVolumeReclaimPolicy": "Retain",
+                "hostPath": {"path": "/nowhere"},
+                "claimRef": claim,
+            },
+        }
+        core(self.cluster).create_persistent_volume(body)
+
+    def state(self, identity: Identity, *resources: Mapping[str, Any], deployed: bool = True) -> None:
+        """A stack whose state names its branch, and holds these; not `deployed`: everything was destroyed."""
         urn = (
             f"urn:pulumi:{identity.stack}::{identity.project}::pulumi:pulumi:Stack::{identity.project}-{identity.stack}"
         )
         stack = {"urn": urn, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": {"ref": identity.ref}}
         manifest = {"time": datetime.now(UTC).isoformat(), "magic": "", "version": ""}
-        latest = {"manifest": manifest, "resources": [stack], "metadata": {}}
+        latest = {"manifest": manifest, "resources": [stack, *resources] if deployed else [], "metadata": {}}
         name = f"organization/{identity.project}/{identity.stack}"
         path = self.stack_file(identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"version": 3, "checkpoint": {"stack": name, "latest": latest}}))
+
+    def removed_stack(self, identity: Identity, *resources: Mapping[str, Any]) -> None:
+        """What Pulumi leaves of a stack that was removed: with these in it, or else after everything was destroyed."""
+        self.state(identity, *resources)
+        copies = self._copies(identity)[0]
+        copies.mkdir(parents=True)
+        shutil.copy(self.stack_file(identity), copies / f"{identity.stack}.{time.time_ns()}.json")
+        if not resources:
+            self.state(identity, deployed=False)
+        command = ["pulumi", "stack", "rm", "--yes", "--force", "--stack", identity.stack]
+        subprocess.run(command, cwd=self.world.repository, env=self.world.environ, check=True, capture_output=True)
+
+    def _copies(self, identity: Identity) -> list[Path]:
+        root = self.stack_file(identity).parents[2]
+        return [root / kind / identity.project / identity.stack for kind in ("backups", "history")]
 
     def stack_file(self, identity: Identity) -> Path:
         """Where the backend keeps the stack."""
@@ -146,28 +219,16 @@ class Seeds:
                 typed.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
         with suppress(ApiException):
             coordination(self.cluster).delete_namespaced_lease(name, SYSTEM_NAMESPACE)
-        with suppress(psycopg.Error):
-            self._sql("GRANT {} TO CURRENT_USER", identity.role)
+        with suppress(ApiException):
+            typed.delete_persistent_volume(name)
+        self.drop_foreign_database(identity)
         self._sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", identity.database)
         self._sql("DROP ROLE IF EXISTS {}", identity.role)
         for path in self.stack_file(identity).parent.glob(f"{identity.stack}.json*"):
             path.unlink()
+        for folder in self._copies(identity):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _sql(self, statement: str, name: str) -> None:
         with psycopg.connect(autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
-
-
-def exists(identity: Identity, world: World) -> set[str]:
-    """What exists of the identity's names, asked with a person's tools: not with those that are tested."""
-    kubectl = ["kubectl", "get", "namespaces,persistentvolumes", "-o", "name"]
-    listed = subprocess.run(kubectl, check=True, capture_output=True, text=True).stdout.split()
-    kubectl = ["kubectl", "get", "configmaps,leases", "-n", SYSTEM_NAMESPACE, "-o", "name"]
-    listed += subprocess.run(kubectl, check=True, capture_output=True, text=True).stdout.split()
-    found = {line for line in listed if line.split("/")[1].removesuffix(".record") == identity.namespace}
-    with psycopg.connect() as connection:
-        query = "SELECT 'database ' || datname FROM pg_database UNION ALL SELECT 'role ' || rolname FROM pg_roles"
-        found |= {name for (name,) in connection.execute(query) if name.split()[1] == identity.database}
-    if Seeds(world).stack_file(identity).exists():
-        found.add(f"stack {identity.stack}")
-    return found

@@ -16,15 +16,23 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from deploytag.identity import Identity, identify
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.rights import role_binding
-from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of
+from tests.e2e.delivery.everything import exists
+from tests.e2e.delivery.seeding import Seeds, git, open_world, remote_of
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
 from tests.e2e.typed import core
 from tests.schemas import fits
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
+pytestmark = pytest.mark.e2e
+LONG = pytest.mark.sampled(3)
 
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+"""
 STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
 
 
@@ -87,6 +95,13 @@ def the_state_is_lost(shop: Checkout, identity: Identity, __: contextlib.ExitSta
         path.unlink()
 
 
+def its_volume_would_be_kept(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
+    """As where the class of volumes says so."""
+    claim = json.loads(kubectl("get", "persistentvolumeclaim", "data", "-n", identity.namespace, "-o", "json"))
+    kept = '{"spec": {"persistentVolumeReclaimPolicy": "Retain"}}'
+    kubectl("patch", "persistentvolume", claim["spec"]["volumeName"], "-p", kept)
+
+
 def the_database_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
     with psycopg.connect(autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {identity.database} WITH (FORCE)".encode())
@@ -96,11 +111,17 @@ def the_database_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitSta
     "obstacle",
     [
         nothing_of_the_branch_is_left,
-        sessions_are_open,
-        the_namespace_is_gone,
-        the_release_is_gone,
-        the_state_is_lost,
-        the_database_is_gone,
+        *(
+            pytest.param(it, marks=LONG)
+            for it in (
+                sessions_are_open,
+                the_namespace_is_gone,
+                the_release_is_gone,
+                the_state_is_lost,
+                the_database_is_gone,
+                its_volume_would_be_kept,
+            )
+        ),
     ],
 )
 def test_an_environment_goes_whatever_is_in_the_way(
@@ -109,10 +130,15 @@ def test_an_environment_goes_whatever_is_in_the_way(
     secret = f"e2e/{identify(PROJECT, branch).stack}"
     secrets_manager.create_secret(Name=secret, SecretString=json.dumps({"API_TOKEN": "t"}))
     shop.policy(secrets=[secret])
+    (shop.path / "charts" / "app" / "templates" / "claim.yaml").write_text(CLAIM)
+    shop.must("git", "add", "--all")
     before = exists(identify(PROJECT, branch), seeds.world)
     identity = shop.stack(branch)
     made = shop.up(identity)
     assert made.ok, made.output
+    there = exists(identity, seeds.world)
+    for kind in ("namespace/", "load balancer ", "persistentvolume/pvc-", "database ", "role ", "state file "):
+        assert any(it.startswith(kind) for it in there), kind
     # Nothing reads it any more.
     secrets_manager.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     with contextlib.ExitStack() as cleanup:
@@ -130,6 +156,7 @@ def test_an_environment_goes_whatever_is_in_the_way(
     assert "gone already" in again.output
 
 
+@LONG
 @pytest.mark.parametrize(
     "settings",
     [
@@ -172,6 +199,7 @@ def test_a_database_cannot_make_its_administrator_act_for_it(
 # --- without a program ------------------------------------------------------------------------------------------------
 
 
+@LONG
 def test_a_finalizer_is_named_and_everything_else_is_gone(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
     seeds.namespace(identity, finalizer="example.com/held")
@@ -188,6 +216,7 @@ def test_a_finalizer_is_named_and_everything_else_is_gone(shop: Checkout, seeds:
     assert exists(identity, seeds.world) == set()
 
 
+@LONG
 def test_what_is_not_provably_ours_is_named_and_left_alone(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
     kubectl("create", "namespace", identity.namespace)
@@ -203,6 +232,7 @@ def test_what_is_not_provably_ours_is_named_and_left_alone(shop: Checkout, seeds
     }
 
 
+@LONG
 def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
     typed, name = core(seeds.cluster), identity.namespace
@@ -236,6 +266,36 @@ def test_a_volume_that_would_stay_goes_too(shop: Checkout, seeds: Seeds, branch:
             typed.delete_persistent_volume(name)
 
 
+@LONG
+def test_copies_of_the_state_of_a_removed_stack_go_too(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    identity = identify(PROJECT, branch)
+    seeds.removed_stack(identity)
+    files = exists(identity, seeds.world)
+    assert {Path(it).parts[0] for it in files} == {"state file backups", "state file stacks"}
+    would = destroyed(shop, branch, "--dry-run", "--json")
+    [row] = json.loads(would.output[would.output.index("{") :])["would_remove"]
+    assert (row["kind"], row["name"], row["ours"]) == ("backup of a state", identity.stack, True)
+    done = destroyed(shop, branch)
+    assert done.code == 0, done.output
+    assert exists(identity, seeds.world) == set()
+
+
+@LONG
+def test_a_copy_that_is_all_that_knows_of_something_is_named_and_stays(
+    shop: Checkout, seeds: Seeds, branch: str
+) -> None:
+    identity = identify(PROJECT, branch)
+    kind = "aws:s3/bucket:Bucket"
+    urn = f"urn:pulumi:{identity.stack}::{PROJECT}::{kind}::uploads"
+    seeds.removed_stack(identity, {"urn": urn, "type": kind, "custom": True, "id": "uploads"})
+    files = exists(identity, seeds.world)
+    done = destroyed(shop, branch)
+    assert done.code == 13, done.output
+    assert "it is all that knows of Bucket uploads" in done.output
+    assert exists(identity, seeds.world) == files
+
+
+@LONG
 def test_what_is_protected_needs_its_name_typed_again(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
     shop.policy(protected=True, ttl=None)
@@ -255,6 +315,7 @@ def test_what_is_protected_needs_its_name_typed_again(shop: Checkout, seeds: See
     assert exists(identity, seeds.world) == set()
 
 
+@LONG
 def test_a_dry_run_prints_what_would_go_and_touches_nothing(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)
     seeds.namespace(identity)

@@ -7,25 +7,37 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.gc import decide
+from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.removal.wiring import facts
 from deploytag.delivery.report import Ending
 from deploytag.delivery.world import World
 from deploytag.identity import Identity, identify
-from tests.e2e.delivery.seeding import Seeds, exists, git, open_world, remote_of, repository
+from tests.e2e.delivery.everything import Everything, exists
+from tests.e2e.delivery.images import push, stored
+from tests.e2e.delivery.seeding import DEAD, Seeds, git, open_world, remote_of, repository
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
 from tests.schemas import fits
 
 pytestmark = pytest.mark.e2e
 
-EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "3"))
-"""Orphans of each kind; the soak has 20."""
+EACH = int(os.environ.get("DEPLOYTAG_ORPHANS", "2"))
+"""Orphans of each kind, and images; the soak has 20."""
+KINDS = ("ns", "db", "role", "volume", "state", "backup", "record", "lease", "tombstone")
+HELD = "example.com/held"
+FAIL = {
+    "feature/ns0": HELD,
+    "feature/role0": "some objects depend on it",
+    "feature/volume0": "its finalizers say who holds it",
+}
+"""Orphans that cannot go, and what the collection says of why."""
 
 SERVER = "https://172.30.0.1:6443"
 CLASS = {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}
@@ -52,36 +64,67 @@ def world(tmp_path: Path, project: str) -> Iterator[World]:
 
 @pytest.fixture
 def orphans(world: World, project: str) -> Iterator[list[Identity]]:
-    """Orphans of every kind, and one environment whose branch exists."""
-    seeds, made = Seeds(world), [identify(project, KEPT)]
+    """Orphans of every kind, of which some cannot go, and one environment whose branch exists."""
+    seeds, kept = Seeds(world), identify(project, KEPT)
+    made = [identify(project, f"feature/{kind}{number}") for number in range(EACH) for kind in KINDS]
     try:
-        for number in range(EACH):
-            for kind in ("ns", "db", "role", "lease", "state"):
-                identity = identify(project, f"feature/{kind}{number}")
-                made.append(identity)
-                match kind:
-                    case "ns":
-                        seeds.namespace(identity, finalizer="example.com/held" if number == 0 else None)
-                    case "db":
-                        seeds.ledger(identity)
-                        seeds.database(identity)
-                    case "role":
-                        seeds.ledger(identity)
-                        seeds.role(identity)
-                    case "lease":
-                        seeds.lease(identity)
-                    case "state":
-                        seeds.state(identity)
-        seeds.namespace(made[0])
-        seeds.state(made[0])
-        yield made[1:]
-    finally:
         for identity in made:
+            seed(seeds, identity)
+        seeds.namespace(kept)
+        seeds.state(kept)
+        yield made
+    finally:
+        for identity in (*made, kept):
             seeds.clear(identity)
         subprocess.run(
             ["kubectl", "delete", "configmap", "-n", "deploytag-system", gc_memory.name(project), "--ignore-not-found"],
             check=True,
         )
+
+
+def seed(seeds: Seeds, identity: Identity) -> None:
+    finalizer = HELD if identity.ref in FAIL else None
+    match identity.ref.removeprefix("feature/").rstrip("0123456789"):
+        case "ns":
+            seeds.namespace(identity, finalizer=finalizer)
+        case "db":
+            seeds.ledger(identity)
+            seeds.database(identity)
+        case "role":
+            seeds.ledger(identity)
+            if identity.ref in FAIL:
+                seeds.database(identity, seeds.foreign_database(identity))
+            else:
+                seeds.role(identity)
+        case "volume":
+            seeds.volume(identity, finalizer=finalizer)
+        case "state":
+            seeds.state(identity)
+        case "backup":
+            seeds.removed_stack(identity)
+        case "record":
+            seeds.record(identity)
+        case "lease":
+            seeds.lease(identity)
+        case "tombstone":
+            seeds.tombstone(identity)
+
+
+@pytest.fixture
+def images(world: World, project: str) -> list[str]:
+    """Images that nothing has referred to for long."""
+    digests = [push(project, f"unused{number}") for number in range(EACH)]
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    memory = GcMemory(refs=2, unreferenced=dict.fromkeys(digests, long_ago))
+    gc_memory.save(Seeds(world).cluster, project, memory)
+    return digests
+
+
+def left_of(orphans: list[Identity], world: World) -> set[str]:
+    """The refs of which anything exists; a tombstone is, unless the collection itself has left it."""
+    now = Everything.now(world.environ)
+    buried = {it.ref for it in world.records.tombstones(world.project) if it.run == DEAD}
+    return {it.ref for it in orphans if now.of(it)} | buried
 
 
 def deploytag(world: World, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -96,12 +139,16 @@ def deploytag(world: World, *arguments: str, **environ: str) -> subprocess.Compl
     )
 
 
-def test_orphans_go_and_the_one_that_cannot_is_named(world: World, orphans: list[Identity], project: str) -> None:
+def test_orphans_go_and_those_that_cannot_are_named(
+    world: World, orphans: list[Identity], images: list[str], project: str
+) -> None:
+    everyone = {identity.ref for identity in orphans}
     kept = exists(identify(project, KEPT), world)
     assert kept
     dry = deploytag(world, "gc", "--json")
     assert dry.returncode == 0, dry.stderr
-    assert all(exists(identity, world) for identity in orphans)
+    assert left_of(orphans, world) == everyone
+    assert all(stored(project, digest) for digest in images)
 
     real = deploytag(world, "gc", "--json", "--yes")
     assert real.returncode == 13, real.stderr
@@ -109,32 +156,38 @@ def test_orphans_go_and_the_one_that_cannot_is_named(world: World, orphans: list
     fits("gc", planned)
     fits("gc", acted)
     assert (planned["outcome"], acted["outcome"], acted["kind"]) == (None, "failed", "LeftoverError")
-    assert [line for line in acted["left"] if "destroy feature/ns0: " in line] == acted["left"]
-    assert {entry["ref"] for entry in acted["entries"]} == {identity.ref for identity in orphans}
-    failed = [entry for entry in acted["entries"] if entry["outcome"] != "done"]
-    assert [(entry["ref"], entry["outcome"]) for entry in failed] == [("feature/ns0", "failed")], real.stderr
-    assert "example.com/held" in failed[0]["why"]
+    assert {entry["ref"] for entry in acted["entries"]} == everyone
+    assert {image["digest"] for image in acted["images"]} == set(images)
+    failed = {entry["ref"]: entry for entry in acted["entries"] if entry["outcome"] != "done"}
+    assert {ref: entry["outcome"] for ref, entry in failed.items()} == dict.fromkeys(FAIL, "failed"), real.stderr
+    assert len(acted["left"]) == len(FAIL)
+    for ref, why in FAIL.items():
+        assert why in failed[ref]["why"]
+        assert why in real.stderr
+        assert any(f" {ref}: " in line for line in acted["left"])
     for document in (planned, acted):
         for key in Ending.model_fields:
             del document[key]
-        for entry in document["entries"]:
+        for entry in (*document["entries"], *document["images"]):
             del entry["outcome"], entry["why"]
     assert planned == acted
 
-    left = {identity.ref for identity in orphans if exists(identity, world)}
-    assert left == {"feature/ns0"}
+    assert left_of(orphans, world) == set(FAIL)
     assert exists(identify(project, KEPT), world) == kept
+    assert not any(stored(project, digest) for digest in images)
 
-    Seeds(world).release_held(identify(project, "feature/ns0"))
+    for ref in FAIL:
+        Seeds(world).release_held(identify(project, ref))
+    Seeds(world).drop_foreign_database(identify(project, "feature/role0"))
     again = deploytag(world, "gc", "--yes")
     assert again.returncode == 0, again.stderr
-    assert not exists(identify(project, "feature/ns0"), world)
+    assert left_of(orphans, world) == set()
 
 
 def test_an_empty_or_silent_remote_deletes_nothing(world: World, orphans: list[Identity], tmp_path: Path) -> None:
     bare, policy = tmp_path / "remote.git", tmp_path / "policy.yaml"
     policy.write_text(json.dumps(POLICY))
-    before = [exists(identity, world) for identity in orphans]
+    everyone = {identity.ref for identity in orphans}
     for ref in git(bare, "for-each-ref", "--format=%(refname)").split():
         git(bare, "update-ref", "-d", ref)
     assert deploytag(world, "gc", "--yes").returncode == 3, "nor is there a policy"
@@ -146,7 +199,7 @@ def test_an_empty_or_silent_remote_deletes_nothing(world: World, orphans: list[I
     silent = deploytag(world, "gc", "--yes", "--json", DEPLOYTAG_POLICY=str(policy))
     assert silent.returncode == 8, silent.stderr
     assert json.loads(silent.stdout)["entries"] == []
-    assert [exists(identity, world) for identity in orphans] == before
+    assert left_of(orphans, world) == everyone
 
 
 def test_a_registry_that_is_silent_keeps_nothing_but_images_from_its_turn(world: World, project: str) -> None:

@@ -1,6 +1,5 @@
 """Images in the sandbox's registry: what something refers to stays, what nothing does goes after its time."""
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from kubernetes.client.exceptions import ApiException
 
@@ -16,6 +14,7 @@ from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.gc_memory import GcMemory
 from deploytag.delivery.world import World
 from deploytag.identity import identify
+from tests.e2e.delivery.images import REGISTRY, push, stored
 from tests.e2e.delivery.seeding import Seeds, open_world, remote_of, repository
 from tests.e2e.delivery.test_gc import KEPT, POLICY
 from tests.e2e.program.checkout import sandbox_environ
@@ -26,32 +25,6 @@ from tests.schemas import fits
 pytestmark = pytest.mark.e2e
 
 PROJECT = "gctestimages"
-REGISTRY = "172.30.0.1:5000"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-
-
-def push(tag: str) -> str:
-    """An image without layers; its digest."""
-    url = f"http://{REGISTRY}/v2/{PROJECT}/app"
-    config = json.dumps({"architecture": "amd64", "os": "linux", "tag": tag}).encode()
-    blob = f"sha256:{hashlib.sha256(config).hexdigest()}"
-    place = httpx.post(f"{url}/blobs/uploads/").raise_for_status().headers["Location"]
-    httpx.put(httpx.URL(place).copy_merge_params({"digest": blob}), content=config).raise_for_status()
-    kind = "application/vnd.oci.image.config.v1+json"
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": kind, "digest": blob, "size": len(config)},
-        "layers": [],
-    }
-    headers = {"Content-Type": MANIFEST}
-    pushed = httpx.put(f"{url}/manifests/{tag}", content=json.dumps(manifest), headers=headers)
-    return str(pushed.raise_for_status().headers["Docker-Content-Digest"])
-
-
-def stored(digest: str) -> bool:
-    url = f"http://{REGISTRY}/v2/{PROJECT}/app/manifests/{digest}"
-    return httpx.head(url, headers={"Accept": MANIFEST}).is_success
 
 
 @pytest.fixture
@@ -85,7 +58,7 @@ def collect(world: World) -> dict[str, Any]:
 
 
 def test_what_nothing_refers_to_goes_after_its_time(world: World) -> None:
-    used, unused, cache, newest = push("used"), push("unused"), push("cache-unused"), push("cache")
+    used, unused, cache, newest = (push(PROJECT, tag) for tag in ("used", "unused", "cache-unused", "cache"))
     labels = {"app": "gctest"}
     # Nothing runs: that a pod could be started from it is enough.
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": f"app@{used}"}]}}
@@ -101,5 +74,5 @@ def test_what_nothing_refers_to_goes_after_its_time(world: World) -> None:
     gc_memory.save(world.cluster, PROJECT, remembered)
     second = collect(world)
     assert {(image["digest"], image["outcome"]) for image in second["images"]} == {(unused, "done"), (cache, "done")}
-    assert [stored(it) for it in (used, unused, cache, newest)] == [True, False, False, True]
+    assert [stored(PROJECT, it) for it in (used, unused, cache, newest)] == [True, False, False, True]
     assert gc_memory.load(world.cluster, PROJECT).unreferenced == {}
