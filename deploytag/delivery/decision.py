@@ -1,7 +1,9 @@
 """Whether a deployment goes ahead. Pure: facts in, a plan out; `tests/unit/test_decision.py` is the table."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from deploytag.delivery.lifetime import outlived
 from deploytag.delivery.record import Record, Tombstone
 
 
@@ -14,6 +16,7 @@ class Facts:
     """The commit this run is to deploy."""
     tip: str | None
     """The remote's; None: it has no such ref."""
+    now: datetime
     pinned: bool = False
     """Whether a person named the commit, to run an older one again."""
     tombstone: Tombstone | None = None
@@ -65,6 +68,8 @@ def outdated(facts: Facts) -> Skip | None:
     if facts.tip != facts.wanted and not facts.pinned:
         return Skip(f"{facts.wanted[:12]} was superseded by {facts.tip[:12]}, which {facts.ref} is at now")
     stone = facts.tombstone
+    if stone is not None and outlived(stone, facts.now):
+        return None
     # A ref that was gone when it was buried and is there now was made again.
     if stone is not None and stone.tip is not None and stone.tip == facts.tip and not facts.recreate:
         return Skip(

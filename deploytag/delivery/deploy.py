@@ -214,6 +214,7 @@ def _order(world: World, request: Request, tip: Tip) -> Facts:
         ref=request.ref,
         wanted=request.revision,
         tip=tip(request.ref),
+        now=_now(),
         pinned=request.pinned,
         tombstone=world.records.tombstone(world.identity(request.ref)),
         recreate=request.recreate,

@@ -1,7 +1,7 @@
 """The table of what a deployment does: facts in, plan out."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -34,11 +34,11 @@ def ended(outcome: Outcome) -> Record:
     return record().model_copy(update={"attempt": attempt})
 
 
-def stone(tip: str | None) -> Tombstone:
-    return Tombstone(project="shop", ref="feature/test", tip=tip, destroyed=NOW, run="r")
+def stone(tip: str | None, days: int = 0) -> Tombstone:
+    return Tombstone(project="shop", ref="feature/test", tip=tip, destroyed=NOW - timedelta(days=days), run="r")
 
 
-BASE = Facts(ref="feature/test", wanted=NEW, tip=NEW)
+BASE = Facts(ref="feature/test", wanted=NEW, tip=NEW, now=NOW)
 SERVED = replace(BASE, record=record(), fingerprint="same", healthy=True)
 
 TABLE = {
@@ -49,6 +49,9 @@ TABLE = {
     "an older commit that a person named": (replace(BASE, wanted=OLD, pinned=True), Go),
     "destroyed at this commit": (replace(BASE, tombstone=stone(NEW)), Skip),
     "destroyed at this commit, to be brought back": (replace(BASE, tombstone=stone(NEW), recreate=True), Go),
+    "destroyed at this commit 29 days ago": (replace(BASE, tombstone=stone(NEW, days=29)), Skip),
+    "destroyed at this commit so long ago that nothing is late": (replace(BASE, tombstone=stone(NEW, days=31)), Go),
+    "the same content, destroyed long ago": (replace(SERVED, tombstone=stone(NEW, days=31)), Go),
     "destroyed at an older commit": (replace(BASE, tombstone=stone(OLD)), Go),
     "destroyed when the branch was gone, and made again": (replace(BASE, tombstone=stone(None)), Go),
     "a late deployment of a branch that is gone": (replace(BASE, tip=None, tombstone=stone(None)), Skip),
@@ -84,12 +87,13 @@ def test_it_says_which_commit_serves() -> None:
 
 
 COMMITS = st.sampled_from([OLD, NEW])
-STONES = st.none() | st.builds(stone, st.none() | COMMITS)
+STONES = st.none() | st.builds(stone, st.none() | COMMITS, st.integers(0, 60))
 FACTS = st.builds(
     Facts,
     ref=st.just("feature/test"),
     wanted=COMMITS,
     tip=st.none() | COMMITS,
+    now=st.just(NOW),
     pinned=st.booleans(),
     tombstone=STONES,
     recreate=st.booleans(),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from deploytag.delivery.inventory.things import Inventory, Item, Kind
-from deploytag.delivery.lifetime import TOMBSTONE_AGE, expiry
+from deploytag.delivery.lifetime import expiry, outlived
 from deploytag.delivery.record import Record
 from deploytag.errors import SettingsError
 from deploytag.settings import EnvironmentClass, Policy
@@ -196,7 +196,7 @@ def _without_environment(refs: Mapping[str, str], facts: Facts) -> Iterator[Entr
             yield Entry(Deed.FREE_LEASE, ref, "its run is dead, and there is no environment any more", (item,), None)
     for item in facts.inventory.of_kind(Kind.TOMBSTONE):
         ref = item.owner.ref if item.owner else None
-        if ref is not None and facts.now - tombstones[ref].destroyed > TOMBSTONE_AGE:
+        if ref is not None and outlived(tombstones[ref], facts.now):
             reason = f"it was destroyed on {_day(tombstones[ref].destroyed)}: no deployment of it comes any more"
             yield Entry(Deed.FORGET_TOMBSTONE, ref, reason, (item,), refs.get(ref))
 

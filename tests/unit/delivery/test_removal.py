@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def late(world: Any, commit: str) -> str | None:
     """Why a deployment of the commit that the branch is at now would be skipped."""
     stone = world.records.tombstone(IDENTITY)
     assert stone is not None
-    skip = outdated(Facts(REF, commit, world.remote.tip(REF), tombstone=stone))
+    skip = outdated(Facts(REF, commit, world.remote.tip(REF), datetime.now(UTC), tombstone=stone))
     return skip.why if skip else None
 
 
