@@ -10,56 +10,27 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from deploytag.errors import OwnershipError, SecretError, SettingsError, UnreachableError
 from deploytag.identity import identify
 from deploytag.rights import Subject
-from tests.e2e.program.checkout import REPOSITORY, Checkout, administrator, sandbox_environ
+from tests.e2e.delivery.applications import COMMIT, application, initialise, project_of_its_own
+from tests.e2e.program.checkout import Checkout, administrator
 from tests.e2e.program.inventory import kubectl
-from tests.e2e.rights import deployed_by_the_wrapper, take
+from tests.e2e.rights import take
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
-DOCKERFILE = """\
-FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*
-WORKDIR /srv
-COPY serve.sh .
-EXPOSE 9000
-CMD ["sh", "serve.sh"]
-"""
-SERVE = """\
-mkdir /tmp/www
-echo "$DEPLOYTAG_REF at $DEPLOYTAG_REVISION" > /tmp/www/index.html
-exec python3 -m http.server 9000 --directory /tmp/www
-"""
-COMMIT = ("git", "-c", "user.name=e2e", "-c", "user.email=e2e@example.com", "commit", "--quiet", "-m", "change")
 
-
-@pytest.fixture
-def application(tmp_path: Path) -> Iterator[Checkout]:
-    """A repository with an application that is no Python project, and a remote of its own."""
-    it = Checkout(tmp_path / "application", sandbox_environ())
-    it.path.mkdir()
-    (it.path / "Dockerfile").write_text(DOCKERFILE)
-    (it.path / "serve.sh").write_text(SERVE)
-    it.must("git", "init", "--quiet", "--initial-branch", "main")
-    it.must("git", "init", "--quiet", "--bare", "--initial-branch", "main", str(tmp_path / "origin.git"))
-    it.must("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
-    it.must("git", "add", "--all")
-    it.must(*COMMIT)
-    try:
+@pytest.fixture(name="application")
+def _application(tmp_path: Path) -> Iterator[Checkout]:
+    with application(tmp_path) as it:
         yield it
-    finally:
-        it.close()
 
 
-@pytest.fixture
-def project() -> Iterator[str]:
-    """A project of this test alone, which the wrapper of the tests may deploy."""
-    name = f"setup{os.urandom(3).hex()}"
-    with deployed_by_the_wrapper(name):
+@pytest.fixture(name="project")
+def _project() -> Iterator[str]:
+    with project_of_its_own() as name:
         yield name
 
 
@@ -77,18 +48,6 @@ def somebody(tmp_path: Path) -> Iterator[tuple[Subject, Path]]:
         yield Subject.service_account(name, name), path
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
-
-
-def initialise(it: Checkout, project: str = "setuptest") -> None:
-    """`deploytag init` for the sandbox, committed and pushed."""
-    registry = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]["registry"]["default"]
-    it.must(
-        *("deploytag", "init", "--project", project, "--builder", "deploytag", "--ci", "shell"),
-        *("--registry", registry),
-    )
-    it.must("git", "add", "--all")
-    it.must(*COMMIT)
-    it.must("git", "push", "--quiet", "origin", "main")
 
 
 def use_this_environment(it: Checkout) -> None:

@@ -42,10 +42,13 @@ FUNCTIONS = {
 }
 
 
+def condition(expression: str, **contexts: Mapping[str, Any]) -> bool:
+    """What an `if:` says, which needs no `${{ … }}`."""
+    return bool(_value(expression, contexts))
+
+
 def evaluate(template: str, **contexts: Mapping[str, Any]) -> Any:
-    """The value of `${{ … }}`, or of the text around it; of an `if:`, which needs none of that."""
-    if "${{" not in template:
-        return _value(template, contexts)
+    """The value of `${{ … }}`, or of the text around it."""
     if whole := re.fullmatch(r"\s*\$\{\{((?:(?!\}\}).)*)\}\}\s*", template, re.DOTALL):
         return _value(whole[1], contexts)
     return re.sub(r"\$\{\{(.*?)\}\}", lambda found: str(_value(found[1], contexts)), template, flags=re.DOTALL)

@@ -95,7 +95,7 @@ def runs(job: dict[str, Any], ref: str) -> bool:
     for rule in job["rules"]:
         found = re.fullmatch(r"\$CI_COMMIT_BRANCH =~ /(.*)/", rule["if"])
         if found and re.search(found[1], ref):
-            return rule.get("when") != "never"
+            return bool(rule.get("when") != "never")
     return False
 
 
