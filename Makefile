@@ -42,12 +42,12 @@ lint: venv ## formatting, lint, types, architecture, exported requirements
 	@$(VENV)/ruff check --quiet
 	@MYPY_CACHE_DIR="$(CACHE)/mypy" $(VENV)/mypy
 	@$(VENV)/lint-imports --no-logo 2>/dev/null || $(VENV)/lint-imports
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-header --no-annotate | diff -u requirements.txt - \
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --group build --no-emit-project --no-header --no-annotate | diff -u requirements.txt - \
 		|| { echo "requirements.txt is not what uv.lock says: run make requirements"; exit 1; }
 
 .PHONY: requirements
 requirements: venv ## export requirements.txt from the lock
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --no-emit-project --no-header --no-annotate > requirements.txt
+	@$(VENV)/uv export --quiet --frozen --no-default-groups --group build --no-emit-project --no-header --no-annotate > requirements.txt
 
 .PHONY: audit
 audit: venv ## known vulnerabilities of the locked packages, and whether each has its hashes; asks nobody

@@ -40,11 +40,11 @@ if ! cat "$lock" "$package" | cmp -s - "$venv/installed.txt" || ! "$venv/bin/pyt
     if command -v uv >/dev/null; then
         uv venv --quiet --python "$python" "$venv"
         uv pip install --quiet --python "$venv/bin/python" --require-hashes --requirement "$lock" >&2 &&
-            uv pip install --quiet --python "$venv/bin/python" --no-deps --requirement "$package" >&2
+            uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation --requirement "$package" >&2
     else
         "$python" -m venv "$venv"
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock" >&2 &&
-            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$package" >&2
+            "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --requirement "$package" >&2
     fi || fail "installing $lock failed. Check that its packages can be reached, then run this again."
     cat "$lock" "$package" > "$venv/installed.txt"
 fi

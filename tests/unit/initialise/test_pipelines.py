@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
+from deploytag.delivery.doctor import tools
 from deploytag.delivery.initialise import Answers, Pipeline, Target
 from deploytag.delivery.initialise.render import HELM_VERSION
 from deploytag.delivery.initialise.render import files as rendered
@@ -231,7 +234,7 @@ def test_the_script_makes_its_environment_once_and_again_when_the_lock_changed(
     pip = "python -m pip install --quiet --disable-pip-version-check"
     install = [
         f"{pip} --require-hashes --requirement .deploytag/requirements.txt",
-        f"{pip} --no-deps --requirement .deploytag/package.txt",
+        f"{pip} --no-deps --no-build-isolation --requirement .deploytag/package.txt",
     ]
 
     def run(*arguments: str) -> list[str]:
@@ -252,6 +255,13 @@ def test_the_script_makes_its_environment_once_and_again_when_the_lock_changed(
     for name in ("requirements.txt", "package.txt"):
         (application / ".deploytag" / name).write_text("deploytag==0.2.0\n")
         assert run("doctor") == [*install, "deploytag doctor"]
+
+
+def test_what_builds_deploytag_itself_is_in_the_lock() -> None:
+    """Without an environment of its own for the build, pip takes what the lock installed, and fetches nothing."""
+    needed = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["build-system"]["requires"]
+    locked = tools.lock_versions(text(".deploytag/requirements.txt", Pipeline.SHELL))
+    assert {Requirement(line).name for line in needed} <= locked.keys()
 
 
 def test_an_installation_that_failed_is_made_anew(recorder: Recorder, application: Path) -> None:
@@ -275,7 +285,8 @@ def test_uv_is_used_where_it_is(recorder: Recorder, application: Path) -> None:
         "uv venv --quiet --python python3 .deploytag/venv",
         "uv pip install --quiet --python .deploytag/venv/bin/python --require-hashes "
         "--requirement .deploytag/requirements.txt",
-        "uv pip install --quiet --python .deploytag/venv/bin/python --no-deps --requirement .deploytag/package.txt",
+        "uv pip install --quiet --python .deploytag/venv/bin/python --no-deps --no-build-isolation "
+        "--requirement .deploytag/package.txt",
         "deploytag gc --yes",
     ]
 
