@@ -49,6 +49,11 @@ def sources_of(cls: EnvironmentClass) -> tuple[SecretSource, ...]:
     return (*cls.secrets, *key)
 
 
+def mounted_in(cls: EnvironmentClass) -> tuple[SecretSource, ...]:
+    """What its builds may mount. None of it decides an environment: what is built is decided by its content."""
+    return tuple(SecretSource(id=id_) for id_ in cls.build_secrets.values())
+
+
 def check(
     client: Callable[[], SecretsManager],
     identity: Identity,
@@ -57,18 +62,24 @@ def check(
 ) -> dict[str, str]:
     """Read the class's secrets as the program will, and learn them; the versions, by what the source is called.
 
+    Those that builds mount are learned before a builder can print them, and are not among the versions.
+
     Raises:
         SecretError: one is missing or cannot be used, or a required variable is in none.
         UnreachableError: Secrets Manager cannot be asked.
     """
-    payloads = _read_all(client, sources_of(cls))
+    deciding = sources_of(cls)
+    read = _read_all(client, (*deciding, *mounted_in(cls)))
     redaction.spare([identity.ref, identity.stack, identity.namespace])
-    redaction.learn(payload.text or "" for payload in payloads)
+    redaction.learn(payload.text or "" for payload in read)
+    payloads, mounted = read[: len(deciding)], read[len(deciding) :]
     layers = payloads[: len(cls.secrets)]
     reserved = reserved_names(settings.variables, database=cls.database)
     environment_variables(layers, reserved=reserved, required=settings.variables.required)
     for key in payloads[len(cls.secrets) :]:
         redaction.learn([database_password(plain_text(key.source.id, key.text), identity.role)])
+    for payload in mounted:
+        plain_text(payload.source.id, payload.text)
     return {payload.source.said: payload.version_id for payload in payloads}
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploytag.administrator import Administrator
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
-from deploytag.delivery.secret_versions import sources_of, version_of
+from deploytag.delivery.secret_versions import mounted_in, sources_of, version_of
 from deploytag.errors import SecretError
 from deploytag.preflight.database import connect, refused
 from deploytag.settings import Settings
@@ -57,12 +57,15 @@ def secret_ids(settings: Settings) -> dict[str, str]:
             wanted.setdefault(source.id, f"the variables of {name}")
         if cls.database and cls.database_key:
             wanted.setdefault(cls.database_key, f"the database passwords of {name}")
+        for source in mounted_in(cls):
+            wanted.setdefault(source.id, f"the builds of {name}")
     return wanted
 
 
 def _versions(secret_id: str, settings: Settings, stages: Mapping[str, list[str]]) -> Iterator[Finding]:
     """The versions of the secret that the policy names and that are not there."""
-    sources = [source for cls in settings.policy.classes.values() for source in sources_of(cls)]
+    classes = settings.policy.classes.values()
+    sources = [source for cls in classes for source in (*sources_of(cls), *mounted_in(cls))]
     for said in sorted(
         {source.said for source in sources if source.id == secret_id and not version_of(source, stages)}
     ):

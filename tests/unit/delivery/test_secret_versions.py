@@ -24,7 +24,7 @@ class Account:
     """Secrets by id: versions by id, each with its stages and its value."""
 
     def __init__(self, **secrets: Mapping[str, tuple[list[str], str | bytes]]) -> None:
-        self.secrets = secrets
+        self.secrets = dict(secrets)
         self.calls: list[str] = []
         self.error: Exception | None = None
 
@@ -53,9 +53,9 @@ def missing() -> ClientError:
     return ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "GetSecretValue")
 
 
-def cls(*secrets: object, key: str | None = None) -> EnvironmentClass:
+def cls(*secrets: object, key: str | None = None, build: Mapping[str, str] | None = None) -> EnvironmentClass:
     content = {"pattern": "feature/*", "secrets": secrets, "database": key is not None, "database_key": key}
-    return EnvironmentClass.model_validate({**content, "migrations": False})
+    return EnvironmentClass.model_validate({**content, "migrations": False, "build_secrets": build or {}})
 
 
 @pytest.fixture
@@ -88,6 +88,23 @@ def test_what_is_checked_is_known_and_never_shown(account: Account, process: Red
     assert check(account.client, IDENTITY, SETTINGS, cls("app", key="key")) == {"app": "v2", "key": "k1"}
     password = database_password("the-key", IDENTITY.role)
     assert process(f"new-value the-key {password}") == " ".join([REDACTED] * 3)
+
+
+def test_what_builds_may_mount_is_known_before_a_builder_can_print_it(account: Account, process: Redactor) -> None:
+    account.secrets["npm"] = {"n1": (["AWSCURRENT"], "npm-token\nsecond-line")}
+    mounting = cls("app", build={"npm": "npm"})
+    assert check(account.client, IDENTITY, SETTINGS, mounting) == {"app": "v2"}, "it decides no environment"
+    assert process("#7 0.2 + echo npm-token, second-line") == f"#7 0.2 + echo {REDACTED}, {REDACTED}"
+    assert Versions(account.client).of(mounting) == {"app": "v2"}, "its rotation moves nothing"
+    only = cls(build={"npm": "npm"})
+    assert check(account.client, IDENTITY, SETTINGS, only) == {}
+
+
+def test_what_builds_cannot_mount_is_said_before_anything_is_built(account: Account) -> None:
+    account.secrets["empty"] = {"e1": (["AWSCURRENT"], "")}
+    for id_, complaint in (("nothing", "no secret nothing"), ("blob", "blob is binary"), ("empty", "empty is empty")):
+        with pytest.raises(SecretError, match=complaint):
+            check(account.client, IDENTITY, SETTINGS, cls("app", build={"token": id_}))
 
 
 def test_what_the_program_would_refuse_is_refused_here_already(account: Account) -> None:

@@ -57,6 +57,11 @@ def test_every_secret_of_the_policy_is_described_and_none_is_read(
     who, missing = accounts.aws(settings(secrets=["missing"]))
     assert "arn:aws:sts::123456789012" in who.seen
     assert (missing.level, missing.seen) == (Level.PROBLEM, "there is no secret missing (the variables of feature)")
+    builds = [*accounts.aws(settings(build_secrets={"npm": "token", "pip": "there"}))]
+    assert [finding.seen for finding in builds[1:]] == [
+        "there is no secret token (the builds of feature)",
+        "the secret there is there (the builds of feature)",
+    ]
     assert set(called) == {"GetCallerIdentity", "DescribeSecret"}
 
 
