@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploytag import repository
+from deploytag.documents import DocumentError, read_file
 from deploytag.errors import SettingsError, UnreachableError
 from deploytag.refname import check_ref
 from deploytag.remote import Listing, Remote
@@ -51,9 +52,13 @@ class InForce:
 
     def differs(self, checkout: Path) -> str | None:
         """A sentence when the checkout's own policy is another one, which decides nothing; None when it is not."""
-        own = checkout / POLICY_FILE
-        if not own.is_file() or own.read_bytes() == self.content:
+        try:
+            if read_file(checkout / POLICY_FILE, limit=len(self.content)) == self.content:
+                return None
+        except FileNotFoundError:
             return None
+        except (DocumentError, OSError):
+            pass  # a device, a folder, something longer: whatever it is, it is another
         return f"the policy in force is {self.origin}; {POLICY_FILE} in this checkout is another, and decides nothing"
 
 
@@ -73,7 +78,11 @@ def in_force(checkout: Path, environ: Mapping[str, str], *, last_fetched: bool =
     remote = Remote(checkout, remote_name(checkout, environ), environ)
     if named := environ.get(POLICY_VARIABLE):
         path = _outside(Path(named), checkout)
-        return _parsed(path.read_bytes(), f"{path} ({POLICY_VARIABLE})", remote, None)
+        try:
+            content = read_file(path)
+        except (DocumentError, OSError) as error:
+            raise SettingsError(f"{POLICY_VARIABLE} is {path}, which cannot be read: {error}.") from None
+        return _parsed(content, f"{path} ({POLICY_VARIABLE})", remote, None)
     try:
         listing = remote.listing()
     except UnreachableError as error:

@@ -290,7 +290,14 @@ def _scratch_folder(run: Run) -> Path:
 @contextmanager
 def _scratch(run: Run) -> Iterator[Path]:
     folder = _scratch_folder(run)
-    folder.mkdir(mode=0o700)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        # What is there already may be somebody else's, and a run keeps its policy there.
+        raise DeployTagError(
+            f"this run cannot make the folder {folder} for itself: {error.strerror}. If it exists, something that the "
+            "run started before, such as the application's tests, made it. Nothing was touched. Run the same again."
+        ) from None
     try:
         yield folder
     finally:

@@ -58,6 +58,33 @@ def test_a_branch_that_edits_its_policy_gains_nothing(ours: Checkout) -> None:
     assert found(ours).differs(ours.path) is None
 
 
+@pytest.mark.parametrize("own", ["pipe", "folder", "long", "unreadable", "gone", "dangling"])
+def test_whatever_the_checkout_has_for_a_policy_is_looked_at_within_bounds(ours: Checkout, own: str) -> None:
+    trusted, path = found(ours), ours.path / FILE
+    path.unlink()
+    match own:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "long":
+            with path.open("wb") as file:
+                file.truncate(1 << 40)  # no machine has the memory for it
+        case "unreadable":
+            path.symlink_to("/proc/self/mem")
+        case "dangling":
+            path.symlink_to("nothing")
+    assert (trusted.differs(ours.path) is None) == (own in ("gone", "dangling"))
+
+
+def test_a_named_policy_that_cannot_be_read_is_a_sentence(ours: Checkout, tmp_path: Path) -> None:
+    named = tmp_path / "policy.yaml"
+    with named.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SettingsError, match=r"DEPLOYTAG_POLICY is .*, which cannot be read: it is larger than"):
+        found(ours, DEPLOYTAG_POLICY=str(named))
+
+
 def test_one_question_says_where_the_policy_and_where_the_branch_is(ours: Checkout) -> None:
     trusted = found(ours)
     ours.git("remote", "set-url", "origin", "/nonexistent")

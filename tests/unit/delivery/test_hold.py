@@ -1,5 +1,6 @@
 """What is written down around a run's work, and what of the engines it started is remembered."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from deploytag.delivery.processes.leftovers import stuck
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.records import Records
 from deploytag.delivery.run import MARK, Action, Run
-from deploytag.errors import DeploymentError, LeftoverError, UnreachableError, UsageError
+from deploytag.errors import DeploymentError, DeployTagError, LeftoverError, UnreachableError, UsageError
 from deploytag.identity import identify
 from tests.unit.delivery.fake_config_maps import ConfigMaps
 
@@ -217,3 +218,13 @@ def test_once_it_let_go_this_process_is_not_that_runs_any_more(error: Exception 
     except DeploymentError as kept:  # as by who goes on, and tells of all failures at the end
         assert kept.__traceback__
     assert [len(names) for names in seen] == [1, 0], "it shows the mark as long as it holds, and no longer"
+
+
+def test_a_folder_that_somebody_made_for_the_run_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = Run.start(Action.DEPLOY, None)
+    (tmp_path / f"deploytag-{run.id}").mkdir()
+    world: Any = FakeWorld(FakeLease())
+    with pytest.raises(DeployTagError, match="the application's tests, made it"), hold(world, IDENTITY, run):
+        raise AssertionError("it is somebody else's")
+    assert (tmp_path / f"deploytag-{run.id}").is_dir(), "and left alone"
