@@ -53,3 +53,24 @@ def test_what_was_left_in_it_does_not_keep_it(pushed: Checkout, tmp_path: Path) 
 def test_a_commit_that_nobody_has_is_a_sentence(pushed: Checkout, tmp_path: Path) -> None:
     with pytest.raises(RefError, match="does not give out the commit"):
         worktree(pushed.path, remote(pushed), "a" * 40, tmp_path / "tree").__enter__()
+
+
+@pytest.mark.parametrize("place", ["../venv", "way-out/venv"])
+def test_a_commit_has_no_link_made_outside_of_its_tree(pushed: Checkout, tmp_path: Path, place: str) -> None:
+    outside = tmp_path / "scratch"
+    outside.mkdir()
+    (pushed.path / "way-out").symlink_to(outside)
+    pushed.write("Pulumi.yaml", PROJECT.replace(".venv}", f"{place}}}"))
+    commit = pushed.commit()
+    (pushed.path / "way-out").unlink()
+    (pushed.path / place).mkdir(parents=True)
+    with worktree(pushed.path, remote(pushed), commit, outside / "tree"):
+        assert [path.name for path in outside.iterdir()] == ["tree"]
+
+
+def test_a_virtual_environment_in_a_folder_that_git_does_not_know_is_there(pushed: Checkout, tmp_path: Path) -> None:
+    pushed.write("Pulumi.yaml", PROJECT.replace(".venv}", "tools/python/.venv}"))
+    commit = pushed.commit()
+    (pushed.path / "tools/python/.venv").mkdir(parents=True)
+    with worktree(pushed.path, remote(pushed), commit, tmp_path / "tree") as project:
+        assert (project / "tools/python/.venv").resolve() == pushed.path / "tools/python/.venv"
