@@ -16,8 +16,8 @@ SECRET = (
 NOT_SECRET = ("*_FILE", "*_URI", "*_URL", "AWS_ACCESS_KEY_ID", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER")
 """What is none all the same: it says where a secret is."""
 
-_URL_WITH_PASSWORD = re.compile(r"://[^\s/@:]*:[^\s/@]+@")
-"""`CI_REPOSITORY_URL`, a proxy's, a package index's: whatever the variable's name is."""
+_URL_WITH_PASSWORD = re.compile(r"://[^\s/@:]*:[^\s/@]+@|\bhttps?://[^\s/?#@:]+:?@")
+"""`CI_REPOSITORY_URL`, a proxy's, a package index's: whatever the variable's name is. A name alone may be a token."""
 
 
 def stripped(environ: Mapping[str, str]) -> dict[str, str]:

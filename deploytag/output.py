@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from deploytag.printable import one_line, printable
 from deploytag.redaction import redact
+
+
+def shown(text: str) -> str:
+    """Text that others wrote, as a person may be shown it.
+
+    Redacted before it is rewritten, which would disguise a value. What rewriting brings to light, by taking a colour
+    out of a value, the stream takes out.
+    """
+    return printable(redact(text))
+
+
+def shown_as_one_line(text: str) -> str:
+    """`shown`, with every run of space and of ends of lines as one space."""
+    return one_line(redact(text))
 
 
 class Redacting:

@@ -1,21 +1,22 @@
 """Takes secret values out of whatever this process shows: the one mechanism for output, logs, records and summaries.
 
-What the process gets to know is taken out wherever it appears, in the forms in which programs show a text: JSON, a URL,
-base64. What it does not know is taken out where its place gives it away: the password in a URL, a bearer token.
+What the process gets to know is taken out wherever it appears, in the forms in which programs show a text
+(`deploytag.encodings`). What it does not know is taken out where its place gives it away: the password in a URL, a
+bearer token.
 """
 
-import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from deploytag.encodings import SHORTEST, Broken, forms
 
 REDACTED = "[redacted]"
-SHORTEST = 6
-"""Characters: what is shorter (`true`, `8080`) is in every text, and no secret."""
 
 PLACES = (
+    (re.compile(r"(?i)(\bhttps?://)[^\s/?#:@'\"\\]+(?=(?::(?:x-oauth-basic)?)?@)"), rf"\g<1>{REDACTED}"),
     (re.compile(r"(://[^\s:/@'\"\\]*:)[^\s/'\"\\]+@"), rf"\g<1>{REDACTED}@"),
     (re.compile(r"(?i)\b(password|passwd|pwd)(=)('[^']*'|\"[^\"]*\"|[^\s&;,'\"\\]+)"), rf"\g<1>\g<2>{REDACTED}"),
     (re.compile(r"(?i)(authorization['\"]?[:=] ?b?['\"]?(?:\w+ +)?)[\w.~+/=-]{8,}"), rf"\g<1>{REDACTED}"),
@@ -29,14 +30,21 @@ class Redactor:
     """Knows values, and takes them out of texts. Several threads may use it."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
         self._forms: frozenset[str] = frozenset()
         self._shown: frozenset[str] = frozenset()
         self._hidden: tuple[str, ...] = ()
+        self._broken = Broken(())
         self.learn(values)
 
     def learn(self, values: Iterable[str]) -> None:
         """Take these out from now on, with their lines, and what is inside them if they are JSON or a URL."""
-        self._forms |= {form for value in values for part in _parts(value) for form in _forms(part)}
+        parts = {part for value in values for part in _parts(value) if len(part) >= SHORTEST} - self._secrets
+        if not parts:
+            return
+        self._secrets |= parts
+        self._forms |= {form for part in parts for form in forms(part)}
+        self._broken = Broken(self._secrets)
         self._sort()
 
     def spare(self, texts: Iterable[str]) -> None:
@@ -49,6 +57,7 @@ class Redactor:
         # A pattern of all forms would try hundreds of them at each letter; few texts have one of them.
         if found := [form for form in self._hidden if form in text]:
             text = re.sub("|".join(map(re.escape, found)), REDACTED, text)
+        text = self._broken.without(text, REDACTED)
         for place, instead in PLACES:
             text = place.sub(instead, text)
         return text
@@ -89,33 +98,6 @@ def _leaves(document: Any) -> Iterator[str]:
             yield from _parts(document)
         case int() | float() if not isinstance(document, bool):
             yield json.dumps(document)
-
-
-def _forms(part: str) -> Iterator[str]:
-    """The ways in which programs show a text."""
-    if len(part) < SHORTEST:
-        return
-    raw = part.encode(errors="surrogatepass")
-    in_json = [json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]]
-    # As Go writes JSON.
-    in_json += [text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") for text in in_json]
-    in_url = [quote(raw, safe=""), quote(raw), quote_plus(raw)]
-    quoted = [repr(part)[1:-1], ascii(part)[1:-1], repr(raw)[2:-1], part.replace("'", "'\"'\"'")]
-    # JSON in a text of JSON.
-    twice = [json.dumps(text)[1:-1] for text in in_json]
-    forms = [part, *in_json, *twice, *in_url, *(text.lower() for text in in_url), *quoted, *_in_base64(raw)]
-    yield from (form for form in forms if len(form) >= SHORTEST)
-
-
-def _in_base64(raw: bytes) -> Iterator[str]:
-    """By itself, and as a part of something longer: only the characters that no neighbour changes."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        alone = encode(raw).decode()
-        yield from (alone, alone.rstrip("="))
-        for before in range(3):
-            bits = (before + len(raw)) * 8
-            padded = encode(bytes(before) + raw + b"\0\0").decode()
-            yield padded[-(-before * 8 // 6) : bits // 6]
 
 
 PROCESS = Redactor()

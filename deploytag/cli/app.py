@@ -20,8 +20,7 @@ from typer.core import TyperCommand
 from deploytag.credentials import secret_values
 from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
-from deploytag.output import behind, log_to, redacting_output
-from deploytag.printable import printable
+from deploytag.output import behind, log_to, redacting_output, shown
 from deploytag.redaction import learn, redacted
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 def say(text: str, *, err: bool = False) -> None:
     """Print for a person. What others wrote (names, logs, error texts) neither moves a cursor nor commands a CI."""
-    typer.echo(printable(text), err=err)
+    typer.echo(shown(text), err=err)
 
 
 def print_json(document: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from deploytag.cli.app import AsJson, Panel, app, print_json, say
 from deploytag.cli.opening import Branch, Checkout, Project, Wait, narrator
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
+from deploytag.output import shown_as_one_line
 
 if TYPE_CHECKING:
     from deploytag.delivery.fleet import Row
@@ -129,6 +130,7 @@ def _print_table(found: list[Row]) -> None:
     from rich import box  # noqa: PLC0415 - as above
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("branch", "state", "commit", "pushed", "last run", "url"):
@@ -136,8 +138,10 @@ def _print_table(found: list[Row]) -> None:
     table.add_column("note")
     for row in found:
         state = f"[{STYLES.get(row.state, 'yellow')}]{row.state}[/]"
-        commit, last, url = (row.revision or "")[:12], row.last or "", row.url or ""
-        table.add_row(row.ref, state, commit, _age(row.pushed), last, url, row.note or "")
+        cells = (row.ref, (row.revision or "")[:12], _age(row.pushed), row.last, row.url, row.note)
+        # As text: what others wrote is no markup. Redacted before the table breaks it into lines.
+        ref, *rest = (Text(shown_as_one_line(cell or "")) for cell in cells)
+        table.add_row(ref, state, *rest)
     # What reads a pipe or a log has no width.
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 

@@ -12,7 +12,7 @@ import typer
 
 from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json, say
 from deploytag.errors import UsageError
-from deploytag.printable import printable
+from deploytag.output import shown, shown_as_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,10 +142,10 @@ def _print(results: Sequence[Result]) -> None:
         for finding in result.findings:
             cure = f" {finding.cure}" if finding.cure else ""
             # A line each, whatever a library's message holds.
-            seen = " ".join(finding.seen.split())
+            seen = shown_as_one_line(finding.seen)
             end = "" if seen.endswith((".", "`")) or not cure else "."
             level = typer.style(f"{finding.level:<8}", fg=_COLOURS[finding.level])
-            typer.echo(f"{level} {printable(f'{result.check:<12} {seen}{end}{cure}')}")
+            typer.echo(f"{level} {shown(f'{result.check:<12} {seen}{end}{cure}')}")
 
 
 _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem": typer.colors.RED}

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from deploytag.delivery.events import Diagnostic, Event
+from deploytag.redaction import redact
 
 IMAGE = "docker-build:index:Image"
 LIMIT = 128 * 1024
@@ -34,7 +35,7 @@ class BuildOutput:
         kept = _Tail()
         for name, output in self._images.items():
             for line in output.lines:
-                kept.keep(f"{name} {line}"[:LIMIT])
+                kept.keep(f"{name} {line}")
         return "\n".join(kept.lines)
 
     @property
@@ -52,6 +53,7 @@ class _Tail:
         self._size = 0
 
     def keep(self, line: str) -> None:
+        line = line[: LIMIT - 1]
         self.lines.append(line)
         self._size += len(line) + 1
         while self._size > LIMIT:
@@ -81,8 +83,9 @@ class _Output:
                 tail = self.afterwards
             case _:
                 tail = self.complaints
-        for line in event.message.splitlines():
-            tail.keep(line[:LIMIT])
+        # Before a line is cut, which may leave the half of a value.
+        for line in redact(event.message).splitlines():
+            tail.keep(line)
 
     @property
     def printed(self) -> tuple[str, ...]:

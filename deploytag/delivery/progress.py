@@ -8,7 +8,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from deploytag.printable import printable
+from deploytag.output import shown
 
 
 class Progress:
@@ -42,7 +42,7 @@ class Progress:
 
     def quote(self, line: str) -> None:
         """What a command printed, as it did."""
-        self._console.print(Text(printable(line)))
+        self._console.print(Text(shown(line)))
 
     def warn(self, text: str) -> None:
         """Something a person should know, though the run goes on."""
@@ -59,4 +59,4 @@ class Progress:
     def _line(self, text: str, style: str = "") -> None:
         # Never as markup: much of it was written by whoever pushes.
         time_ = f"{self._clock() - self._began:6.1f} s"
-        self._console.print(Text.assemble((time_, "dim"), "  ", (printable(text), style)))
+        self._console.print(Text.assemble((time_, "dim"), "  ", (shown(text), style)))

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploytag import redaction
 from deploytag.delivery.processes import keeper, leftovers
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.processes.children import CannotStartError, Children, Finished, Stop
@@ -238,6 +239,19 @@ def test_when_a_keeper_is_killed_everything_is_ended(pipe: Pipe, victims: list[s
         children.run(command("daemon", pipe.path), cwd=ROOT, on_pid=on_pid, on_line=on_line)
     pipe.end()
     assert gone(*processes.values())
+
+
+def test_what_is_shown_of_a_command_that_was_killed_is_redacted_before_it_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redaction, "PROCESS", redaction.Redactor(["hunter2-and-more"]))
+    # The cut, 2000 characters before the end, is in the middle of it.
+    script = f"printf 'hunter2-and-more{'x' * 1992}\\n'; kill -9 $PPID; sleep 60"
+    with pytest.raises(InterruptedRunError) as error:
+        shell(script)
+    assert "xxx" in str(error.value)
+    assert "and-more" not in str(error.value)
+    assert "more" not in str(error.value).partition("xxx")[0].rpartition("again.")[2]
 
 
 def test_a_lease_that_is_not_renewed_ends_the_command(pipe: Pipe) -> None:

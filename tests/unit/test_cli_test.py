@@ -46,6 +46,20 @@ def test_what_tests_need_is_passed_on(name: str) -> None:
     assert stripped({name: "x"}) == {name: "x"}
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("https://user:hunter2@index.test/simple", False),
+        ("https://hunter2@index.test/simple", False),
+        ("https://hunter2:@index.test/simple", False),
+        ("https://index.test/simple?mail=a@b", True),
+        ("ssh://git@git.test/shop", True),
+    ],
+)
+def test_an_address_with_a_credential_is_not_passed_on(value: str, *, kept: bool) -> None:
+    assert stripped({"INDEX": value}) == ({"INDEX": value} if kept else {})
+
+
 def python(program: str, timeout: int = 60) -> settings.Tests:
     return settings.Tests(command=(sys.executable, "-c", program), timeout=timeout)
 

@@ -15,8 +15,9 @@ from deploytag import redaction
 from deploytag.cli import app
 from deploytag.cli.app import print_json
 from deploytag.credentials import secret_values
+from deploytag.encodings import SHORTEST
 from deploytag.output import LogFilter, Redacting, redacting_output
-from deploytag.redaction import REDACTED, SHORTEST, Redactor
+from deploytag.redaction import REDACTED, Redactor
 
 SECRETS = st.lists(st.text(min_size=SHORTEST), max_size=5)
 ODD = [
@@ -102,6 +103,10 @@ def test_names_that_deploytag_gives_itself_stay() -> None:
     ("text", "shown"),
     [
         ("cloning https://token:hunter2@git.test/shop", f"cloning https://token:{REDACTED}@git.test/shop"),
+        ("cloning https://ghp_token@git.test/shop", f"cloning https://{REDACTED}@git.test/shop"),
+        ("https://ghp_token:x-oauth-basic@git.test", f"https://{REDACTED}:{REDACTED}@git.test"),
+        ("https://ghp_token:@git.test", f"https://{REDACTED}:@git.test"),
+        ("ssh://git@git.test/shop, https://git.test?of=x@y", "ssh://git@git.test/shop, https://git.test?of=x@y"),
         ("redis://:p@ss@host:6379/0", f"redis://:{REDACTED}@host:6379/0"),
         ("http://172.30.0.1:80/path?x=y@z", "http://172.30.0.1:80/path?x=y@z"),
         ("host=db password='hun ter2' user=x", f"host=db password={REDACTED} user=x"),

@@ -24,6 +24,7 @@ from deploytag.delivery.diagnosis.workloads import ailing
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
+from deploytag.redaction import redact
 from deploytag.settings import Verify
 
 KINDS = (ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
@@ -130,7 +131,7 @@ def _ask(url: str, verify: Verify, revision: str) -> Answer | str:
 
 
 def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str], document: Any = None) -> Answer | str:
-    """Whether an answer is the right one, or what is wrong with it. Pure."""
+    """Whether an answer is the right one, or what is wrong with it. Pure, but for what this process redacts."""
     if status >= 500:
         return f"It answered with status {status}."
     if not verify.json_path and verify.header is None:
@@ -139,7 +140,7 @@ def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str]
     shown = shown_revision(verify, headers, document)
     if shown == revision:
         return Answer(status, shown)
-    said = "no revision" if shown is None else f"the revision {shown[:60]!r}"
+    said = "no revision" if shown is None else f"the revision {redact(shown)[:60]!r}"
     return f"It answered with status {status} and shows {said} ({where})."
 
 

@@ -14,7 +14,8 @@ from deploytag.delivery.removal.collect import Outcome
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
-from deploytag.printable import one_line, printable
+from deploytag.output import shown_as_one_line
+from deploytag.printable import printable
 from deploytag.redaction import redact
 
 GITLAB_REPORT = "deploytag.env"
@@ -52,8 +53,8 @@ def headline(ending: Report | Collection) -> str:
     """How it ended, as the last line of a log."""
     if isinstance(ending, Collection):
         return _of_collection(ending)
-    line = _heading(ending, one_line(ending.ref or "this run"))
-    return f"{line}: {one_line(ending.url)}" if ending.url and ending.outcome.ok else line
+    line = _heading(ending, shown_as_one_line(ending.ref or "this run"))
+    return f"{line}: {shown_as_one_line(ending.url)}" if ending.url and ending.outcome.ok else line
 
 
 def markdown(ending: Report | Collection) -> str:
@@ -122,7 +123,7 @@ def _blocks(heading: str, reason: str | None, facts: Sequence[str], lists: Mappi
 
 def github_output(ending: Report | Collection) -> str:
     """Lines for GITHUB_OUTPUT: `url`, `ref`, `result`; empty where there is none."""
-    return "".join(f"{name}={one_line(value or '')}\n" for name, value in _values(ending).items())
+    return "".join(f"{name}={shown_as_one_line(value or '')}\n" for name, value in _values(ending).items())
 
 
 def dotenv(ending: Report | Collection) -> str:
@@ -131,7 +132,7 @@ def dotenv(ending: Report | Collection) -> str:
     None of these names is one that DeployTag itself reads: later jobs of the pipeline inherit them.
     """
     values = _values(ending).items()
-    return "".join(f"DEPLOYTAG_{name.upper()}={one_line(value)}\n" for name, value in values if value)
+    return "".join(f"DEPLOYTAG_{name.upper()}={shown_as_one_line(value)}\n" for name, value in values if value)
 
 
 def _values(ending: Report | Collection) -> dict[str, str | None]:
@@ -170,13 +171,14 @@ def _times(seconds: Mapping[str, float]) -> str:
 
 def _code(text: str) -> str:
     """Inline code, in which markdown and HTML mean nothing; fenced by more backticks than it contains in a row."""
-    line = one_line(text)
+    line = shown_as_one_line(text)
     fence = "`" * (_longest_run(line) + 1)
     padding = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{padding}{line}{padding}{fence}"
 
 
 def _block(text: str) -> str:
+    text = redact(text)  # before it is cut, which would leave a part of a value that is no value any more
     if len(text) > _LONGEST_REASON:
         # The end of a log says more than its beginning, and the first line says what it is about.
         first, _, rest = text.partition("\n")
@@ -187,6 +189,7 @@ def _block(text: str) -> str:
 
 
 def _shortened(line: str) -> str:
+    line = redact(line)  # as above
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
@@ -196,5 +199,5 @@ def _longest_run(text: str) -> int:
 
 def _link(url: str) -> str:
     """A link where it is one; what is no plain address is shown and not followed."""
-    line = one_line(url)
+    line = shown_as_one_line(url)
     return f"<{line}>" if re.fullmatch(r"https?://[A-Za-z0-9._:/?#\[\]@!$&'()*+,;=%~-]+", line) else _code(line)

@@ -26,6 +26,7 @@ from deploytag.delivery.processes.leftovers import Ended, end_all, leftovers, sh
 from deploytag.delivery.processes.lines import Lines
 from deploytag.delivery.run import MARK, Run
 from deploytag.errors import BusyError, InterruptedRunError, LeftoverError, UnreachableError
+from deploytag.redaction import redact
 
 GRACE = 60.0
 """Seconds a command has to end after its one signal."""
@@ -304,7 +305,7 @@ def _finished(report: _Report | None, lines: Lines, name: str) -> Finished:
     if report is None or report.why == "guard":
         raise InterruptedRunError(
             f"The process that held `{name}` has ended, as if it were killed. Everything that the command had started "
-            f"was ended too. Run the same again.\n{lines.text[-2000:]}".rstrip()
+            f"was ended too. Run the same again.\n{redact(lines.text)[-2000:]}".rstrip()
         )
     if report.left:
         raise stuck(Ended(*process) for process in report.left)

@@ -70,9 +70,13 @@ def test_a_build_that_is_tried_again_is_known_by_its_last_try() -> None:
     assert (it.ending, it.text) == ((), "shop-app #5 DONE")
 
 
+def test_of_a_line_that_is_too_long_the_beginning_is_kept() -> None:
+    assert output(Diagnostic("info", "x" * LIMIT, APP, status=True)).startswith("shop-app xxx")
+
+
 @given(st.lists(st.text(max_size=LIMIT // 2).map(lambda text: text * 3), max_size=5))
 def test_the_end_is_kept(messages: list[str]) -> None:
     text = output(*(Diagnostic("info", message, APP, status=True) for message in messages))
     assert len(text) <= LIMIT
     if lines := [line for message in messages for line in message.splitlines()]:
-        assert text.endswith(lines[-1][: LIMIT - len("shop-app ")])
+        assert text.endswith(lines[-1][: LIMIT - len("shop-app \n")])
