@@ -102,7 +102,8 @@ def test_images_alone_end_a_collection_with_the_kind_of_their_error(
 
 def test_a_registry_that_does_not_answer_is_an_error_of_the_images_and_what_was_seen_stays_remembered() -> None:
     memory = GcMemory(unreferenced={"sha256:0123": NOW})
-    world: Any = SimpleNamespace(project="shop")
+    policy = SimpleNamespace(image_repositories=lambda project: [project])
+    world: Any = SimpleNamespace(project="shop", policy=policy)
     with Registry("127.0.0.1:9", os.environ) as registry:
         plan = wiring.images(world, registry, memory)
     assert type(plan.failure) is UnreachableError
