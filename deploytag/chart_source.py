@@ -102,10 +102,10 @@ def _require(
 
 
 def _is_copy(path: PurePosixPath, name: str) -> bool:
-    """Whether `path` belongs to a copy of the chart `name` below `charts/`, packed or not."""
+    """Whether `path` belongs to a copy of the chart `name` below `charts/`, packed or not, or is a link to one."""
     match path.parts:
         case ("charts", file):
-            return _is_archive(file, name)
+            return file == name or _is_archive(file, name)
         case ("charts", folder, *_):
             return folder == name
     return False
@@ -130,19 +130,7 @@ def _chart_files(repository: Path, chart: PurePosixPath) -> dict[PurePosixPath, 
             f"The Helm chart {chart} exists in {repository}, but git does not track its Chart.yaml, and only tracked "
             f"files are installed. Run `git add {chart}`."
         )
-    for path, file in files.items():
-        if file.mode == 0 and not _stays_inside(file.source, repository / chart):
-            raise ContentError(
-                f"{chart / path} is a symbolic link that leaves the chart {chart}, where Helm cannot follow it. "
-                "Put a copy there, or make it a subchart."
-            )
     return files
-
-
-def _stays_inside(link: Path, chart: Path) -> bool:
-    target = link.readlink()
-    landing = Path(posixpath.normpath(link.parent / target))
-    return not target.is_absolute() and landing.is_relative_to(posixpath.normpath(chart))
 
 
 def _dependencies(repository: Path, chart: PurePosixPath) -> list[_Dependency]:
@@ -180,6 +168,8 @@ def _check_version(repository: Path, chart: PurePosixPath, dependency: _Dependen
 
 
 def _read_yaml(repository: Path, path: PurePosixPath) -> Mapping[str, Any]:
+    if not (repository / path).resolve().is_relative_to(repository.resolve()):
+        raise ContentError(f"{path} is a link out of the repository. Put the file itself there.")
     try:
         document = parse_yaml(read_file(repository / path))
     except (DocumentError, OSError) as error:

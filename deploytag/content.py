@@ -9,7 +9,7 @@ from deploytag.chart_source import chart_entries
 from deploytag.errors import ContentError
 from deploytag.ignore import find_ignore_file, read_rules
 from deploytag.repository import TrackedFile, tracked_files
-from deploytag.staging import Entry, StagedTree, prune, stage_entries
+from deploytag.staging import Entry, StagedTree, links_out, prune, stage_entries
 
 __all__ = ["StagedTree", "find_ignore_file", "prune", "stage", "stage_chart"]
 
@@ -38,7 +38,14 @@ def stage(
 
 def stage_chart(repository: Path, chart_path: str, destination_root: Path) -> StagedTree:
     """Stage the Helm chart at `chart_path` of `repository`, with its `file://` dependencies inside it."""
-    return stage_entries(chart_entries(repository, PurePosixPath(chart_path)), destination_root)
+    tree = stage_entries(chart_entries(repository, PurePosixPath(chart_path)), destination_root)
+    # Helm follows links, and a template can print whatever file they lead to: the runner's credentials, for one.
+    if link := next(links_out(tree.path), None):
+        raise ContentError(
+            f"in the chart {chart_path}: {link} is a symbolic link that leaves the chart. Put a copy there, or make it "
+            "a subchart."
+        )
+    return tree
 
 
 def _included(repository: Path, include: str) -> list[TrackedFile]:

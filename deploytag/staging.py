@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,10 +51,20 @@ def stage_entries(entries: Iterable[Entry], destination_root: Path) -> StagedTre
     Safe with others at work: the tree appears by one rename, and whoever comes second takes the first one's.
     """
     ordered = sorted(entries, key=lambda entry: os.fsencode(entry.target))
+    _refuse_below_links(ordered)
     digest = _digest((entry, _fingerprint(entry.source, entry.mode)) for entry in ordered)
     if not (tree := _existing(destination_root, digest)):
         tree = _copy(ordered, destination_root)
     return tree
+
+
+def links_out(tree: Path) -> Iterator[PurePosixPath]:
+    """The symbolic links in `tree` that lead out of it, as the system follows them: links on their way included."""
+    root = tree.resolve()
+    for folder, folders, files in os.walk(root):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+                yield PurePosixPath(path.relative_to(root))
 
 
 def prune(destination_root: Path, keep: Collection[str] = (), older_than: timedelta = _KEPT_FOR) -> list[Path]:
@@ -74,6 +84,16 @@ def prune(destination_root: Path, keep: Collection[str] = (), older_than: timede
             shutil.rmtree(doomed)
             removed.append(path)
     return removed
+
+
+def _refuse_below_links(entries: Sequence[Entry]) -> None:
+    """A file below a link would be written to wherever the link leads."""
+    links = {entry.target for entry in entries if entry.mode == 0}
+    for entry in entries:
+        for above in links.intersection(entry.target.parents):
+            raise ContentError(
+                f"{entry.target} would lie below {above}, which is a symbolic link. Put a folder in the link's place."
+            )
 
 
 def _existing(destination_root: Path, digest: str) -> StagedTree | None:

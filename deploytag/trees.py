@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deploytag import content
 from deploytag.content import StagedTree
+from deploytag.errors import ContentError
 from deploytag.settings import ApplicationSettings
 
 STAGE = Path(".deploytag")
@@ -36,6 +37,13 @@ def stage(repository: Path, settings: ApplicationSettings, into: Path = STAGE) -
         )
         for image in (settings.images.base, settings.images.app)
     )
+    for image, tree in ((settings.images.base, base), (settings.images.app, app)):
+        # The builder is sent other links as links. This file the client itself opens, and says what it does not like.
+        if not (tree.path / image.dockerfile).resolve().is_relative_to(tree.path.resolve()):
+            raise ContentError(
+                f"{image.dockerfile} is a symbolic link to what its build does not see. Put the file itself there, or "
+                "name in `context` what it leads to."
+            )
     trees = Trees(base=base, app=app, chart=content.stage_chart(repository, settings.chart.path, charts))
     content.prune(contexts, keep=[trees.base.digest, trees.app.digest])
     content.prune(charts, keep=[trees.chart.digest])

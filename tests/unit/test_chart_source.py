@@ -118,9 +118,23 @@ def test_a_chart_of_helm_2_has_its_requirements_apart(checkout: Checkout, root: 
     assert names(stage_chart(checkout.path, "charts/app", root)) == FILES | REDIS | {"requirements.yaml"}
 
 
-def _link_out(checkout: Checkout) -> None:
-    (checkout.path / "charts/app/outside").symlink_to("../redis/values.yaml")
-    checkout.commit()
+def link(checkout: Checkout, path: str, target: str) -> None:
+    """A symbolic link in the chart `app` that git tracks."""
+    place = checkout.path / "charts/app" / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+    checkout.git("add", "--", str(place))
+
+
+def _link_through_a_link(checkout: Checkout) -> None:
+    """Each of the two stays inside by its text; the system follows `deep/er/up` before it goes up any further."""
+    link(checkout, "deep/er/up", "../..")
+    link(checkout, "outside", "deep/er/up/../../redis/values.yaml")
+
+
+def _link_in_place_of_a_folder(checkout: Checkout) -> None:
+    """The dependency's files would be written to wherever it leads."""
+    link(checkout, "charts", "templates")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +181,16 @@ def _link_out(checkout: Checkout) -> None:
             lambda checkout: checkout.write("charts/app/Chart.yaml", "dependencies: [{name: ../../x}]"),
             "are not a list of entries",
         ),
-        (_link_out, "charts/app/outside is a symbolic link that leaves the chart charts/app"),
+        (
+            lambda checkout: link(checkout, "outside", "../redis/values.yaml"),
+            "charts/app: outside is a symbolic link that leaves the chart",
+        ),
+        (
+            lambda checkout: link(checkout, "outside", "/etc/hostname"),
+            "outside is a symbolic link that leaves the chart",
+        ),
+        (_link_through_a_link, "outside is a symbolic link that leaves the chart"),
+        (_link_in_place_of_a_folder, "charts/redis/Chart.yaml would lie below charts, which is a symbolic link"),
     ],
 )
 def test_what_cannot_be_installed_is_a_sentence(
@@ -177,7 +200,31 @@ def test_what_cannot_be_installed_is_a_sentence(
     with pytest.raises(ContentError) as caught:
         stage_chart(charts.path, "charts/app", root)
     assert sentence in str(caught.value)
-    assert not root.exists(), "nothing half-made"
+    assert not list(root.glob(".tmp-*")), "nothing half-made"
+
+
+def test_links_inside_of_the_chart_are_staged(charts: Checkout, root: Path) -> None:
+    link(charts, "templates/again.yaml", "map.yaml")
+    link(charts, "deep/er/up", "../..")
+    link(charts, "more.yaml", "deep/er/up/values.yaml")
+    tree = stage_chart(charts.path, "charts/app", root)
+    assert (tree.path / "templates/again.yaml").readlink() == Path("map.yaml")
+    assert (tree.path / "more.yaml").read_text() == ""
+
+
+def test_a_link_in_place_of_a_dependency_gives_way_to_its_files(charts: Checkout, root: Path) -> None:
+    clean = stage_chart(charts.path, "charts/app", root)
+    link(charts, "charts/redis", "../../redis")
+    assert stage_chart(charts.path, "charts/app", root) == clean
+
+
+def test_a_description_that_lies_elsewhere_is_not_read(charts: Checkout, root: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "private.yaml"
+    elsewhere.write_text(yaml.safe_dump({"dependencies": [{"name": "x", "version": "s3cret-token"}]}))
+    (charts.path / "charts/app/Chart.yaml").unlink()
+    link(charts, "Chart.yaml", str(elsewhere))
+    with pytest.raises(ContentError, match=r"Chart\.yaml is a link out of the repository"):
+        stage_chart(charts.path, "charts/app", root)
 
 
 @pytest.mark.toolchain
