@@ -9,7 +9,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,12 @@ def parse_yaml(content: str | bytes) -> Any:
 
 
 def parse_all_yaml(content: str) -> Iterator[Any]:
-    """Every document of a stream, as `parse_yaml`: what a chart renders to."""
-    _check_yaml(content, nodes=10 * MOST_NODES)
+    """Every document of a stream, as `parse_yaml`: what a chart renders to.
+
+    Raises:
+        DocumentError: also where Kubernetes' parser might read something else than this one.
+    """
+    _check_yaml(content, nodes=10 * MOST_NODES, refuse=_refuse_ambiguous)
     try:
         yield from yaml.load_all(content, _LOADER)
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
@@ -116,14 +120,20 @@ def parse_strict_yaml(content: bytes) -> Any:
         raise DocumentError(_said(error)) from None
 
 
-def _check_yaml(content: str | bytes, nodes: int = MOST_NODES) -> None:
+def _check_yaml(
+    content: str | bytes, nodes: int = MOST_NODES, refuse: Callable[[yaml.Event], None] | None = None
+) -> None:
     """See that the document is not too deep, refers to nothing it is in, and stands for no more than `nodes` nodes.
+
+    `refuse` raises for an event that must not be.
 
     By its events, before anything is built: merging an alias (`<<: *a`) multiplies while the tree is made.
     """
     count = _Count()
     try:
         for event in yaml.parse(content, _LOADER):
+            if refuse is not None:
+                refuse(event)
             count.take(event)
             if count.depth > DEEPEST:
                 raise DocumentError(f"{_line(event.start_mark)}more than {DEEPEST} levels deep")
@@ -131,6 +141,21 @@ def _check_yaml(content: str | bytes, nodes: int = MOST_NODES) -> None:
                 raise DocumentError(f"it stands for more than {nodes} values: its aliases multiply")
     except (yaml.YAMLError, RecursionError) as error:
         raise DocumentError(_said(error)) from None
+
+
+def _refuse_ambiguous(event: yaml.Event) -> None:
+    """Refuse what parsers of YAML read in different ways.
+
+    Go's takes `!!binary` for the text that it stands for, and lets a merge win over a key that stands before it.
+    """
+    match event:
+        case yaml.ScalarEvent(tag=str()) | yaml.CollectionStartEvent(tag=str()):
+            what = "a tag (`!!binary`)"
+        case yaml.ScalarEvent(value="<<", implicit=(True, _)):
+            what = "the key `<<`"
+        case _:
+            return
+    raise DocumentError(f"{_line(event.start_mark)}{what} is not read by every program in the same way; write it out")
 
 
 class _Count:

@@ -46,7 +46,8 @@ def _render(chart: Path, release: str, namespace: str, values: Mapping[str, Any]
         )
     try:
         done = subprocess.run(
-            [helm, "template", release, str(chart), "--namespace", namespace, "--values", "-"],
+            # With what is in `crds`: Helm installs that first, whatever it is.
+            [helm, "template", release, str(chart), "--namespace", namespace, "--values", "-", "--include-crds"],
             input=json.dumps(values),
             capture_output=True,
             encoding="utf-8",

@@ -10,10 +10,15 @@ Document = Mapping[str, Any]
 
 
 def objects(documents: Iterable[Any]) -> Iterator[Document]:
-    """Every object; Helm installs those in a `List` as well."""
+    """Every object, as Helm finds them: whatever has `items` is a list, and says the kind of those that do not."""
     for it in documents:
-        if isinstance(it, Mapping):
-            yield from objects(several(it, "items")) if str(it.get("kind")).endswith("List") else (it,)
+        if not isinstance(it, Mapping):
+            continue
+        if isinstance(items := it.get("items"), list):
+            kind = kind_of(it).removesuffix("List")
+            yield from objects({**each, "kind": each.get("kind") or kind} for each in mappings(items))
+        else:
+            yield it
 
 
 def kind_of(it: Document) -> str:

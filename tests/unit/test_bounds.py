@@ -44,6 +44,11 @@ def namespaces(name: str, **pods: str) -> dict[str, Any]:
         ({"kind": "Service", "metadata": {"name": "x"}, "spec": {"externalIPs": []}}, None),
         ({"kind": "List", "items": [policy({})]}, "everything"),
         ({"kind": "NetworkPolicyList", "items": [policy({})]}, "everything"),
+        # Whatever has `items` is a list to Helm, and what does not say its kind is of the list's.
+        ({"kind": "ConfigMap", "items": [policy({})]}, "everything"),
+        ({"kind": "NetworkPolicyList", "items": [policy({}) | {"kind": ""}]}, "everything"),
+        ({"kind": "NetworkPolicy", "items": [{"spec": {"egress": [{}]}}]}, "everything"),
+        ({"kind": "ConfigMap", "items": None}, None),
         (policy({}), "everything"),
         (policy({"ports": [{"port": 53}]}), "everything"),
         (policy(to()), "everything"),

@@ -39,19 +39,19 @@ PARSERS: list[Callable[[bytes], Any]] = [
     ("text", "why"),
     [
         (LAUGHS, "its aliases multiply"),
-        (MERGES, "its aliases multiply"),
+        (MERGES, "its aliases multiply|`<<`"),
         ("&a [*a]", "what it is in"),
-        ("&a {<<: *a}", "what it is in"),
+        ("&a {<<: *a}", "what it is in|`<<`"),
         ("[*nothing]", "names nothing"),
         ("[" * 100_000, "more than 100 levels deep"),
         ("{a: " * 3_000, "more than 100 levels deep"),
         ("- " * 3_000, "more than 100 levels deep"),
         ("a: \0", "control characters|special characters"),
-        ("!!python/object/apply:os.system [id]", "could not determine a constructor"),
+        ("!!python/object/apply:os.system [id]", "could not determine a constructor|a tag"),
         ("a: " + "9" * 5_000, "not of the type"),
-        ("a: !!timestamp secret-value", "not of the type"),
-        ("a: !!bool secret-value", "not of the type"),
-        ("!!int ''", "not of the type"),
+        ("a: !!timestamp secret-value", "not of the type|a tag"),
+        ("a: !!bool secret-value", "not of the type|a tag"),
+        ("!!int ''", "not of the type|a tag"),
     ],
 )
 def test_what_yaml_must_not_be(parse: Callable[[bytes], Any], text: str, why: str) -> None:
@@ -69,6 +69,29 @@ def test_aliases_that_do_not_multiply_are_welcome() -> None:
     text = b"base: &base {a: 1, b: 2}\none: {<<: *base, c: 3}\ntwo: *base\n"
     expected = {"base": {"a": 1, "b": 2}, "one": {"a": 1, "b": 2, "c": 3}, "two": {"a": 1, "b": 2}}
     assert parse_yaml(text) == parse_strict_yaml(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        # To Go's parser each of these is a NetworkPolicy, to Python's it is something else or nothing.
+        ("kind: !!binary TmV0d29ya1BvbGljeQ==", "line 1: a tag"),
+        ("kind: ConfigMap\n<<: {kind: NetworkPolicy}", "line 2: the key `<<`"),
+        ("kind: ConfigMap\n? !!merge <<\n: {kind: NetworkPolicy}", "line 2: a tag"),
+        ("kind: ! NetworkPolicy", "line 1: a tag"),
+        ("spec: !!map {egress: [{}]}", "line 1: a tag"),
+        ("egress: !x [{}]", "line 1: a tag"),
+    ],
+)
+def test_what_kubernetes_may_read_in_another_way_is_refused(text: str, why: str) -> None:
+    with pytest.raises(DocumentError, match=why):
+        list(parse_all_yaml(text))
+
+
+def test_words_that_only_look_like_it_are_welcome() -> None:
+    text = "a: '<<'\nb: '!!binary x'\nc: |\n  <<: !x\n"
+    assert list(parse_all_yaml(text)) == [{"a": "<<", "b": "!!binary x", "c": "<<: !x\n"}]
+    assert list(parse_all_yaml("a: &a {b: 1}\nc: *a\n")) == [{"a": {"b": 1}, "c": {"b": 1}}]
 
 
 def test_equal_keys_are_named_and_their_values_are_not() -> None:
