@@ -169,12 +169,19 @@ async def database_networks(
     """Where the database may be reached: what the policy names, else what its name resolves to at this moment.
 
     Raises:
-        SettingsError: the branch's config names another server than the administrator's, and the policy does not.
+        SettingsError: the branch's config names another server or port than the administrator's, and the policy does
+            not.
         UnreachableError: it does not resolve here.
     """
     if address is None or administrator is None or not isolation.network:
         return ()
     if isolation.database_cidrs:
+        if address.port not in (administrator.port, *isolation.database_ports):
+            raise SettingsError(
+                f"the stack's config says that pods reach the database at port {address.port}: nothing was touched, as "
+                f"a branch does not decide what its pods may connect to. Name the port in {POLICY_FILE}, "
+                "`isolation.database_ports` of the class."
+            )
         return isolation.database_cidrs
     if (address.host, address.port) != (administrator.host, administrator.port):
         raise SettingsError(

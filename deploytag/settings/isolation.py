@@ -61,4 +61,8 @@ class Isolation(SettingsModel):
         description="where the database server may be; without it, what its name resolves to at each deployment. "
         "Name the subnets of a server whose address moves (RDS failover)",
     )
+    database_ports: tuple[Port, ...] = Field(
+        default=(5432, 6432),
+        description="at which ports those of `database_cidrs` are reached, beside PGPORT; PostgreSQL's and PgBouncer's",
+    )
     allow: tuple[Destination, ...] = Field(default=(), description="what else pods may connect to")

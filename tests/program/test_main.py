@@ -1,6 +1,7 @@
 """What the program refuses before its first resource, and what it makes of its configuration."""
 
 import asyncio
+from dataclasses import replace
 
 import pulumi
 import pytest
@@ -99,6 +100,15 @@ def test_a_branch_does_not_decide_what_its_pods_may_connect_to(host: str, port: 
     with pytest.raises(SettingsError, match=rf"{host}:{port}.*192\.0\.2\.9:5432.*isolation\.database_cidrs"):
         asyncio.run(database_networks(Isolation(), address, Administrator("192.0.2.9")))
     asyncio.run(database_networks(Isolation(network=False), address, Administrator("192.0.2.9")))
+
+
+@pytest.mark.parametrize(("port", "ports"), [(5432, [6432]), (6432, [5432, 6432]), (7000, [7000])])
+def test_where_the_class_names_the_servers_it_names_their_ports_too(port: int, ports: list[int]) -> None:
+    named = Isolation.model_validate({"database_cidrs": ["10.0.16.0/20"], "database_ports": ports})
+    address = DatabaseAddress("inside.test", port, IDENTITY.database, IDENTITY.role)
+    assert asyncio.run(database_networks(named, address, Administrator("192.0.2.9"))) == named.database_cidrs
+    with pytest.raises(SettingsError, match=r"at port 22: .*isolation\.database_ports"):
+        asyncio.run(database_networks(named, replace(address, port=22), Administrator("192.0.2.9")))
 
 
 @pytest.mark.parametrize("key", ["kubernetes:context", "kubernetes:kubeconfig", "postgresql:host"])

@@ -11,9 +11,21 @@ from deploytag.internet import NOT_THE_INTERNET
 from deploytag.preflight.bounds import out_of_bounds
 from deploytag.settings import Isolation
 
+DNS = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+}
 HERE = "shop-feature-test"
 ALLOWING = Isolation.model_validate(
-    {"allow": [{"cidr": "10.1.0.0/16", "ports": [443]}], "dns_cidrs": ["169.254.20.10"]}
+    {
+        "allow": [
+            {"cidr": "10.1.0.0/16", "ports": [443, 444]},
+            {"cidr": "10.1.2.0/24", "ports": [445]},
+            {"cidr": "10.3.0.7", "ports": [514], "protocol": "UDP"},
+        ],
+        "dns_cidrs": ["169.254.20.10"],
+        "database_cidrs": ["10.9.0.0/24"],
+    }
 )
 
 
@@ -23,6 +35,11 @@ def policy(*egress: Any, **spec: Any) -> dict[str, Any]:
 
 def to(*targets: Any) -> dict[str, Any]:
     return {"to": list(targets)}
+
+
+def at(rule: dict[str, Any], *ports: Any) -> dict[str, Any]:
+    """The rule, for some ports only: a number is one of TCP."""
+    return {**rule, "ports": [{"port": it} if isinstance(it, int | str) else it for it in ports]}
 
 
 def block(cidr: str, *excepted: str) -> dict[str, Any]:
@@ -57,7 +74,10 @@ def namespaces(name: str, **pods: str) -> dict[str, Any]:
         (policy(to(namespaces("shop-feature-other"))), "pods of other namespaces"),
         (policy(to(namespaces(HERE))), None),
         (policy(to(namespaces("kube-system"))), "pods of other namespaces"),
-        (policy(to(namespaces("kube-system", **{"k8s-app": "kube-dns"}))), None),
+        (policy(at(to(DNS), {"port": 53, "protocol": "UDP"}, 53)), None),
+        (policy(to(DNS)), "the cluster's name servers at every port"),
+        (policy(at(to(DNS), 9153)), "the cluster's name servers at TCP 9153"),
+        (policy(at(to(DNS), {"protocol": "UDP"})), "the cluster's name servers at UDP 1-65535"),
         (policy(to(block("0.0.0.0/0"))), "0.0.0.0/0"),
         (policy(to(block("0.0.0.0/0", "10.0.0.0/8"))), "0.0.0.0/0"),
         (policy(to(block("169.254.169.254/32"))), "169.254.169.254/32"),
@@ -65,8 +85,31 @@ def namespaces(name: str, **pods: str) -> dict[str, Any]:
         (policy(to(block("8.8.8.8/32"), block("10.9.0.0/16"))), "10.9.0.0/16"),
         (policy(to(block("8.8.8.8/32"))), None),
         (policy(to(block("2001:4860:4860::8888/128"))), None),
-        (policy(to(block("10.1.2.0/24"), block("169.254.20.10/32"))), None),
-        (policy(to(block("10.0.0.0/15"))), "10.0.0.0/15"),
+        (policy(to(block("10.1.2.0/24"))), "10.1.2.0/24 at every port"),
+        (policy(at(to(block("10.1.2.0/24")), 443)), None),
+        (policy(at(to(block("10.1.2.0/24")), 443, 445)), None),
+        (policy(at(to(block("10.1.2.0/24")), {"port": 443, "endPort": 445})), None),
+        (policy(at(to(block("10.1.2.0/24")), {"port": 443, "endPort": 446})), "at TCP 443-446"),
+        (policy(at(to(block("10.1.2.0/24")), 443, 446)), "10.1.2.0/24 at TCP 446"),
+        (policy(at(to(block("10.1.3.0/24")), 443, 445)), "10.1.3.0/24 at TCP 445"),
+        (policy(at(to(block("10.1.2.0/24")), {"port": 443, "protocol": "UDP"})), "at UDP 443"),
+        (policy(at(to(block("10.1.2.0/24")), "https")), "10.1.2.0/24 at TCP https"),
+        (policy(at(to(block("10.1.2.0/24")), {"port": True})), "at TCP True"),
+        (policy(at(to(block("10.1.2.0/24")), {"port": 443, "endPort": "444"})), "at TCP 443-444"),
+        (policy(at(to(block("10.1.2.0/24")), {"port": 444, "endPort": 443})), "at TCP 444-443"),
+        (policy({**to(block("10.1.2.0/24")), "ports": ["443"]}), "every port"),
+        (policy(at(to(block("10.0.0.0/15")), 443)), "10.0.0.0/15"),
+        (policy(at(to(block("10.3.0.7/32")), {"port": 514, "protocol": "UDP"})), None),
+        (policy(at(to(block("10.3.0.7/32")), 514)), "at TCP 514"),
+        (policy(at(to(block("169.254.20.10/32")), 53)), None),
+        (policy(at(to(block("169.254.20.10/32")), 80)), "169.254.20.10/32 at TCP 80"),
+        (policy(at(to(block("10.9.0.7/32")), 5432)), None),
+        (policy(at(to(block("10.9.0.7/32")), 22)), "10.9.0.7/32 at TCP 22"),
+        (policy(at(to(block("0.0.0.0/0", "10.0.0.0/9", "10.128.0.0/9")), 443)), "0.0.0.0/0 at TCP 443"),
+        (policy(at(to(block("8.0.0.0/5", "10.0.0.0/16", "10.2.0.0/8")), 443)), None),
+        # Kubernetes takes these for the addresses of IPv4 that they stand for.
+        (policy(to(block("::ffff:10.0.0.0/104"))), "::ffff:10.0.0.0/104"),
+        (policy(to(block("::ffff:8.8.8.8/128"))), "::ffff:8.8.8.8/128"),
         (policy(to(block("nonsense"))), "nonsense"),
         ({"kind": "NetworkPolicy", "spec": {"ingress": [{}]}}, None),
         ({"kind": "NetworkPolicy", "spec": "nonsense"}, None),
