@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from functools import cache
 
 from deploytag.delivery.inventory.databases import Connections
 from deploytag.delivery.inventory.things import Inventory, Kind
 from deploytag.errors import SettingsError
 from deploytag.identity import identify
-from deploytag.settings import Caps, EnvironmentClass, Limits, Policy
+from deploytag.settings import Caps, EnvironmentClass, Limits, Policy, number_of
 
 LISTED = 5
 """How many environments are proposed to go."""
@@ -163,21 +162,13 @@ def _of_class(name: str) -> str:
     return f"environments of the class {name}"
 
 
-@cache
-def _number(quantity: str) -> Decimal:
-    """A Kubernetes quantity as a number. Imported when a policy has such a cap: the import takes half a second."""
-    from kubernetes.utils.quantity import parse_quantity  # noqa: PLC0415 - see above
-
-    return Decimal(parse_quantity(quantity)).normalize()  # type: ignore[no-untyped-call]
-
-
 def _gib(quantity: str) -> Decimal:
-    return (_number(quantity) / GIB).normalize()
+    return (number_of(quantity) / GIB).normalize()
 
 
 LIMITED = (
     Limited("load balancers", lambda caps: _whole(caps.load_balancers), lambda limits: Decimal(limits.load_balancers)),
-    Limited("processors", lambda caps: _number(caps.cpu) if caps.cpu else None, lambda limits: _number(limits.cpu)),
+    Limited("processors", lambda caps: number_of(caps.cpu) if caps.cpu else None, lambda limits: number_of(limits.cpu)),
     Limited("GiB of memory", lambda caps: _gib(caps.memory) if caps.memory else None, lambda it: _gib(it.memory)),
     Limited("pods", lambda caps: _whole(caps.pods), lambda limits: Decimal(limits.pods)),
 )

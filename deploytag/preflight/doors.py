@@ -22,8 +22,11 @@ def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | No
     ingresses = {name_of(it): it for it in found if kind_of(it) == "Ingress"}
     if access is None or access["ingress"] is None:
         complaint = _no_address(release, services) or next(_open_services(services, access), None)
-        if complaint is None and access is not None and ingresses:
-            complaint = f"it has an Ingress {next(iter(ingresses))}, which leads around the load balancer"
+        if complaint is None and ingresses:
+            complaint = (
+                f"it has an Ingress {next(iter(ingresses))}, which leads around the load balancer: leave it out, by "
+                "the chart's values if it is a subchart's"
+            )
     else:
         complaint = next(_around_the_ingress(release, services), None) or next(
             _open_ingresses(release, ingresses, access["ingress"], access["annotations"]), None
@@ -67,6 +70,11 @@ def _around_the_ingress(release: str, services: Mapping[str, Document]) -> Itera
     for name, service in services.items():
         if (kind := _type(service)) in ("LoadBalancer", "NodePort"):
             yield f"its Service {name} is of type {kind}, which leads around the Ingress; it must be a ClusterIP"
+        if kind == "ExternalName":
+            yield (
+                f"its Service {name} is of type ExternalName, by which the ingress controller would lead to whatever "
+                "it reaches itself, such as other environments"
+            )
 
 
 def _open_ingresses(
@@ -78,6 +86,7 @@ def _open_ingresses(
     for name, ingress in ingresses.items():
         spec = one(ingress, "spec")
         hosts = {str(rule.get("host") or "any host") for rule in mappings(several(spec, "rules"))}
+        hosts |= {str(it) for entry in mappings(several(spec, "tls")) for it in several(entry, "hosts")}
         if hosts != {host} or spec.get("defaultBackend"):
             said = _list(hosts | ({"any host"} if spec.get("defaultBackend") else set()))
             yield f"its Ingress {name} must be for the host {host} alone, and is for {said}"
@@ -85,6 +94,11 @@ def _open_ingresses(
             yield f"its Ingress {name} must be of the class {class_name}, and is of {spec.get('ingressClassName')}"
         if lacking := _lacking(ingress, annotations):
             yield f"its Ingress {name} must have the annotations {_list(lacking)}"
+        if more := _annotations(ingress).keys() - annotations.keys():
+            yield (
+                f"its Ingress {name} has the annotations {_list(more)}, by which it might ask its controller for other "
+                "hosts or rules; those that are meant are named by the class (`access.annotations`)"
+            )
         certified = [it for it in mappings(several(spec, "tls")) if host in several(it, "hosts")]
         secrets = {str(it.get("secretName") or "") for it in certified}
         if wanted["tls"] and secrets != {wanted["tlsSecret"]}:
@@ -92,8 +106,14 @@ def _open_ingresses(
             yield f"its Ingress {name} must have TLS for {host} by the certificate of {of}"
 
 
-def _lacking(it: Document, annotations: Mapping[str, str]) -> set[str]:
+def _annotations(it: Document) -> Document:
+    """Without those that only Helm reads."""
     given = one(one(it, "metadata"), "annotations")
+    return {str(key): value for key, value in given.items() if not str(key).startswith("helm.sh/")}
+
+
+def _lacking(it: Document, annotations: Mapping[str, str]) -> set[str]:
+    given = _annotations(it)
     return {f"{key}: {value}" for key, value in annotations.items() if given.get(key) != value}
 
 

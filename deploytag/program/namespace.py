@@ -16,7 +16,11 @@ from deploytag.ownership import ALLOWS, annotations, labels
 from deploytag.preflight.rights import await_effective
 from deploytag.program.network import DatabaseServer, policies
 from deploytag.rights import Subject, role_binding
-from deploytag.settings import Access, Expose, Isolation, Limits
+from deploytag.settings import Access, ContainerDefaults, Expose, Isolation, Limits
+
+_INGRESSES = "count/ingresses.networking.k8s.io"
+_COUNTED = ("secrets", "configmaps", "jobs.batch", "cronjobs.batch")
+"""Small objects of which a chart can make very many: the API server keeps all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ class Namespace(pulumi.ComponentResource):
         self.usable = self._rights(name, args.deployers)
         self.guardrails = [
             self._service_account(name),
-            self._quota(name, args.limits, args.access),
-            self._container_defaults(name),
+            defaults := self._container_defaults(name, args.limits.container),
+            self._quota(name, args.limits, args.access, defaults),
             *self._network_policies(name, args),
         ]
         self.name = self.namespace.metadata.name
@@ -109,7 +113,8 @@ class Namespace(pulumi.ComponentResource):
             opts=self._inside(),
         )
 
-    def _quota(self, name: str, limits: Limits, access: Access) -> pulumi.Resource:
+    def _quota(self, name: str, limits: Limits, access: Access, defaults: pulumi.Resource) -> pulumi.Resource:
+        # A quota on limits refuses every pod that names none; the defaults are what such a pod gets. They come first.
         return core.ResourceQuota(
             f"{name}-quota",
             metadata=self._metadata("environment"),
@@ -117,17 +122,19 @@ class Namespace(pulumi.ComponentResource):
                 hard={
                     "limits.cpu": limits.cpu,
                     "limits.memory": limits.memory,
+                    "limits.ephemeral-storage": limits.ephemeral_storage,
                     "pods": str(limits.pods),
                     "persistentvolumeclaims": str(limits.volumes),
                     "requests.storage": limits.storage,
+                    "services": str(limits.services),
+                    **{f"count/{kind}": str(limits.objects) for kind in _COUNTED},
                     **_doors(limits, access),
                 }
             ),
-            opts=self._inside(),
+            opts=pulumi.ResourceOptions.merge(self._inside(), pulumi.ResourceOptions(depends_on=[defaults])),
         )
 
-    def _container_defaults(self, name: str) -> pulumi.Resource:
-        # A quota on limits refuses every pod that names none; these are what such a pod gets.
+    def _container_defaults(self, name: str, container: ContainerDefaults) -> pulumi.Resource:
         return core.LimitRange(
             f"{name}-defaults",
             metadata=self._metadata("environment"),
@@ -135,8 +142,16 @@ class Namespace(pulumi.ComponentResource):
                 limits=[
                     core.LimitRangeItemArgs(
                         type="Container",
-                        default={"cpu": "250m", "memory": "128Mi"},
-                        default_request={"cpu": "10m", "memory": "64Mi"},
+                        default={
+                            "cpu": container.cpu,
+                            "memory": container.memory,
+                            "ephemeral-storage": container.ephemeral_storage,
+                        },
+                        default_request={
+                            "cpu": container.cpu_request,
+                            "memory": container.memory_request,
+                            "ephemeral-storage": container.ephemeral_storage_request,
+                        },
                     )
                 ]
             ),
@@ -156,10 +171,14 @@ class Namespace(pulumi.ComponentResource):
 
 
 def _doors(limits: Limits, access: Access) -> dict[str, str]:
-    """How many Services may lead in from outside: none beside a shared ingress, which would go around it."""
+    """How many ways may lead in from outside: by load balancers of its own, or by the shared ingress; never by both."""
     if access.expose is Expose.INGRESS:
-        return {"services.loadbalancers": "0", "services.nodeports": "0"}
-    return {"services.loadbalancers": str(limits.load_balancers)}
+        return {"services.loadbalancers": "0", "services.nodeports": "0", _INGRESSES: str(limits.objects)}
+    return {
+        "services.loadbalancers": str(limits.load_balancers),
+        "services.nodeports": str(limits.node_ports),
+        _INGRESSES: "0",
+    }
 
 
 def _pod_security(level: str) -> dict[str, str]:

@@ -17,9 +17,9 @@ from deploytag.settings.application import (
 from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Destination, Isolation, Network
 from deploytag.settings.loading import Settings
-from deploytag.settings.policy import FORKS, POLICY_FILE, Cluster, EnvironmentClass, Limits, Policy
+from deploytag.settings.policy import FORKS, POLICY_FILE, Cluster, ContainerDefaults, EnvironmentClass, Limits, Policy
 from deploytag.settings.secrets import SecretSource, SecretSources
-from deploytag.settings.types import VARIABLE_NAME, parse_duration
+from deploytag.settings.types import VARIABLE_NAME, number_of, parse_duration
 
 __all__ = [
     "CONTRACT_VALUES",
@@ -31,6 +31,7 @@ __all__ = [
     "ApplicationSettings",
     "Caps",
     "Cluster",
+    "ContainerDefaults",
     "Destination",
     "EnvironmentClass",
     "Expose",
@@ -45,5 +46,6 @@ __all__ = [
     "Tests",
     "Variables",
     "Verify",
+    "number_of",
     "parse_duration",
 ]

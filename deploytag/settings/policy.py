@@ -10,7 +10,15 @@ from deploytag.settings.access import Access
 from deploytag.settings.caps import Caps
 from deploytag.settings.isolation import Isolation
 from deploytag.settings.secrets import SecretSources
-from deploytag.settings.types import BuildSecretId, Duration, Quantity, RepositoryPath, SecretId, SettingsModel
+from deploytag.settings.types import (
+    BuildSecretId,
+    Duration,
+    Quantity,
+    RepositoryPath,
+    SecretId,
+    SettingsModel,
+    number_of,
+)
 
 POLICY_FILE = "deploytag.policy.yaml"
 
@@ -40,6 +48,28 @@ class Cluster(SettingsModel):
         return self
 
 
+class ContainerDefaults(SettingsModel):
+    """What a container gets that names no limits of its own, and what it asks for where it names no requests."""
+
+    cpu: Quantity = "250m"
+    cpu_request: Quantity = "10m"
+    memory: Quantity = "128Mi"
+    memory_request: Quantity = "64Mi"
+    ephemeral_storage: Quantity = "1Gi"
+    ephemeral_storage_request: Quantity = "16Mi"
+
+    @model_validator(mode="after")
+    def _asks_for_no_more_than_it_gets(self) -> Self:
+        for name, limit, request in (
+            ("cpu", self.cpu, self.cpu_request),
+            ("memory", self.memory, self.memory_request),
+            ("ephemeral_storage", self.ephemeral_storage, self.ephemeral_storage_request),
+        ):
+            if number_of(request) > number_of(limit):
+                raise ValueError(f"{name}_request is {request}, which is more than the limit, {name}: {limit}")
+        return self
+
+
 class Limits(SettingsModel):
     """The most that one environment may take."""
 
@@ -47,8 +77,24 @@ class Limits(SettingsModel):
     memory: Quantity = "2Gi"
     pods: int = Field(default=20, gt=0)
     load_balancers: int = Field(default=1, gt=0)
+    node_ports: int = Field(
+        default=10,
+        ge=0,
+        description="ports of the nodes; a load balancer takes one for each of its own. None beside an ingress",
+    )
+    services: int = Field(default=20, gt=0)
+    objects: int = Field(
+        default=100,
+        gt=0,
+        description="Secrets, ConfigMaps, Jobs and CronJobs, of each so many. Helm keeps a release in up to four "
+        "Secrets, and a CronJob its last Jobs",
+    )
     volumes: int = Field(default=5, ge=0, description="persistent volume claims")
     storage: Quantity = Field(default="10Gi", description="what all of those may ask for together")
+    ephemeral_storage: Quantity = Field(
+        default="10Gi", description="of the nodes' disks, for all of its pods: what they write, emptyDirs and logs"
+    )
+    container: ContainerDefaults = ContainerDefaults()
     database_connections: int = Field(default=20, gt=0)
     statement_seconds: int = Field(
         default=300,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,16 @@ RepositoryPath = Annotated[
 SecretId = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes resource quantity, such as `500m` or `1Gi`."""
+
+
+def number_of(quantity: str) -> Decimal:
+    """The number that a `Quantity` stands for."""
+    number = quantity.rstrip("mkKMGTi")
+    unit = quantity.removeprefix(number)
+    if unit == "m":
+        return Decimal(number) / 1000
+    power = "kMGT".index(unit[0].replace("K", "k")) + 1 if unit else 0
+    return Decimal(number) * Decimal(1024 if unit.endswith("i") else 1000) ** power
 
 
 def _duration(text: object) -> object:

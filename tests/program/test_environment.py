@@ -147,6 +147,42 @@ def test_a_role_may_hold_and_wait_for_no_more_than_its_class_says() -> None:
     assert (role["connectionLimit"], role["statementTimeout"]) == (7, 60_000)
 
 
+def test_an_environment_may_take_no_more_than_its_class_says() -> None:
+    limits = Limits.model_validate(
+        {"node_ports": 3, "services": 4, "objects": 50, "ephemeral_storage": "5Gi", "container": {"cpu": "1"}}
+    )
+    world = declare(cls=FULL.model_copy(update={"limits": limits}))
+    quota = values(world.one("kubernetes:core/v1:ResourceQuota"))
+    assert {path.removeprefix("spec.hard."): it for path, it in quota.items() if path.startswith("spec.hard.")} == {
+        "limits.cpu": "2",
+        "limits.memory": "2Gi",
+        "limits.ephemeral-storage": "5Gi",
+        "pods": "20",
+        "persistentvolumeclaims": "5",
+        "requests.storage": "10Gi",
+        "services": "4",
+        "services.loadbalancers": "1",
+        "services.nodeports": "3",
+        "count/secrets": "50",
+        "count/configmaps": "50",
+        "count/jobs.batch": "50",
+        "count/cronjobs.batch": "50",
+        "count/ingresses.networking.k8s.io": "0",
+    }
+
+
+def test_a_container_that_names_no_limits_gets_some_for_all_that_the_quota_counts() -> None:
+    limits = Limits.model_validate({"container": {"cpu": "1", "memory_request": "32Mi"}})
+    world = declare(cls=FULL.model_copy(update={"limits": limits}))
+    defaults, quota = world.one("kubernetes:core/v1:LimitRange"), world.one("kubernetes:core/v1:ResourceQuota")
+    given = values(defaults)
+    assert given["spec.limits[0].default.cpu"] == "1"
+    assert given["spec.limits[0].defaultRequest.memory"] == "32Mi"
+    counted = {path.rpartition(".")[2] for path in values(quota) if path.startswith("spec.hard.limits.")}
+    assert {path.rpartition(".")[2] for path in given if ".default." in path} == counted
+    assert defaults.urn in quota.request.dependencies, "else a pod without limits would be refused meanwhile"
+
+
 def test_images_outlive_their_stack() -> None:
     for image in declare().all(IMAGE):
         assert image.request.retainOnDelete, image.urn
@@ -195,6 +231,7 @@ def test_an_ingress_gives_the_url_and_leaves_no_other_way_in() -> None:
     assert release["values.access.annotations.a"] == "b"
     quota = values(world.one("kubernetes:core/v1:ResourceQuota"))
     assert quota["spec.hard.services.loadbalancers"] == quota["spec.hard.services.nodeports"] == "0"
+    assert int(quota["spec.hard.count/ingresses.networking.k8s.io"]) > 0
 
 
 def test_a_load_balancer_is_told_whom_to_let_in() -> None:

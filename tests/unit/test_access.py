@@ -91,9 +91,16 @@ def ingress(host: str | None = HOST, name: str = "shop", **spec: Any) -> dict[st
     }
 
 
+def annotated(**annotations: str) -> dict[str, Any]:
+    """The Ingress as it should be, but for these annotations."""
+    it = ingress()
+    return {**it, "metadata": {**it["metadata"], "annotations": annotations}}
+
+
 RANGES = values(source_ranges=["192.0.2.0/24", "198.51.100.0/24"])
 PRIVATE = values(internal="gcp")
 BY_INGRESS = values(expose="ingress", ingress=INGRESS)
+ANNOTATED = values(expose="ingress", ingress=INGRESS, annotations={"who": "us"})
 BY_TLS = values(expose="ingress", ingress=INGRESS | {"tls": True, "tls_secret": "wildcard"})
 OPEN = service("LoadBalancer")
 GIVEN = service("LoadBalancer", loadBalancerSourceRanges=["198.51.100.0/24", "192.0.2.0/24"])
@@ -121,12 +128,22 @@ TLS = [{"hosts": [HOST], "secretName": "wildcard"}]
         (BY_INGRESS, [CLUSTER_IP, ingress(defaultBackend={"service": {}})], "any host"),
         (BY_INGRESS, [CLUSTER_IP, ingress(), ingress("main.example.org", "side")], "Ingress side must be for"),
         (BY_INGRESS, [CLUSTER_IP, ingress(ingressClassName="open")], "is of open"),
+        (BY_INGRESS, [CLUSTER_IP, service("ExternalName", "else"), ingress()], "Service else is of type ExternalName"),
+        (BY_INGRESS, [CLUSTER_IP, ingress(tls=[{"hosts": ["main.example.org"]}])], "is for main.example.org"),
+        (BY_INGRESS, [CLUSTER_IP, annotated(alias="main.example.org")], "has the annotations alias, by which"),
+        (BY_INGRESS, [CLUSTER_IP, annotated(**{"helm.sh/resource-policy": "keep"})], None),
+        (ANNOTATED, [CLUSTER_IP, annotated(who="us")], None),
+        (ANNOTATED, [CLUSTER_IP, ingress()], "must have the annotations who: us"),
+        (ANNOTATED, [CLUSTER_IP, annotated(who="us", snippet="x")], "has the annotations snippet, by which"),
+        (None, [OPEN], None),
+        (None, [OPEN, service("ExternalName", "else")], None),
+        (None, [OPEN, ingress("main.example.org")], "leads around the load balancer"),
         (BY_TLS, [CLUSTER_IP, ingress()], "TLS"),
         (BY_TLS, [CLUSTER_IP, ingress(tls=TLS)], None),
     ],
 )
 def test_a_chart_that_ignores_what_it_is_told_is_refused(
-    access: AccessValues, documents: list[Any], complaint: str | None
+    access: AccessValues | None, documents: list[Any], complaint: str | None
 ) -> None:
     said = wrong_door("shop", documents, access)
     assert (said is None) if complaint is None else (said is not None and complaint in said)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -184,15 +185,33 @@ def test_pods_neither_write_to_their_image_nor_reach_the_api(chart: Chart) -> No
 def test_a_rolling_update_fits_the_default_quota(chart: Chart) -> None:
     rolling = {f"Deployment/{RELEASE}-web", f"Deployment/{RELEASE}-worker"}
     before = f"Job/{RELEASE}-migrate"  # it has ended when the pods begin to roll
-    cpu = memory = Decimal(0)
+    cpu = memory = disk = Decimal(0)
     for name, pod in pods(chart.render()):
         for container in pod["spec"]["containers"]:
             limits = container["resources"]["limits"]
             times = 2 if name in rolling else int(name != before)
             cpu += times * quantity(limits["cpu"])
             memory += times * quantity(limits["memory"])
+            disk += times * quantity(limits.get("ephemeral-storage", Limits().container.ephemeral_storage))
     assert 0 < cpu <= quantity(Limits().cpu)
     assert 0 < memory <= quantity(Limits().memory)
+    assert 0 < disk <= quantity(Limits().ephemeral_storage)
+
+
+def test_what_a_pod_may_write_fits_its_containers(chart: Chart) -> None:
+    """Else the node would evict it for filling what the chart itself gives it."""
+    for name, pod in pods(chart.render()):
+        written = sum(quantity(it["emptyDir"]["sizeLimit"]) for it in pod["spec"]["volumes"])
+        assert written <= quantity(Limits().container.ephemeral_storage) / 2, name
+
+
+def test_its_objects_fit_the_default_quota(chart: Chart) -> None:
+    count = Counter(it["kind"] for it in chart.render())
+    assert count["Service"] <= Limits().services
+    ports = sum(len(it["spec"]["ports"]) for it in chart.render() if it["kind"] == "Service" and "type" in it["spec"])
+    assert 0 < ports <= Limits().node_ports, "a load balancer takes a port of the nodes for each of its own"
+    # What a cron job keeps, one that runs, and a migration whose predecessor is still going.
+    assert count["CronJob"] * (1 + 1 + 1) + count["Job"] * 2 < Limits().objects
 
 
 def test_all_objects_of_a_full_release(chart: Chart) -> None:

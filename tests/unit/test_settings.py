@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from kubernetes.utils.quantity import parse_quantity
 
 from deploytag.contract import ContractValues
 from deploytag.errors import SettingsError
@@ -16,6 +19,7 @@ from deploytag.settings import (
     Policy,
     SecretSource,
     Settings,
+    number_of,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -80,6 +84,8 @@ def test_every_complaint_is_said_at_once_with_its_key_and_what_is_allowed(tmp_pa
         ({"secrets": [{"id": "a", "mapping": {}}]}, "feature.secrets.0.mapping: unknown key; allowed here: id, keys"),
         ({"database_key": ""}, "feature.database_key"),
         ({"limits": {"load_balancers": 0}}, "limits.load_balancers"),
+        ({"limits": {"container": {"memory": "32Mi"}}}, "memory_request is 64Mi, which is more than the limit"),
+        ({"limits": {"container": {"cpu": "9m"}}}, "cpu_request is 10m"),
         ({"isolation": {"cluster_cidrs": ["10.0.0.1/8"]}}, "isolation.cluster_cidrs.0: must be a range of addresses"),
         ({"isolation": {"database_cidrs": [10]}}, "isolation.database_cidrs.0"),
         ({"isolation": {"dns_cidrs": ["0.0.0.0/0"]}}, "must be narrower than all addresses"),
@@ -106,7 +112,7 @@ def test_a_class_may_be_named_like_a_key(tmp_path: Path, name: str) -> None:
     classes = {name: {**CLASS, "limits": {"ram": "1Gi"}, "sekrets": "x"}}
     said = complaints(tmp_path, policy={**POLICY, "classes": classes})
     assert f"classes.{name}.sekrets: unknown key; allowed here: " in said
-    assert f"classes.{name}.limits.ram: unknown key; allowed here: cpu, database_connections" in said
+    assert f"classes.{name}.limits.ram: unknown key; allowed here: container, cpu, database_connections" in said
 
 
 def test_a_directory_in_a_files_place_is_a_sentence(tmp_path: Path) -> None:
@@ -202,3 +208,8 @@ def test_classes_share_a_repository_unless_they_name_one() -> None:
 def test_a_repository_is_a_path_below_the_registry(path: str) -> None:
     with pytest.raises(ValueError, match="image_repository"):
         EnvironmentClass.model_validate({**CLASS, "image_repository": path})
+
+
+@given(st.from_regex(r"\A[0-9]{1,6}(\.[0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?\Z"))
+def test_a_quantity_is_the_number_that_kubernetes_takes_it_for(text: str) -> None:
+    assert number_of(text) == parse_quantity(text)  # type: ignore[no-untyped-call]
