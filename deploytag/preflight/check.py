@@ -12,7 +12,7 @@ from deploytag.api import Api
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, owns
-from deploytag.preflight import chart, cluster, database, rights
+from deploytag.preflight import addresses, chart, cluster, database, rights
 from deploytag.preflight.endpoints import (
     Endpoint,
     aws_endpoint,
@@ -51,6 +51,8 @@ class Seen:
 
     deployers: tuple[Subject, ...] | None
     """Whom to give rights in the namespace; None: they come from elsewhere."""
+    isolation: Isolation
+    """The class's, with the addresses of the API server among the cluster's own."""
 
 
 async def check(target: Target, environ: Mapping[str, str]) -> Seen:
@@ -70,9 +72,10 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     endpoints = [cluster.endpoint(current, kubeconfig), *_endpoints(target, administrator, environ)]
     if complaints := await unreachable(endpoints):
         raise UnreachableError("\n  ".join(["nothing was touched:", *complaints]))
+    isolation = addresses.apart_from(target.isolation, await addresses.networks_of_api_server(current.server))
     # Waits for other programs: at the same time, and the first that complains ends the run.
     _, facts, deployers, (owner, role_exists) = await asyncio.gather(
-        _render(target),
+        _render(target, isolation),
         cluster.look(api, target.identity),
         rights.deployers(api, target.identity.project),
         _owner_and_role(administrator, target.identity),
@@ -80,7 +83,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     databases = DatabaseFacts(owner, role_exists, facts.ledger)
     if complaint := foreign(target.identity, facts, databases, needs_database=administrator is not None):
         raise OwnershipError(complaint)
-    return Seen(deployers)
+    return Seen(deployers, isolation)
 
 
 async def _connect(kubeconfig: str) -> tuple[Api, cluster.Current]:
@@ -94,12 +97,12 @@ async def _connect(kubeconfig: str) -> tuple[Api, cluster.Current]:
         ) from None
 
 
-async def _render(target: Target) -> None:
+async def _render(target: Target, isolation: Isolation) -> None:
     identity = target.identity
     # Helm has a time limit of its own.
     await ask(
         2 * chart.TIMEOUT,
-        partial(chart.check, target.chart, identity.release, identity.namespace, target.values, target.isolation),
+        partial(chart.check, target.chart, identity.release, identity.namespace, target.values, isolation),
     )
 
 

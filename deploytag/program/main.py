@@ -81,6 +81,7 @@ async def declare(repository: Path, environment: type[Environment] = Environment
         ),
         os.environ,
     )
+    cls = cls.model_copy(update={"isolation": seen.isolation})
     address = database_address(identity, administrator, config) if administrator else None
     return environment(
         pulumi.get_project(),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from threading import Event, Thread
 
@@ -15,10 +16,10 @@ import pytest
 from deploytag.administrator import Administrator
 from deploytag.errors import ContentError, UnreachableError
 from deploytag.identity import identify
-from deploytag.preflight import Target, chart, check, cluster, database
+from deploytag.preflight import Target, addresses, chart, check, cluster, database
 from deploytag.preflight.doors import wrong_door
 from deploytag.preflight.patience import ask
-from deploytag.settings import Cluster, Isolation
+from deploytag.settings import Cluster, Isolation, Network
 
 IDENTITY = identify("shop", "feature/test")
 
@@ -100,6 +101,26 @@ def test_a_database_server_that_takes_connections_but_is_silent_is_a_sentence(
         wanted, environ = target(tmp_path, port)
         with pytest.raises(UnreachableError, match=rf"PostgreSQL at 127\.0\.0\.1:{port} .* said nothing for 1 s"):
             asyncio.run(check(replace(wanted, administrator=Administrator.from_environ(environ)), environ))
+
+
+def test_the_api_servers_public_addresses_are_not_the_internet_of_a_chart(
+    tmp_path: Path, helm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(server: str) -> tuple[Network, ...]:
+        assert server == wanted.cluster.server
+        return (ip_network("8.8.8.8"),)
+
+    to_it = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "own"},
+        "spec": {"egress": [{"to": [{"ipBlock": {"cidr": "8.8.8.0/24"}}]}]},
+    }
+    (helm / "rendered").write_text(f"{service()}\n---\n{json.dumps(to_it)}\n")
+    monkeypatch.setattr(addresses, "networks_of_api_server", found)
+    with silent_server() as port:
+        wanted, environ = target(tmp_path, port)
+        with pytest.raises(ContentError, match=r"NetworkPolicy own lets pods connect to 8\.8\.8\.0/24"):
+            asyncio.run(check(wanted, environ))
 
 
 def test_a_credential_command_that_does_not_end_is_a_sentence(tmp_path: Path, hasty: None) -> None:
