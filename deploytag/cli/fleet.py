@@ -49,7 +49,7 @@ def status(branch: Branch = None, project: Project = None, as_json: AsJson = Fal
     if ref not in found:
         raise UsageError(f"{ref} has no environment. `deploytag ls` shows which branches have one.")
     row = found[ref]
-    apart = isolation.look(world.cluster, row.namespace) if row.namespace else None
+    apart = isolation.look(world.cluster, world.identity(ref), world.administrator) if row.namespace else None
     if as_json:
         print_json(EnvironmentInDetail.model_validate(row).model_copy(update={"isolation": apart}))
         return

@@ -45,6 +45,16 @@ class Connections:
         return sum(self.limits.values())
 
 
+@dataclass(frozen=True, slots=True)
+class RoleLimits:
+    """What one role may take."""
+
+    connections: int
+    """-1: any number."""
+    statement_timeout: str
+    """As PostgreSQL spells it: milliseconds, unless it names a unit; `0`: none."""
+
+
 class Databases:
     """One connection to the server, as its administrator."""
 
@@ -68,6 +78,15 @@ class Databases:
             "JOIN pg_database ON datdba = pg_roles.oid AND datname = rolname WHERE rolconnlimit > 0"
         )
         return Connections(int(room[0]) if room else 0, dict(limits.fetchall()))
+
+    def limits_of(self, role: str) -> RoleLimits | None:
+        """What a role may take; None: there is no such role."""
+        found = self._connection.execute(
+            "SELECT rolconnlimit, (SELECT option_value FROM pg_options_to_table(rolconfig) "
+            "WHERE option_name = 'statement_timeout') FROM pg_roles WHERE rolname = %s",
+            [role],
+        ).fetchone()
+        return RoleLimits(int(found[0]), str(found[1] or 0)) if found else None
 
     def drop_database(self, database: str, role: str) -> None:
         """Drop the database of `role`, with whatever sessions are open in it.

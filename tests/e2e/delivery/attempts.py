@@ -106,3 +106,29 @@ SECOND_BALANCER = {
     "metadata": {"name": "attack"},
     "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
 }
+MANY_NODE_PORTS = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "attack"},
+    "spec": {"type": "NodePort", "ports": [{"name": f"p{port}", "port": port} for port in range(1, 12)]},
+}
+SECOND_DOOR = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "attack"},
+    "spec": {"defaultBackend": {"service": {"name": "attack", "port": {"number": 80}}}},
+}
+FILLER = pod(
+    "disk-filler",
+    {
+        "command": ["sh", "-c", "head -c 200M /dev/zero > /data/file && sleep infinity"],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    },
+    volumes=[{"name": "data", "emptyDir": {}}],
+)
+"""Fills the disk of its node by an emptyDir, and names no limits of its own."""
+
+
+def secret(number: int) -> dict[str, Any]:
+    """One of very many small objects."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"attack-{number}"}}

@@ -19,14 +19,18 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.preflight.database import connect
 from tests.e2e.delivery.attempts import (
     ADMINISTRATOR,
+    FILLER,
     ITS_OWN,
     LARGE_VOLUME,
+    MANY_NODE_PORTS,
     POD_ATTEMPTS,
     SECOND_BALANCER,
+    SECOND_DOOR,
     UNRESTRICTED,
     Attempt,
     database_attempts,
     network_attempts,
+    secret,
 )
 from tests.e2e.delivery.charts import namespace
 from tests.e2e.delivery.hostile import World, created, pod
@@ -38,8 +42,8 @@ pytestmark = pytest.mark.e2e
 
 PAGE = REPOSITORY / "docs/security.md"
 BEGIN, END = "<!-- attempts: made by tests/e2e/delivery/test_attack.py -->", "<!-- /attempts -->"
-PODS, CONNECTIONS = 8, 20
-"""What the class of this test allows an environment."""
+PODS, CONNECTIONS, OBJECTS, DISK = 8, 20, 10, "100Mi"
+"""What the class of this test allows an environment, and a container of its disk."""
 
 
 @pytest.fixture
@@ -47,7 +51,8 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
     with pushing(tmp_path) as it, namespace(tmp_path) as outside:
         settings = yaml.safe_load((it.path / "deploytag.yaml").read_text())
         (it.path / "deploytag.yaml").write_text(yaml.safe_dump({**settings, "tests": None}))
-        it.checkout.policy(limits={"pods": PODS, "database_connections": CONNECTIONS})
+        limits = {"pods": PODS, "database_connections": CONNECTIONS, "objects": OBJECTS}
+        it.checkout.policy(limits={**limits, "container": {"ephemeral_storage": DISK}})
         a, b = it.identity("feature/attack-a"), it.identity("feature/attack-b")
         url = {}
         for identity in (a, b):
@@ -102,6 +107,9 @@ def status_shows_what_is_in_force(world: World) -> None:
     said = world.pushing.report("status", world.a.ref)["isolation"]
     assert said["pod_security"] == "restricted"
     assert said["limits"]["pods"]["most"] == str(PODS)
+    assert said["containers"]["ephemeral-storage"] == DISK
+    assert said["token"] is False
+    assert said["database"] == {"connections": CONNECTIONS, "statement_timeout": "300000"}
     assert set(said["network"]) == {"default-deny", "inside", "public", "dns", "database", "internet"}
     assert f"{world.pushing.checkout.environ['PGHOST']}/32, port" in said["network"]["database"]
 
@@ -192,11 +200,25 @@ def limit_rows(world: World) -> list[str]:
     names = [f"filler-{number}" for number in range(before, PODS)]
     subprocess.run(["kubectl", "delete", "pod", "--namespace", space, "--wait=false", *names], check=True)
     big = {"resources": {"limits": {"cpu": "64", "memory": "16Mi"}, "requests": {"cpu": "1m"}}}
-    assert "exceeded quota" in created(space, pod("big", big), dry=True)
-    assert "exceeded quota" in created(space, SECOND_BALANCER, dry=True)
-    assert "exceeded quota" in created(space, LARGE_VOLUME, dry=True)
-    for manifest in (pod("big", big), SECOND_BALANCER, LARGE_VOLUME):
-        assert created(world.outside.name, manifest, dry=True) == ""
+    wide = {"resources": {"limits": {"cpu": "10m", "memory": "16Mi", "ephemeral-storage": "1Ti"}}}
+    refused = {
+        "a pod with more processors than its class allows": pod("big", big),
+        "a pod with more of the node's disk than its class allows": pod("wide", wide),
+        "a second load balancer": SECOND_BALANCER,
+        "more ports of the node than its class allows": MANY_NODE_PORTS,
+        "an Ingress beside its load balancer": SECOND_DOOR,
+        "a volume larger than its class allows": LARGE_VOLUME,
+    }
+    for what, manifest in refused.items():
+        assert "exceeded quota" in created(space, manifest, dry=True), what
+        assert created(world.outside.name, manifest, dry=True) == "", what
+    answers = {created(space, secret(number)).partition(":")[0] for number in range(OBJECTS)}
+    assert "" in answers, "not even one"
+    assert len(answers) == 2
+    assert "exceeded quota" in created(space, secret(OBJECTS), dry=True)
+    for number in range(OBJECTS + 1):
+        assert created(world.outside.name, secret(number)) == ""
+    a_pod_that_fills_the_disk_is_evicted(world)
     held = world.from_a({"connections": ("connections", 1000)})["connections"]
     count, _, reason = held.removeprefix("RuntimeError: ").partition(" held; ")
     assert 0 < int(count) <= CONNECTIONS, held
@@ -204,11 +226,22 @@ def limit_rows(world: World) -> list[str]:
     outside = "a namespace without policies"
     return [
         row("one pod more than its class allows", outside, "quota"),
-        row("a pod with more processors than its class allows", outside, "quota"),
-        row("a second load balancer", outside, "quota"),
-        row("a volume larger than its class allows", outside, "quota"),
+        *(row(what, outside, "quota") for what in refused),
+        row("more Secrets than its class allows objects", outside, "quota"),
+        row("to fill the node's disk", outside, "limits of containers that name none", "evicted"),
         row("1,000 connections to its database", "nobody", "connection limit of A's role", "denied but for its limit"),
     ]
+
+
+def a_pod_that_fills_the_disk_is_evicted(world: World) -> None:
+    assert created(world.outside.name, FILLER) == ""
+    assert created(world.a.namespace, FILLER) == ""
+    written = ("wait", "pod/disk-filler", "--for=condition=Ready", "--timeout=60s")
+    world.outside.kubectl(*written)
+    evicted = ("wait", "pod/disk-filler", "--for=jsonpath={.status.reason}=Evicted", "--timeout=180s")
+    subprocess.run(["kubectl", "--namespace", world.a.namespace, *evicted], check=True)
+    phase = ("get", "pod", "disk-filler", "--output=jsonpath={.status.phase}")
+    assert world.outside.kubectl(*phase) == "Running"
 
 
 def running(world: World) -> list[Any]:

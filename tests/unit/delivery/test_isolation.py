@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from deploytag.delivery.isolation import Isolation, Limit, Policy, Quota, Space, in_force, lines
+import pytest
+
+from deploytag.delivery.inventory.databases import RoleLimits
+from deploytag.delivery.isolation import (
+    Facts,
+    Isolation,
+    Limit,
+    LimitRange,
+    Policy,
+    Quota,
+    ServiceAccount,
+    Space,
+    in_force,
+    lines,
+)
 
 
 def metadata(name: str, **more: Any) -> dict[str, Any]:
@@ -13,36 +27,68 @@ SPACE = Space.model_validate(metadata("x", labels={"pod-security.kubernetes.io/e
 QUOTA = Quota.model_validate(
     {**metadata("environment"), "status": {"hard": {"pods": "20", "limits.cpu": "2"}, "used": {"pods": "3"}}}
 )
+RANGE = LimitRange.model_validate(
+    {
+        **metadata("environment"),
+        "spec": {"limits": [{"type": "Pod", "max": {"cpu": "1"}}, {"type": "Container", "default": {"cpu": "250m"}}]},
+    }
+)
+ACCOUNTS = [
+    ServiceAccount.model_validate(metadata("default")),
+    ServiceAccount.model_validate({**metadata("app"), "automountServiceAccountToken": False}),
+]
+ROLE = RoleLimits(20, "300000")
 POLICIES = [
     Policy.model_validate(metadata("inside", annotations={"deploytag.dev/allows": "its own"})),
     Policy.model_validate(metadata("charts-own")),
 ]
+FULL = Facts([SPACE], [QUOTA], [RANGE], POLICIES, ACCOUNTS, ROLE)
 
 
 def test_what_is_in_force_is_read_from_the_cluster() -> None:
-    assert in_force([SPACE], [QUOTA], POLICIES) == Isolation(
+    assert in_force(FULL) == Isolation(
         pod_security="restricted",
         limits={"limits.cpu": Limit("0", "2"), "pods": Limit("3", "20")},
+        containers={"cpu": "250m"},
         network={"charts-own": "what its own text says", "inside": "its own"},
+        token=False,
+        database=ROLE,
     )
 
 
 def test_a_quota_that_nobody_has_counted_yet_limits_nothing() -> None:
-    assert in_force([SPACE], [Quota.model_validate(metadata("environment"))], []).limits == {}
+    assert in_force(Facts(quotas=[Quota.model_validate(metadata("environment"))])).limits == {}
 
 
 def test_what_is_not_in_force_is_said() -> None:
-    assert lines(in_force([], [], [])) == [
+    assert lines(in_force(Facts())) == [
         "pod security: not enforced",
         "quota: none",
+        "containers that name no limits: none",
         "network: open, there is no network policy",
+        "service account: pods may get a token",
+        "database: none",
     ]
 
 
 def test_a_person_reads_what_each_policy_allows() -> None:
-    assert lines(in_force([SPACE], [QUOTA], POLICIES)) == [
+    assert lines(in_force(FULL)) == [
         "pod security: restricted",
         "quota: limits.cpu 0 of 2, pods 3 of 20",
+        "containers that name no limits: cpu 250m",
         "network: charts-own: what its own text says",
         "network: inside: its own",
+        "service account: without a token",
+        "database: 20 connections, 300000 ms for a statement",
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (RoleLimits(-1, "0"), "any number of connections, any time for a statement"),
+        (RoleLimits(3, "5min"), "3 connections, 5min for a statement"),
+    ],
+)
+def test_what_a_database_does_not_limit_is_said_too(limits: RoleLimits, said: str) -> None:
+    assert lines(in_force(Facts(database=limits)))[-1] == f"database: {said}"
