@@ -7,12 +7,12 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand
@@ -25,6 +25,9 @@ from deploytag.redaction import learn, redacted
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PRINTED = ContextVar("printed", default=False)
 """Whether the command has printed its one JSON document."""
@@ -54,7 +57,7 @@ class _App(typer.Typer):
     Whatever a command prints is redacted.
     """
 
-    def command(self, name: str | None = None, **options: Any) -> Any:
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Function], Function]:
         """As Typer has it."""
         return super().command(name, **{"cls": _Command, **options})
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,13 +17,13 @@ from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, prin
 from deploytag.errors import UsageError
 from deploytag.identity import identify
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
 SchemaOf = StrEnum(
     "SchemaOf",
-    [
-        *("settings", "policy"),
-        *("deploy", "destroy", "ci", "gc", "ls", "status", "why", "logs", "sleep", "wake", "sync", "keep", "doctor"),
-        *("init", "name", "test"),
-    ],
+    "settings policy deploy destroy ci gc ls status why logs sleep wake sync keep doctor init name test",
 )
 """What has a schema: the two settings files, and what each command prints with `--json`."""
 
@@ -51,7 +51,7 @@ def schema(of: Annotated[SchemaOf, typer.Argument(help="A settings file, or a co
     from deploytag import settings  # noqa: PLC0415 - `deploytag name` is called in scripts and need not load pydantic
     from deploytag.cli import forms  # noqa: PLC0415
 
-    files = {"settings": settings.ApplicationSettings, "policy": settings.Policy}
+    files: dict[str, type[BaseModel]] = {"settings": settings.ApplicationSettings, "policy": settings.Policy}
     print_json(files[of].model_json_schema() if of in files else forms.schema(of))
 
 

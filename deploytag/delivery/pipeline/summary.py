@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploytag.delivery.removal.collect import Outcome
-from deploytag.delivery.removal.collection import Collection
+from deploytag.delivery.removal.collection import Collection, Task
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
 from deploytag.output import shown_as_one_line
@@ -84,7 +84,7 @@ def _run(report: Report) -> str:
 
 
 def _collection(it: Collection) -> str:
-    done = [(f"{entry.deed} {entry.ref}: {entry.reason}", entry) for entry in it.entries]
+    done: list[tuple[str, Task]] = [(f"{entry.deed} {entry.ref}: {entry.reason}", entry) for entry in it.entries]
     done += [(f"delete {image.repository}@{image.digest[:19]}: {image.reason}", image) for image in it.images]
     return _blocks(
         _of_collection(it),

@@ -5,8 +5,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict
 
 from deploytag.delivery.inventory.things import Kind
+from deploytag.delivery.removal import gc
 from deploytag.delivery.removal.collect import Outcome
-from deploytag.delivery.removal.gc import Deed
 from deploytag.delivery.removal.gc_run import Collected
 from deploytag.delivery.report import Ending, Result
 
@@ -23,7 +23,9 @@ class Thing(_Part):
     detail: str
 
 
-class _Deed(_Part):
+class Task(_Part):
+    """Something that is done, and what became of it."""
+
     reason: str
     outcome: Outcome | None = None
     """None: it was not to be done, only said."""
@@ -31,15 +33,15 @@ class _Deed(_Part):
     """Why it was skipped or failed; empty: it was done."""
 
 
-class Entry(_Deed):
+class Entry(Task):
     """What is done to one environment, or to what is left of it."""
 
-    deed: Deed
+    deed: gc.Deed
     ref: str
     items: tuple[Thing, ...]
 
 
-class Image(_Deed):
+class Image(Task):
     """An image, or a cache of its build."""
 
     repository: str

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
-from deploytag.delivery.removal.collect import Outcome, Result, report
+from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, Facts, GcPlan, changed, decide
-from deploytag.delivery.removal.image_gc import ImagePlan
+from deploytag.delivery.removal.gc_run import Collected
+from deploytag.delivery.report import Ending
 from deploytag.identity import identify
 from deploytag.settings import Policy
 
@@ -285,9 +287,11 @@ def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
 def test_a_dry_run_says_what_the_real_one_does(facts: Facts, data: st.DataObject) -> None:
     plan = decide(facts)
     results = [Result(data.draw(st.sampled_from(Outcome)), "why") for _ in plan.entries]
-    dry, real = report(PROJECT, plan, ImagePlan(), None), report(PROJECT, plan, ImagePlan(), results)
+    dry, real = (Collection.of(Collected(PROJECT, plan, results=it)).model_dump() for it in (None, results))
     assert [entry["outcome"] for entry in real["entries"]] == [result.outcome.value for result in results]
     for document in (dry, real):
+        for key in Ending.model_fields:
+            del document[key]
         for entry in document["entries"]:
             del entry["outcome"], entry["why"]
     assert dry == real
