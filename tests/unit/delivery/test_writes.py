@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from deploytag.delivery import admission, deploy, recovery
+from deploytag.delivery.asking import ConflictError
 from deploytag.delivery.caps import Facts, Present
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.hold import Held
@@ -121,7 +122,7 @@ def test_nor_does_it_remove_that_record_when_its_turn_does_not_come(
 
     def another_was_faster(*_: object) -> None:
         world.records.update(IDENTITY, lambda _: OTHERS)
-        raise admission.ConflictError("it has changed meanwhile")
+        raise ConflictError("it has changed meanwhile")
 
     monkeypatch.setattr(admission, "_take", another_was_faster)
     with pytest.raises(BusyError, match="lost its lease"):
