@@ -8,8 +8,9 @@ from pathlib import Path
 from deploytag.delivery.store import StateStore
 from tests.e2e.delivery.killing import Victim, victim
 from tests.e2e.delivery.pushing import Pushing
+from tests.e2e.delivery.written import twice, written
 from tests.e2e.program.checkout import page
-from tests.e2e.program.inventory import kubectl, made
+from tests.e2e.program.inventory import made
 
 
 class Scenario(StrEnum):
@@ -56,6 +57,9 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
         path = it.path / "app" / "web.py"
         path.write_text(path.read_text() + f"# {death} after event {event}\n")
         commit = it.push(ref, "an edit")
+    store = StateStore.from_environ(it.checkout.environ)
+    assert store is not None
+    before = written(identity, store)
     command = ["destroy", ref] if scenario is Scenario.DESTROY else ["deploy", ref, "--recreate"]
     with victim(["deploytag", *command, "--verbose"], it.path, it.checkout.environ) as run:
         reached = run.after(event)
@@ -63,26 +67,27 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
             kill(run, death)
         else:
             assert run.wait() == 0, "".join(run.output)
+        dead = written(identity, store)
         report = it.report(*command)
         if reached and death is Death.STOPPED:
             run.resume()
             assert run.wait() != 0, "it went on, though another run had taken over"
         assert run.gone(), "something of the dead run lives"
         said = run.output[-1].strip() if run.output else ""
-    # Whoever runs it once more finds nothing to do: nothing is pending, nothing was made twice.
+    after = written(identity, store)
+    # Whoever runs it once more finds nothing to do, and does nothing.
     again = it.report(*command)
     assert again["outcome"] == "unchanged", again
     assert again["repaired"] == []
-    store = StateStore.from_environ(it.checkout.environ)
-    assert store is not None
+    assert written(identity, store).without_state == after.without_state
     assert store.locks(identity.project, identity.stack) == []
     if scenario is Scenario.DESTROY:
         assert made(identity) == []
         assert identity.stack not in store.stacks(identity.project)
     else:
         assert page(again["url"])["revision"] == commit
-        releases = kubectl("get", "secrets", "-n", identity.namespace, "-l", "owner=helm", "-o", "name").splitlines()
-        assert len(releases) <= 3, "Helm's history is bounded"
+        assert twice(before, dead, after) == []
+        assert len(after.releases) <= 3, "Helm's history is bounded"
         state = store.checkpoint(identity.project, identity.stack)
         assert state is not None
         assert not state.get("pending_operations")
@@ -97,5 +102,6 @@ def kill(run: Victim, death: Death) -> None:
             run.kill_all()
         case Death.WRAPPER:
             run.kill_wrapper()
+            assert run.gone(), "what it had started has not ended with it"
         case Death.STOPPED:
             run.stop()
