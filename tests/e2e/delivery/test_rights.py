@@ -5,6 +5,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,12 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
     assert "somebody else's addresses" in taken.stderr
     lowered = wrapper("label", "namespace", there, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     assert "must be restricted or baseline" in lowered.stderr
+    for label in ("istio-injection=disabled", "pod-security.kubernetes.io/enforce-version=v1.0", "team-"):
+        kubectl("label", "namespace", there, "team=theirs", "--overwrite")
+        labelled = wrapper("label", "namespace", there, label)
+        assert "labels are not this user's to change" in labelled.stderr, label
+    kept = wrapper("label", "namespace", there, "pod-security.kubernetes.io/warn=baseline", "--overwrite")
+    assert kept.returncode == 0, kept.stderr
     given_away = wrapper("annotate", "namespace", there, "deploytag.dev/project=other", "--overwrite")
     assert given_away.returncode, given_away.stdout
     gone = wrapper("delete", "namespace", there)
@@ -176,7 +183,39 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
 
 def test_a_volume_is_touched_only_for_a_claim_of_ours(ours: Identity) -> None:
     name = ours.namespace
-    volume = {
+    with volume(name, claimed_from="kube-system"):
+        assert "not claimed from an environment" in wrapper("annotate", "persistentvolume", name, *MARK).stderr
+        assert "not marked" in wrapper("delete", "persistentvolume", name).stderr
+
+
+def test_a_volume_of_ours_is_given_to_nobody_else(ours: Identity, theirs: Identity) -> None:
+    name = ours.namespace
+    assert wrapper("create", "-f", "-", document=binding(name)).returncode == 0
+    with volume(name, claimed_from=name):
+        moved: list[Any] = [
+            {"spec": {"claimRef": {"namespace": theirs.namespace}}},
+            {"spec": {"claimRef": {"name": "other"}}},
+            {"spec": {"claimRef": None}},
+        ]
+        for patch in moved:
+            done = wrapper("patch", "persistentvolume", name, "--patch", json.dumps(patch))
+            assert "not this user's to change" in done.stderr, done.stdout
+        for allowed in (
+            ("annotate", "persistentvolume", name, *MARK),
+            ("patch", "persistentvolume", name, "--patch", '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'),
+            ("delete", "persistentvolume", name, "--wait=false"),
+        ):
+            done = wrapper(*allowed)
+            assert done.returncode == 0, done.stderr
+
+
+MARK = (f"deploytag.dev/project={PROJECT}",)
+
+
+@contextmanager
+def volume(name: str, claimed_from: str) -> Iterator[None]:
+    """A volume that a claim in a namespace has."""
+    document = {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
         "metadata": {"name": name},
@@ -185,25 +224,33 @@ def test_a_volume_is_touched_only_for_a_claim_of_ours(ours: Identity) -> None:
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "1Mi"},
             "hostPath": {"path": "/nowhere"},
-            "claimRef": {"namespace": "kube-system", "name": "data"},
+            "claimRef": {"namespace": claimed_from, "name": "data"},
         },
     }
-    subprocess.run(["kubectl", "create", "-f", "-"], input=json.dumps(volume), text=True, check=True)
-    mark = ("annotate", "persistentvolume", name, f"deploytag.dev/project={PROJECT}")
+    subprocess.run(["kubectl", "create", "-f", "-"], input=json.dumps(document), text=True, check=True)
     try:
-        assert "not claimed from an environment" in wrapper(*mark).stderr
-        assert "not marked" in wrapper("delete", "persistentvolume", name).stderr
+        yield
     finally:
-        kubectl("delete", "persistentvolume", name)
+        kubectl("delete", "persistentvolume", name, "--ignore-not-found")
 
 
 def test_rights_are_given_for_one_project_after_the_other(theirs: Identity) -> None:
-    refused = wrapper("label", "namespace", theirs.namespace, "now=ours")
+    refused = wrapper("annotate", "namespace", theirs.namespace, "now=ours")
     assert refused.returncode, refused.stdout
     with deployed_by_the_wrapper(theirs.project):
-        given = wrapper("label", "namespace", theirs.namespace, "now=ours")
+        given = wrapper("annotate", "namespace", theirs.namespace, "now=ours")
         assert given.returncode == 0, given.stderr
-    assert wrapper("label", "namespace", theirs.namespace, "now=theirs", "--overwrite").returncode
+    assert wrapper("annotate", "namespace", theirs.namespace, "now=theirs", "--overwrite").returncode
+
+
+def test_nobody_else_is_bound_whatever_became_of_the_projects_own_binding(theirs: Identity) -> None:
+    mallory = binding(theirs.namespace, user="mallory")
+    with deployed_by_the_wrapper(theirs.project):
+        kubectl("label", "rolebinding", project_rights(theirs.project), "-n", SYSTEM_NAMESPACE, "deploytag.dev/kind-")
+        refused = wrapper("create", "-f", "-", document=mallory)
+        assert "it may bind only whom" in refused.stderr, refused.stdout
+        given = wrapper("create", "-f", "-", document=binding(theirs.namespace))
+        assert given.returncode == 0, given.stderr
 
 
 def test_this_user_is_what_the_tests_say_it_is() -> None:
