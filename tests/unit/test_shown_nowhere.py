@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import TextIO, cast
 from unittest.mock import patch
 from urllib.parse import quote, quote_plus
 
@@ -72,7 +73,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 def of_progress(text: str) -> str:
     out = io.StringIO()
-    progress = Progress(Redacting(out), verbose=True)
+    progress = Progress(cast("TextIO", Redacting(out)), verbose=True)
     for tell in (progress.say, progress.detail, progress.quote, progress.warn, progress.fail, progress.done):
         tell(text)
     return out.getvalue()
@@ -115,7 +116,10 @@ def of_a_summary(text: str) -> str:
         outcome=Result.FAILED,
         url=text,
         reason=text,
-        **dict.fromkeys(("repaired", "removed", "left", "warnings"), (text,)),
+        repaired=(text,),
+        removed=(text,),
+        left=(text,),
+        warnings=(text,),
     )
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, name) for name in ("summary", "outputs")]

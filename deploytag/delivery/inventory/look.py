@@ -157,7 +157,7 @@ def all(project: str, sources: Sources) -> Inventory:
     ]
     # A label holds no more than a part of a project's name.
     items = [item for item in items if item.owner is None or item.owner.project == project]
-    remembered = [*records.result(), *tombstones.result()]
+    remembered: list[Record | Tombstone] = [*records.result(), *tombstones.result()]
     refs = {item.owner.ref for item in items if item.owner} | {it.ref for it in remembered}
     if sources.states:
         items += _stacks(Kind.STACK, project, stacks.result(), refs, partial(_said, sources.states))

@@ -72,6 +72,12 @@ class OneStack:
     def stacks(self, project: str) -> list[str]:
         return [OURS.stack]
 
+    def removed(self, project: str) -> list[str]:
+        return []
+
+    def copies(self, project: str, stack: str) -> list[dict[str, Any]]:
+        return []
+
     def checkpoint(self, project: str, stack: str) -> dict[str, Any]:
         return {}
 

@@ -34,6 +34,12 @@ class NoStates:
     def stacks(self, project: str) -> list[str]:
         return []
 
+    def removed(self, project: str) -> list[str]:
+        return []
+
+    def copies(self, project: str, stack: str) -> list[dict[str, Any]]:
+        return []
+
     def checkpoint(self, project: str, stack: str) -> None:
         return None
 
