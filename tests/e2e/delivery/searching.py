@@ -6,11 +6,13 @@ import gzip
 import io
 import json
 import os
+import stat
 import tarfile
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,13 @@ MANIFESTS = ", ".join(
 
 
 class Needles:
-    """Unique letters and digits, which JSON, URLs and shells leave as they are, and their forms in base64."""
+    """Unique letters and digits, which JSON, URLs and shells leave as they are; also in base64 and in hexadecimal."""
 
     def __init__(self, marks: Mapping[str, str]) -> None:
         names: dict[bytes, str] = {}
         for name, mark in marks.items():
             raw = mark.encode()
-            names[raw] = name
+            names[raw] = names[raw.hex().encode()] = names[raw.hex().upper().encode()] = name
             for before in range(3):
                 padded = base64.b64encode(bytes(before) + raw + b"\0\0")
                 inner = padded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
@@ -68,10 +70,11 @@ def in_files(needles: Needles, roots: Iterable[Path], since: float) -> set[tuple
 
 
 def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
-    """In the configuration and every layer of an image in the registry, `host/name:tag@digest`."""
+    """In the configuration and every layer of an image or a cache in the registry, `host/name:tag[@digest]`."""
     host, _, rest = image.partition("/")
     name, _, digest = rest.partition("@")
-    base = f"http://{host}/v2/{name.partition(':')[0]}"
+    repository, _, tag = name.partition(":")
+    base = f"http://{host}/v2/{repository}"
     hits: set[tuple[str, str]] = set()
     with httpx.Client(timeout=60, headers={"Accept": MANIFESTS}) as client:
 
@@ -85,7 +88,7 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
                 if blob:
                     yield blob["digest"]
 
-        for blob in set(manifest(digest)):
+        for blob in set(manifest(digest or tag)):
             content = client.get(f"{base}/blobs/{blob}").raise_for_status().content
             hits |= {(f"{image} {blob}", it) for it in needles.found(content)}
             with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(content)) as layer:
@@ -109,11 +112,74 @@ def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int
     return len(secrets), hits
 
 
+def caches_of(image: str) -> list[str]:
+    """Where the layers of an image are cached, those of stages and steps that are not in it too."""
+    repository, _, tag = image.partition("@")[0].rpartition(":")
+    return [f"{repository}:cache-{tag}", f"{repository}:cache"]
+
+
+@dataclass
+class Watched:
+    """What a folder had in it, for however short a time."""
+
+    seen: set[str] = field(default_factory=set)
+    """Names directly in it."""
+    hits: set[tuple[str, str]] = field(default_factory=set)
+    """Values that files below it held."""
+    open: set[tuple[str, str]] = field(default_factory=set)
+    """Names and modes directly in it that others than their owner could read, write or enter."""
+
+
+@contextmanager
+def watching_folder(needles: Needles, folder: Path) -> Iterator[Watched]:
+    """In the files of a folder that come and go while a run works."""
+    watched = Watched()
+    searched: set[tuple[str, int, int]] = set()
+
+    def look(path: Path) -> None:
+        state = path.lstat()
+        version = (str(path), state.st_mtime_ns, state.st_size)
+        if stat.S_ISREG(state.st_mode) and version not in searched:
+            searched.add(version)
+            watched.hits.update((str(path.relative_to(folder)), it) for it in needles.found(path.read_bytes()))
+
+    def sample() -> None:
+        for entry in os.scandir(folder):
+            with contextlib.suppress(OSError):
+                mode = entry.stat(follow_symlinks=False).st_mode
+                watched.seen.add(entry.name)
+                if mode & 0o077 and not stat.S_ISLNK(mode):
+                    watched.open.add((entry.name, stat.filemode(mode)))
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                look(path)
+
+    with _again_and_again(sample):
+        yield watched
+
+
+@contextmanager
+def _again_and_again(sample: Callable[[], None]) -> Iterator[None]:
+    end = threading.Event()
+
+    def run() -> None:
+        while not end.wait(SAMPLE):
+            with contextlib.suppress(OSError):
+                sample()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
 @contextmanager
 def watching_processes(needles: Needles) -> Iterator[set[tuple[str, str]]]:
     """In the arguments of every process of this machine, and in the environment of everything a run has started."""
     hits: set[tuple[str, str]] = set()
-    end = threading.Event()
     mark = f"{MARK}=".encode()
     # Most processes are the same ten times a second, and to search is what takes time.
     searched: set[bytes] = set()
@@ -124,20 +190,14 @@ def watching_processes(needles: Needles) -> Iterator[set[tuple[str, str]]]:
             hits.update((where, it) for it in needles.found(content))
 
     def sample() -> None:
-        while not end.wait(SAMPLE):
-            for process in os.scandir("/proc"):
-                if process.name.isdecimal():
-                    with contextlib.suppress(OSError):
-                        arguments = Path(process.path, "cmdline").read_bytes()
-                        search(arguments[:80].decode(errors="replace"), arguments)
-                        environ = Path(process.path, "environ").read_bytes()
-                        if mark in environ:
-                            search("environ", environ)
+        for process in os.scandir("/proc"):
+            if process.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    arguments = Path(process.path, "cmdline").read_bytes()
+                    search(arguments[:80].decode(errors="replace"), arguments)
+                    environ = Path(process.path, "environ").read_bytes()
+                    if mark in environ:
+                        search("environ", environ)
 
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
+    with _again_and_again(sample):
         yield hits
-    finally:
-        end.set()
-        thread.join()

@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import random
+import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,7 +24,15 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.passwords import database_password
 from deploytag.redaction import REDACTED
 from tests.e2e.delivery.pushing import Pushing, pushing
-from tests.e2e.delivery.searching import Needles, in_files, in_image, in_releases, watching_processes
+from tests.e2e.delivery.searching import (
+    Needles,
+    caches_of,
+    in_files,
+    in_image,
+    in_releases,
+    watching_folder,
+    watching_processes,
+)
 from tests.e2e.program.inventory import kubectl, made
 from tests.e2e.program.test_leaks import everything_but_secrets
 from tests.e2e.typed import core
@@ -120,7 +130,10 @@ def test_no_value_is_anywhere_but_in_its_two_places(
         releases, hits = in_releases(needles, cluster, identity.namespace)
         assert (releases > 0, hits) == (True, set())
 
-    with watching_processes(needles) as processes:
+    # Of these runs alone. Short: sockets have their paths in it.
+    temporary = Path(tempfile.mkdtemp(prefix="canary-"))
+    it.checkout.environ["TMPDIR"] = str(temporary)
+    with watching_processes(needles) as processes, watching_folder(needles, temporary) as watched:
         it.push(ref)
         assert "is served at" in run("deploy", "--verbose")
         images = _images(it, identity.stack)
@@ -150,6 +163,8 @@ def test_no_value_is_anywhere_but_in_its_two_places(
     assert made(identity) == []
 
     assert processes == set()
+    assert any(name.startswith("deploytag-") for name in watched.seen), "the runs' folders were watched"
+    assert (watched.hits, watched.open) == (set(), set())
     assert [needles.found(text) for text in said if needles.found(text)] == []
     sandbox, environ = Path(os.environ["DEPLOYTAG_SANDBOX"]), it.checkout.environ
     places = [
@@ -157,16 +172,19 @@ def test_no_value_is_anywhere_but_in_its_two_places(
         Path(environ["PULUMI_HOME"], "logs"),
         *(sandbox / name for name in ("logs", "pod-logs", "tmp", "checkouts", "repository.git", "buildkit", "docker")),
         tmp_path,
+        temporary,
         *Path("/tmp").glob("pulumi*"),
         *Path("/tmp").glob("deploytag-*"),
     ]
     assert in_files(needles, places, began) == set()
-    assert [hit for image in images for hit in in_image(needles, image)] == []
+    kept = [*images, *(cache for image in images for cache in caches_of(image))]
+    assert [hit for image in kept for hit in in_image(needles, image)] == []
     assert not (tmp_path / "grpc.json").exists()
 
     # The search finds what is there.
     (tmp_path / "planted").write_text(json.dumps({"x": odd(canaries.marks["app"])}))
     assert in_files(needles, [tmp_path / "planted"], began) == {(str(tmp_path / "planted"), "app")}
+    shutil.rmtree(temporary)
 
 
 def test_what_an_application_prints_of_its_secrets_is_redacted(
