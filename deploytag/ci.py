@@ -158,6 +158,7 @@ def _gitlab_trigger(environ: Environ, _: Event) -> Trigger:
 def _jenkins(environ: Environ, _: Event) -> Ref | None:
     if fork := environ.get("CHANGE_FORK"):
         raise _fork(environ.get("CHANGE_BRANCH", environ.get("BRANCH_NAME", "?")), fork)
+    # Both are set by the same code of Jenkins' branch-api plugin: one that is too old to tell a fork names no branch.
     if environ.get("CHANGE_ID") and not environ.get("CHANGE_BRANCH"):
         raise RefError(
             f"Jenkins builds the change {environ['CHANGE_ID']}, but CHANGE_BRANCH does not name its branch. "
