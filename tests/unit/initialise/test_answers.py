@@ -142,6 +142,18 @@ def test_what_is_there_already_decides(checkout: Checkout) -> None:
         find_out(checkout.path, Options(), None)
 
 
+def test_the_policy_that_is_there_names_the_classes(checkout: Checkout) -> None:
+    assert find_out(checkout.path, Options(), None).policy is None
+    cls = "{pattern: preview/*, secrets: [], database: false, migrations: false}"
+    checkout.write("deploytag.policy.yaml", f"cluster: {{server: https://k}}\nclasses: {{preview: {cls}}}\n")
+    policy = find_out(checkout.path, Options(pipeline=Pipeline.GITLAB), None).policy
+    assert policy is not None
+    assert policy.class_name_of("preview/a") == "preview"
+    checkout.write("deploytag.policy.yaml", "classes: 3\n")
+    with pytest.raises(SettingsError, match=r"the deploytag\.policy\.yaml that is there cannot be used"):
+        find_out(checkout.path, Options(), None)
+
+
 def test_the_one_chart_that_is_there_is_the_applications(checkout: Checkout) -> None:
     assert find_out(checkout.path, Options(), None).chart == "charts/app"
     for name in ("deploy/helm/Chart.yaml", "deploy/helm/charts/redis/Chart.yaml", "node_modules/x/Chart.yaml"):
