@@ -2,13 +2,9 @@
 
 import dataclasses
 import json
-import os
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
 import psycopg
 import pytest
 from cloudpathlib import S3Path
@@ -34,7 +30,7 @@ from tests.e2e.delivery.recovering import (
 from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled(4)]
+pytestmark = pytest.mark.e2e
 
 HOOK = """
 apiVersion: batch/v1
@@ -56,17 +52,21 @@ spec:
 """
 
 
+@pytest.fixture(
+    params=[pytest.param("folder", marks=pytest.mark.sampled(2)), pytest.param("bucket", marks=pytest.mark.sampled(1))]
+)
+def where(request: pytest.FixtureRequest) -> str:
+    """Where the state is. Branches are named after it: both may be tried at the same time."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of a bucket of the test's own."""
-    # Its server sends no checksums, and Pulumi would say so among what it is asked for.
-    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
-    s3 = boto3.resource("s3")
-    name = f"state-{uuid.uuid4()}"
-    it = s3.create_bucket(Bucket=name)
-    yield f"s3://{name}/team/a?endpoint={os.environ['AWS_ENDPOINT_URL']}&s3ForcePathStyle=true&region=us-east-1"
-    it.objects.all().delete()
-    it.delete()
+def repository(where: str, bucket: str, tmp_path: Path, repository: Checkout) -> Checkout:
+    """The sample application, whose state is in a folder or a bucket of its own."""
+    (tmp_path / "state").mkdir()
+    repository.environ["PULUMI_BACKEND_URL"] = bucket if where == "bucket" else f"file://{tmp_path}/state"
+    return repository
 
 
 def without_database(repository: Checkout) -> None:
@@ -84,15 +84,10 @@ def engine_of_person() -> EngineProcess:
     return EngineProcess("somewhere-else", 1, datetime.now(UTC))
 
 
-@pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_a_killed_run_is_recovered_wherever_the_state_is(
-    bucket: str, repository: Checkout, tmp_path: Path, kind: str
-) -> None:
+def test_a_killed_run_is_recovered(repository: Checkout, tmp_path: Path, where: str) -> None:
     """The lock, a namespace and a release that were just being made."""
-    (tmp_path / "state").mkdir()
-    repository.environ["PULUMI_BACKEND_URL"] = bucket if kind == "bucket" else f"file://{tmp_path}/state"
     without_database(repository)
-    identity = repository.stack(f"feature/killed-{kind}")
+    identity = repository.stack(f"feature/killed-{where}")
     killed = kill_when(repository, identity, exists("namespace", identity.namespace))
 
     # A person's lock is theirs, even beside ours.
@@ -100,7 +95,7 @@ def test_a_killed_run_is_recovered_wherever_the_state_is(
         unlock(tools(repository, identity, engine_of_person()))
     assert "is currently locked by 1 lock(s)" in repository.up(identity).output
 
-    if kind == "folder":  # as a kill between two system calls leaves it
+    if where == "folder":  # as a kill between two system calls leaves it
         (tmp_path / "state/.pulumi/stacks" / identity.project / f"{identity.stack}.json.attrs").write_text("")
     it = tools(repository, identity, killed)
     said = recovered(it)
@@ -114,18 +109,20 @@ def test_a_killed_run_is_recovered_wherever_the_state_is(
     assert recovered(tools(repository, identity)) == ""
 
 
-def test_two_locks_of_which_one_is_a_persons(bucket: str, repository: Checkout) -> None:
-    repository.environ["PULUMI_BACKEND_URL"] = bucket
-    identity = repository.stack("feature/locks")
+def test_two_locks_of_which_one_is_a_persons(repository: Checkout, where: str) -> None:
+    identity = repository.stack(f"feature/locks-{where}")
     store = StateStore.from_environ(repository.environ)
     assert store is not None
     folder = store.root / "locks" / "organization" / identity.project / identity.stack
     now = datetime.now(UTC).isoformat()
     for name, pid in (("ours", 7), ("theirs", 8)):
         lock = folder / f"{name}.json"
-        assert isinstance(lock, S3Path)
-        content = {"pid": pid, "username": "ann", "hostname": "runner", "timestamp": now}
-        lock.client.client.put_object(Bucket=lock.bucket, Key=lock.key, Body=json.dumps(content).encode())
+        content = json.dumps({"pid": pid, "username": "ann", "hostname": "runner", "timestamp": now}).encode()
+        if isinstance(lock, S3Path):
+            lock.client.client.put_object(Bucket=lock.bucket, Key=lock.key, Body=content)
+        else:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.write_bytes(content)
     it = tools(repository, identity, EngineProcess("runner", 7, datetime.now(UTC)))
     with pytest.raises(BusyError, match="process 8"):
         unlock(it)
@@ -139,7 +136,7 @@ def test_two_locks_of_which_one_is_a_persons(bucket: str, repository: Checkout) 
     repository.must("pulumi", "stack", "select", "--create", identity.stack)
 
 
-def test_helm_that_was_killed_or_failed(repository: Checkout) -> None:
+def test_helm_that_was_killed_or_failed(repository: Checkout, where: str) -> None:
     """Every state of a release that a killed or failed Helm leaves."""
     without_database(repository)
     hook = repository.path / "charts" / "app" / "templates" / "slow.yaml"
@@ -149,7 +146,7 @@ def test_helm_that_was_killed_or_failed(repository: Checkout) -> None:
         hook.write_text(HOOK.replace("COMMAND", command))
         repository.must("git", "add", "--all")
 
-    identity = repository.stack("feature/helm")
+    identity = repository.stack(f"feature/helm-{where}")
     job = ("job", f"{identity.release}-slow", "-n", identity.namespace)
 
     run_hook(failing)
@@ -185,9 +182,9 @@ def test_helm_that_was_killed_or_failed(repository: Checkout) -> None:
     must_come_up(repository, identity)
 
 
-def test_a_right_that_somebody_removed(repository: Checkout) -> None:
+def test_a_right_that_somebody_removed(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack("feature/unbound")
+    identity = repository.stack(f"feature/unbound-{where}")
     must_come_up(repository, identity)
     kubectl("delete", "rolebinding", BINDING, "-n", identity.namespace)
     assert "RoleBinding" in recovered(tools(repository, identity))
@@ -201,9 +198,9 @@ def test_a_right_that_somebody_removed(repository: Checkout) -> None:
     must_come_up(repository, identity)
 
 
-def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
+def test_a_namespace_that_does_not_go(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack("feature/terminating")
+    identity = repository.stack(f"feature/terminating-{where}")
     held = ("configmap", "held", "-n", identity.namespace)
     kubectl("create", "namespace", identity.namespace)
     stamps = (f"{key}={value}" for key, value in annotations(identity).items())
@@ -226,12 +223,12 @@ def test_a_namespace_that_does_not_go(repository: Checkout) -> None:
     must_come_up(repository, identity)
 
 
-def test_what_the_database_may_go_through(repository: Checkout) -> None:
+def test_what_the_database_may_go_through(repository: Checkout, where: str) -> None:
     """Killed while it was made, refusing connections, unknown to the state, its drop interrupted.
 
     Its data is lost only by the drop.
     """
-    identity = repository.stack("feature/database")
+    identity = repository.stack(f"feature/database-{where}")
 
     def tooled(*engines: EngineProcess) -> Tools:
         return tools(repository, identity, *engines, database=True)
@@ -279,8 +276,8 @@ def test_what_the_database_may_go_through(repository: Checkout) -> None:
     must_come_up(repository, identity)
 
 
-def test_a_database_that_is_somebody_elses(repository: Checkout) -> None:
-    identity = repository.stack("feature/foreign-database")
+def test_a_database_that_is_somebody_elses(repository: Checkout, where: str) -> None:
+    identity = repository.stack(f"feature/foreign-database-{where}")
     on_server(f"CREATE DATABASE {identity.database}")
     try:
         with pytest.raises(OwnershipError, match=f"the database {identity.database} exists and belongs to the role"):
@@ -289,9 +286,9 @@ def test_a_database_that_is_somebody_elses(repository: Checkout) -> None:
         on_server(f"DROP DATABASE {identity.database}")
 
 
-def test_destroying_goes_on_from_a_killed_run(repository: Checkout) -> None:
+def test_destroying_goes_on_from_a_killed_run(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack("feature/killed-destroyed")
+    identity = repository.stack(f"feature/killed-destroyed-{where}")
     killed = kill_when(repository, identity, release_is(identity, "pending-install"))
     it = dataclasses.replace(tools(repository, identity, killed))
     said = recovered(it, Action.DESTROY)
