@@ -21,6 +21,20 @@ def tcp(host: str, port: int) -> None:
     socket.create_connection((host, port), timeout=SECONDS).close()
 
 
+def udp(host: str, port: int) -> None:
+    """Send a datagram, which may get lost, until one is answered."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as it:
+        it.settimeout(SECONDS / 4)
+        for left in reversed(range(4)):
+            it.sendto(b"?", (host, port))
+            try:
+                it.recv(1)
+                return
+            except TimeoutError:
+                if not left:
+                    raise
+
+
 def resolve(name: str) -> None:
     """Ask the name server."""
     socket.getaddrinfo(name, None)
@@ -68,7 +82,7 @@ def read(path: str) -> None:
 
 
 ATTEMPTS: dict[str, Callable[..., None]] = {
-    attempt.__name__: attempt for attempt in (tcp, resolve, database, connections, redis, read)
+    attempt.__name__: attempt for attempt in (tcp, udp, resolve, database, connections, redis, read)
 }
 
 

@@ -11,6 +11,23 @@ from tests.e2e.delivery.hostile import World, pod
 from tests.e2e.typed import core
 
 UNRESTRICTED, ITS_OWN, ADMINISTRATOR = "a pod without policies", "B's own pod", "the administrator"
+ECHO_PORT = 7007
+ECHO = f"""
+import socket
+it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+it.bind(("", {ECHO_PORT}))
+while True:
+    it.sendto(*it.recvfrom(1))
+"""
+"""Answers datagrams."""
+ECHO_SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "echo"},
+    "spec": {"selector": {"app": "echo"}, "ports": [{"port": ECHO_PORT, "protocol": "UDP"}]},
+}
+STATEMENT_SECONDS = 3
+"""What the class of this test allows a statement. An administrator may take five (`deploytag.preflight.database`)."""
 DROPPED = "timed out"
 """What a client says of a packet that nobody answers: not refused, not unreachable."""
 
@@ -33,7 +50,7 @@ def network_attempts(world: World) -> list[Attempt]:
     """Connections that A must not be able to make."""
     b, node = world.b, world.pushing.checkout.environ["PGHOST"]
     web, redis = world.pod(b, "web").status.pod_ip, world.pod(b, "redis").status.pod_ip
-    neighbour = core(world.cluster).read_namespaced_pod("neighbour", world.outside.name)
+    neighbour, echo = (core(world.cluster).read_namespaced_pod(it, world.outside.name) for it in ("neighbour", "echo"))
     service = core(world.cluster).read_namespaced_service(b.release, b.namespace)
     balancer = httpx.URL(world.url[b.ref])
     attempt = partial(Attempt, denial=DROPPED, allowed_for=UNRESTRICTED, stopped_by="network policy of A")
@@ -46,6 +63,11 @@ def network_attempts(world: World) -> list[Attempt]:
         attempt("B's Service, by its port on the node", ("tcp", node, service.spec.ports[0].node_port)),
         both("B's Redis", ("tcp", redis, 6379)),
         attempt("a pod of another namespace", ("tcp", neighbour.status.pod_ip, 6379)),
+        attempt("a pod of another namespace, by UDP", ("udp", echo.status.pod_ip, ECHO_PORT)),
+        attempt(
+            "a Service of another namespace, by UDP",
+            ("udp", f"echo.{world.outside.name}.svc.cluster.local", ECHO_PORT),
+        ),
         attempt("the API server, by its Service", ("tcp", "kubernetes.default.svc.cluster.local", 443)),
         attempt("the API server, on the node", ("tcp", node, 6443)),
         attempt("the kubelet", ("tcp", node, 10250)),
@@ -83,6 +105,12 @@ def database_attempts(world: World) -> list[Attempt]:
             ("database", "COPY (SELECT 1) TO PROGRAM 'true'"),
             denial="must be superuser or have privileges of the pg_execute_server_program role",
             allowed_for="nobody",
+        ),
+        refused(
+            "to let a statement run for longer than its class allows, without saying so",
+            ("database", f"SELECT pg_sleep({STATEMENT_SECONDS + 1})"),
+            denial="canceling statement due to statement timeout",
+            stopped_by="statement timeout of A's role",
         ),
     ]
 

@@ -62,7 +62,9 @@ class World:
         return self.tried(self.outside.name, "pod/tools", calls)
 
 
-def pod(name: str, container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+def pod(
+    name: str, container: dict[str, Any] | None = None, labels: dict[str, str] | None = None, **spec: Any
+) -> dict[str, Any]:
     """A pod as Pod Security `restricted` wants it, but for what is said otherwise."""
     hardened = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     main = {"name": "main", "image": IMAGE, "command": ["sleep", "infinity"], "securityContext": hardened}
@@ -70,7 +72,7 @@ def pod(name: str, container: dict[str, Any] | None = None, **spec: Any) -> dict
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": labels or {}},
         "spec": {
             "terminationGracePeriodSeconds": 0,
             "securityContext": secure,

@@ -19,6 +19,8 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.preflight.database import connect
 from tests.e2e.delivery.attempts import (
     ADMINISTRATOR,
+    ECHO,
+    ECHO_SERVICE,
     FILLER,
     ITS_OWN,
     LARGE_VOLUME,
@@ -26,6 +28,7 @@ from tests.e2e.delivery.attempts import (
     POD_ATTEMPTS,
     SECOND_BALANCER,
     SECOND_DOOR,
+    STATEMENT_SECONDS,
     UNRESTRICTED,
     Attempt,
     database_attempts,
@@ -52,6 +55,7 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
         settings = yaml.safe_load((it.path / "deploytag.yaml").read_text())
         (it.path / "deploytag.yaml").write_text(yaml.safe_dump({**settings, "tests": None}))
         limits = {"pods": PODS, "database_connections": CONNECTIONS, "objects": OBJECTS}
+        limits["statement_seconds"] = STATEMENT_SECONDS
         it.checkout.policy(limits={**limits, "container": {"ephemeral_storage": DISK}})
         a, b = it.identity("feature/attack-a"), it.identity("feature/attack-b")
         url = {}
@@ -62,10 +66,12 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
         image = world.pod(a, "web").spec.containers[0].image
         for name, container in {
             "tools": {"image": image, "command": ["sleep", "infinity"]},
+            "echo": {"image": image, "command": ["python3", "-c", ECHO]},
             "neighbour": {"image": "redis:7", "command": ["redis-server", "--protected-mode", "no"]},
         }.items():
-            created(outside.name, pod(name, container))
-        outside.kubectl("wait", "--for=condition=Ready", "pod/tools", "pod/neighbour", "--timeout=60s")
+            assert created(outside.name, pod(name, container, labels={"app": name})) == ""
+        assert created(outside.name, ECHO_SERVICE) == ""
+        outside.kubectl("wait", "--for=condition=Ready", "pod/tools", "pod/echo", "pod/neighbour", "--timeout=60s")
         yield world
 
 

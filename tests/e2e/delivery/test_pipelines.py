@@ -15,7 +15,7 @@ from tests.e2e.delivery.pipelines import GitHub, GitLab, Server, Vendor
 from tests.e2e.program.checkout import REPOSITORY, Checkout
 from tests.e2e.program.inventory import kubectl
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
 
 
 @pytest.fixture(scope="session")
