@@ -115,7 +115,7 @@ def status_shows_what_is_in_force(world: World) -> None:
     assert said["limits"]["pods"]["most"] == str(PODS)
     assert said["containers"]["ephemeral-storage"] == DISK
     assert said["token"] is False
-    assert said["database"] == {"connections": CONNECTIONS, "statement_timeout": "300000"}
+    assert said["database"] == {"connections": CONNECTIONS, "statement_timeout": f"{STATEMENT_SECONDS}000"}
     assert set(said["network"]) == {"default-deny", "inside", "public", "dns", "database", "internet"}
     assert f"{world.pushing.checkout.environ['PGHOST']}/32, port" in said["network"]["database"]
 
