@@ -22,6 +22,7 @@ from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.inventory.things import Item, Kind
 from deploytag.delivery.recovery import namespaces, objects
 from deploytag.delivery.removal import volumes
+from deploytag.delivery.removal.volumes import REQUEST
 from deploytag.documents import DocumentError
 from deploytag.errors import BusyError, DeployTagError, InterruptedRunError, LeftoverError
 from deploytag.identity import Identity
@@ -34,8 +35,6 @@ AT_LEAST = 10.0
 looks 8 s after it last found a finalizer (`k8s.io/kubernetes/pkg/controller/namespace`)."""
 VOLUME_SECONDS = 30.0
 """Until a volume has to be deleted by whoever provisioned it."""
-REQUEST = 15
-"""Seconds one question to the cluster may take."""
 
 
 @dataclass(frozen=True, slots=True)
