@@ -101,19 +101,9 @@ class Jobs:
 
 def run(command: list[str], cwd: Path, environ: Mapping[str, str]) -> str:
     """A command that has to succeed; output and errors together."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command[:2]} ended with {done.returncode}:\n{done.stdout}"
-    return done.stdout
+    done = Checkout(cwd, dict(environ)).run(*command, timeout=TIMEOUT)
+    assert done.ok, f"{command[:2]} ended with {done.code}:\n{done.output}"
+    return done.output
 
 
 class GitHub(Jobs):

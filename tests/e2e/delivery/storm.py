@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.e2e.delivery.killing import victim
 from tests.e2e.delivery.pushing import Pushing
-from tests.e2e.program.checkout import Finished, page
+from tests.e2e.program.checkout import Checkout, Finished, page
 from tests.e2e.program.inventory import made
 
 DEATHS = 0.25
@@ -99,20 +99,8 @@ class Storm:
                 return None
             return Finished(run.wait(), "".join(run.output))
 
-    def _wrapper(self, job: Job) -> Finished | None:
-        environ = self._environ(job)
-        done = subprocess.run(
-            ["deploytag", "ci"],
-            cwd=job.clone,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=900,
-        )
-        return Finished(done.returncode, done.stdout)
+    def _wrapper(self, job: Job) -> Finished:
+        return Checkout(job.clone, self._environ(job)).run("deploytag", "ci", timeout=900)
 
     def _environ(self, job: Job) -> dict[str, str]:
         # To its clone `origin` is the checkout, where a branch stays that is deleted on the remote.

@@ -54,9 +54,14 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
     with pushing(tmp_path) as it, namespace(tmp_path) as outside:
         settings = yaml.safe_load((it.path / "deploytag.yaml").read_text())
         (it.path / "deploytag.yaml").write_text(yaml.safe_dump({**settings, "tests": None}))
-        limits = {"pods": PODS, "database_connections": CONNECTIONS, "objects": OBJECTS}
-        limits["statement_seconds"] = STATEMENT_SECONDS
-        it.checkout.policy(limits={**limits, "container": {"ephemeral_storage": DISK}})
+        limits = {
+            "pods": PODS,
+            "database_connections": CONNECTIONS,
+            "statement_seconds": STATEMENT_SECONDS,
+            "objects": OBJECTS,
+            "container": {"ephemeral_storage": DISK},
+        }
+        it.checkout.policy(limits=limits)
         a, b = it.identity("feature/attack-a"), it.identity("feature/attack-b")
         url = {}
         for identity in (a, b):

@@ -68,8 +68,10 @@ def there(project: str, ref: str) -> bool:
     return bool(kubectl("get", "namespace", name, "--ignore-not-found", "-o", "name").strip())
 
 
-def collected_in_the_night(vendor: Vendor, project: str, revision: str) -> None:
-    """A branch whose end nobody was told of is gone after the nightly run."""
+def gone_when_deleted_and_in_the_night(vendor: Vendor, project: str, revision: str) -> None:
+    """The branch that is there goes with its deletion; one whose end nobody was told of, with the nightly run."""
+    assert f"{FIRST} is gone" in vendor.deleted(FIRST)
+    assert not there(project, FIRST)
     served(vendor.pushed(SECOND), SECOND, revision)
     vendor.delete_unnoticed(SECOND)
     assert there(project, SECOND)
@@ -84,18 +86,14 @@ def test_github(application: Checkout, project: str, package: str, tmp_path: Pat
     assert "an environment lives as long as its branch" in vendor.closed(FIRST)
     vendor.hourly("deploytag-feature")
     assert httpx.get(url, timeout=10).text == f"{FIRST} at {revision}\n"
-    assert f"{FIRST} is gone" in vendor.deleted(FIRST)
-    assert not there(project, FIRST)
-    collected_in_the_night(vendor, project, revision)
+    gone_when_deleted_and_in_the_night(vendor, project, revision)
 
 
 def test_gitlab(application: Checkout, project: str, package: str, tmp_path: Path) -> None:
     revision = initialised(application, project, package, "gitlab")
     vendor = GitLab(application, tmp_path)
     served(vendor.pushed(FIRST), FIRST, revision)
-    assert f"{FIRST} is gone" in vendor.deleted(FIRST)
-    assert not there(project, FIRST)
-    collected_in_the_night(vendor, project, revision)
+    gone_when_deleted_and_in_the_night(vendor, project, revision)
 
 
 def test_a_git_server(application: Checkout, project: str, package: str, tmp_path: Path) -> None:
@@ -103,6 +101,4 @@ def test_a_git_server(application: Checkout, project: str, package: str, tmp_pat
     vendor = Server(application, tmp_path)
     vendor.set_up()
     served(vendor.pushed(FIRST), FIRST, revision)
-    assert f"{FIRST} is gone" in vendor.deleted(FIRST)
-    assert not there(project, FIRST)
-    collected_in_the_night(vendor, project, revision)
+    gone_when_deleted_and_in_the_night(vendor, project, revision)
