@@ -83,7 +83,7 @@ def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
         case Skip(why=why):
             kind, sentence = "skip", f"would be skipped: {why}"
     if as_json:
-        from deploytag.cli.forms import DeployPlan  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.plans import DeployPlan  # noqa: PLC0415 - as above
 
         print_json(DeployPlan(plan=kind, ref=wanted.ref, revision=wanted.revision, reason=sentence))
     else:

@@ -35,7 +35,7 @@ def why(branch: Branch = None, project: Project = None, as_json: AsJson = False)
         redact = redaction.redactor_of(world.cluster, identity)
         evidence = watch.evidence(world.cluster, identity, explanation.cause, redact) + evidence
     if as_json:
-        from deploytag.cli.forms import Why  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Why  # noqa: PLC0415 - as above
 
         print_json(
             Why(
@@ -95,7 +95,7 @@ def logs(
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)
     if as_json:
-        from deploytag.cli.forms import Line, Logs  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Line, Logs  # noqa: PLC0415 - as above
 
         printed = (Line(pod=it.source.pod, container=it.source.container, line=redact(it.text)) for it in found)
         print_json(Logs(ref=identity.ref, lines=tuple(printed), complaints=tuple(complaints)))
@@ -112,7 +112,7 @@ def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bo
     kept = world.records.build_log(identity)
     lines = kept.text.splitlines()[-tail:] if kept else []
     if as_json:
-        from deploytag.cli.forms import Build  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Build  # noqa: PLC0415 - as above
 
         revision, written = (kept.revision, kept.written) if kept else (None, None)
         print_json(Build(ref=identity.ref, revision=revision, written=written, lines=tuple(lines)))

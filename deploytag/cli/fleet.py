@@ -24,7 +24,7 @@ STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "
 @app.command(rich_help_panel=Panel.LOOK)
 def ls(project: Project = None, as_json: AsJson = False) -> None:
     """List every environment of this project: age, commit, health, URL, last result."""
-    from deploytag.cli.forms import Environment  # noqa: PLC0415 - `deploytag name` need not load it
+    from deploytag.cli.forms.environments import Environment  # noqa: PLC0415 - `deploytag name` need not load it
     from deploytag.delivery import fleet  # noqa: PLC0415
 
     found = fleet.look(Checkout.of(project).open(narrator(as_json=as_json)))
@@ -39,7 +39,7 @@ def ls(project: Project = None, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=Panel.LOOK)
 def status(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Show one environment in detail: everything that belongs to it, and how it is."""
-    from deploytag.cli.forms import EnvironmentInDetail  # noqa: PLC0415 - as above
+    from deploytag.cli.forms.environments import EnvironmentInDetail  # noqa: PLC0415 - as above
     from deploytag.delivery import fleet, isolation  # noqa: PLC0415
 
     checkout = Checkout.of(project)
@@ -103,7 +103,7 @@ def keep(
     checkout = Checkout.of(project)
     until = idle.keep(checkout.open(narrator(as_json=as_json)), checkout.ref(branch), wanted)
     if as_json:
-        from deploytag.cli.forms import Kept  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.environments import Kept  # noqa: PLC0415 - as above
 
         print_json(Kept(ref=branch, keep_until=until))
     else:

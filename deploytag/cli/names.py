@@ -49,10 +49,10 @@ def name(
 def schema(of: Annotated[SchemaOf, typer.Argument(help="A settings file, or a command.", metavar="OF")]) -> None:
     """Print a JSON schema: of deploytag.yaml (settings), deploytag.policy.yaml (policy), or of a command's --json."""
     from deploytag import settings  # noqa: PLC0415 - `deploytag name` is called in scripts and need not load pydantic
-    from deploytag.cli import forms  # noqa: PLC0415
+    from deploytag.cli.forms.schema import schema as printed  # noqa: PLC0415
 
     files: dict[str, type[BaseModel]] = {"settings": settings.ApplicationSettings, "policy": settings.Policy}
-    print_json(files[of].model_json_schema() if of in files else forms.schema(of))
+    print_json(files[of].model_json_schema() if of in files else printed(of))
 
 
 @app.command(rich_help_panel=Panel.SCRIPTS)
@@ -76,6 +76,6 @@ def test(as_json: AsJson = False) -> None:
         with cancel_on_signals(Cancellation()) as cancellation:
             tests_command.run_tests(tests, path.parent, os.environ, cancellation, say=aside)
     if as_json:
-        from deploytag.cli.forms import Tested  # noqa: PLC0415 - as in `schema`
+        from deploytag.cli.forms.setup import Tested  # noqa: PLC0415 - as in `schema`
 
         print_json(Tested(tests="passed" if tests else "none", seconds=round(time.monotonic() - began, 2)))

@@ -125,7 +125,7 @@ def _check_out(root: Path, ref: str, commit: str) -> None:
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
     document = {"plan": type(plan).__name__.lower(), **asdict(plan)}
     if as_json:
-        from deploytag.cli.forms import CiPlan  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.plans import CiPlan  # noqa: PLC0415 - as above
 
         print_json(CiPlan.model_validate(document))
     else:

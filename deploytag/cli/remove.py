@@ -96,7 +96,7 @@ def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
 
     items = left(found)
     if as_json:
-        from deploytag.cli.forms import Removable, WouldRemove  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.removals import Removable, WouldRemove  # noqa: PLC0415 - as above
 
         rows = [Removable(kind=it.kind, name=it.name, detail=it.detail, ours=it.owner is not None) for it in items]
         print_json(WouldRemove(ref=ref, would_remove=tuple(rows)))

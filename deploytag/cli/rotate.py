@@ -66,7 +66,7 @@ def sync(
 
 
 def _print_plans(plans: Iterable[tuple[str, Plan]], *, one: bool, as_json: bool) -> None:
-    from deploytag.cli.forms import SyncPlan  # noqa: PLC0415 - as above
+    from deploytag.cli.forms.plans import SyncPlan  # noqa: PLC0415 - as above
     from deploytag.delivery.sync import Current, Move, Skip  # noqa: PLC0415
 
     kinds = {Move: "sync", Current: "unchanged", Skip: "skip"}

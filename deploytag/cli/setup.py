@@ -17,7 +17,7 @@ from deploytag.output import shown, shown_as_one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploytag.cli.forms import Examination
+    from deploytag.cli.forms.examination import Examination
     from deploytag.delivery.doctor import Result
 
 
@@ -125,7 +125,7 @@ def init(
     written = [str(file.path) for file in plan.write]
     steps = list(initialise.next_steps(answers, plan, repository.ignored(root, written)))
     if as_json:
-        from deploytag.cli.forms import Initialised  # noqa: PLC0415 - as in `doctor`
+        from deploytag.cli.forms.setup import Initialised  # noqa: PLC0415 - as in `doctor`
 
         print_json(Initialised(written=tuple(written), kept=tuple(plan.keep), next=tuple(steps)))
         return
@@ -152,7 +152,7 @@ _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem":
 
 
 def _document(results: Sequence[Result]) -> Examination:
-    from deploytag.cli.forms import Check, Examination  # noqa: PLC0415 - as in `doctor`
+    from deploytag.cli.forms.examination import Check, Examination  # noqa: PLC0415 - as in `doctor`
     from deploytag.delivery.doctor import Level, exit_code  # noqa: PLC0415
 
     lines = (

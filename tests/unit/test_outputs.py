@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import jsonschema
 import pytest
 
 from deploytag.cli import app
-from deploytag.cli.forms import PRINTED
+from deploytag.cli.forms.schema import PRINTED
 from deploytag.cli.names import SchemaOf
 from deploytag.delivery.report import failure
 from deploytag.errors import LeftoverError, UnreachableError
@@ -118,3 +120,12 @@ def test_tests_print_aside(run: Run, tmp_path: Path, settings: str, code: int, s
     ended, document, told = run("test")
     assert (ended, document[said[0]]) == (code, said[1])
     assert ("ran\n" in told) is ("echo" in settings)
+
+
+@pytest.mark.parametrize("form", ["environments", "explanations", "plans", "removals", "setup"])
+def test_a_command_loads_its_own_form_and_not_what_others_ask(form: str) -> None:
+    """A second and more of the start of `ls` was what `doctor` and `gc` need."""
+    others = {"boto3", "deploytag.delivery.doctor", "deploytag.delivery.removal.gc_run"}
+    program = f"import sys, deploytag.cli.forms.{form}; print(sorted({others!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

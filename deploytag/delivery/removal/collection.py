@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from deploytag.delivery.inventory.things import Kind
+from deploytag.delivery.inventory.document import Thing
 from deploytag.delivery.removal import gc
 from deploytag.delivery.removal.collect import Outcome
 from deploytag.delivery.removal.gc_run import Collected
@@ -13,14 +13,6 @@ from deploytag.delivery.report import Ending, Result
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
-
-
-class Thing(_Part):
-    """One thing that exists."""
-
-    kind: Kind
-    name: str
-    detail: str
 
 
 class Task(_Part):
