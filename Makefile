@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Every command is a process of its own; where none may keep bytecode, each compiles Pulumi's SDKs again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/bin
 RUN := PATH="$(CURDIR)/$(VENV):$$PATH"
