@@ -128,10 +128,38 @@ class Remote:
         if self.has(commit):
             return commit
         # A shallow checkout stays shallow; for a whole one, a depth would cut its history off.
-        shallow = self._git("rev-parse", "--is-shallow-repository").output.strip() == "true"
+        self._bring(commit, *(["--depth=1"] if self._is_shallow() else []))
+        return commit
+
+    def holds(self, tip: str, commit: str) -> bool:
+        """Whether `commit` is `tip` or one that it grew from.
+
+        A shallow checkout, which knows no history, gets that of the tip.
+
+        Raises:
+            RefError, SettingsError, UnreachableError: as `fetch`.
+        """
+        if not _COMMIT.fullmatch(commit):
+            return False
+        if commit == tip:
+            return True
+        self.fetch(tip)
+        if self._is_shallow():
+            self._bring(tip, "--unshallow")
+        return self._git("merge-base", "--is-ancestor", commit, tip).code == 0
+
+    @property
+    def shown(self) -> str:
+        """Its name or URL, without a password."""
+        return _without_credentials(self.name_or_url)
+
+    def _is_shallow(self) -> bool:
+        return self._git("rev-parse", "--is-shallow-repository").output.strip() == "true"
+
+    def _bring(self, commit: str, *how: str) -> None:
         answer = self._ask(
             *("fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--no-auto-maintenance"),
-            *("--no-recurse-submodules", "--refmap=", *(["--depth=1"] if shallow else [])),
+            *("--no-recurse-submodules", "--refmap=", *how),
             *("--", self.name_or_url, commit),
             seconds=FETCH_SECONDS,
         )
@@ -142,12 +170,6 @@ class Remote:
                     "(any more). Push it, or deploy the branch's tip."
                 )
             raise self._unreachable(f"asked for the commit {commit[:12]}", _said(answer))
-        return commit
-
-    @property
-    def shown(self) -> str:
-        """Its name or URL, without a password."""
-        return _without_credentials(self.name_or_url)
 
     def _ask(self, *arguments: str, seconds: float) -> _Answer:
         """A git command that talks to the remote."""

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from deploytag.delivery.again import declare_again, report
 from deploytag.delivery.hold import PATIENCE, hold
 from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.provenance import hindrance
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run, Still
 from deploytag.delivery.world import World
-from deploytag.errors import UsageError
+from deploytag.errors import RefError, UsageError
 from deploytag.identity import Identity
 
 
@@ -71,6 +72,8 @@ def _set(
             reason = f"{ref} is {result} already"
             world.progress.done(reason)
             return report(world, identity, action, Result.UNCHANGED, record, reason=reason)
+        if why := hindrance(world, identity, deployed):
+            raise RefError(f"{ref} is not {result}: {why}. Nothing was touched.")
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.begun(attempt, asleep=asleep)
         with held.remembering(record):

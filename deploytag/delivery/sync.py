@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from deploytag.delivery.again import declare_again, report
 from deploytag.delivery.hold import PATIENCE, hold
+from deploytag.delivery.provenance import hindrance
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action, Run
@@ -161,8 +162,11 @@ def _decide(world: World, ref: str, versions: Versions, tip: Callable[[str], str
         cls = world.policy.class_of(ref)
     except SettingsError as error:
         return Skip(str(error))
-    there = tip(ref) is not None
-    return decide(ref, world.records.get(world.identity(ref)), there=there, newest=lambda: versions.of(cls))
+    there, identity = tip(ref) is not None, world.identity(ref)
+    decided = decide(ref, world.records.get(identity), there=there, newest=lambda: versions.of(cls))
+    if isinstance(decided, Move) and (why := hindrance(world, identity, decided.deployed)):
+        return Skip(why)
+    return decided
 
 
 def _nothing_done(world: World, identity: Identity, decided: Plan) -> Report:

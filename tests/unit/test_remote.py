@@ -120,6 +120,27 @@ def test_a_shallow_checkout_stays_shallow_and_a_whole_one_whole(checkout: Checko
     assert checkout.git("rev-list", "--count", tip) == "6"
 
 
+@pytest.mark.parametrize("shallow", [False, True])
+def test_whose_commit_it_is(checkout: Checkout, bare: Path, tmp_path: Path, shallow: bool) -> None:
+    checkout.git("switch", "-q", "-c", "feature/a")
+    first = checkout.commit("first")
+    tip = checkout.commit("second")
+    checkout.git("push", "-q", "origin", "feature/a")
+    checkout.git("switch", "-q", "--detach", first)
+    others = checkout.commit("of another branch")
+    checkout.git("push", "-q", "origin", f"{others}:refs/heads/feature/b")
+    clone = Checkout(tmp_path / "clone")
+    checkout.git("clone", "-q", *(["--depth=1"] if shallow else []), f"file://{bare}", str(clone.path))
+    remote = Remote(clone.path, "origin")
+    remote.fetch(others)  # what is here is not yet the branch's
+    assert remote.holds(tip, tip)
+    assert remote.holds(tip, first)
+    assert not remote.holds(tip, others)
+    assert not remote.holds(first, tip)
+    for nothing in ("0" * 40, "HEAD", "feature/a", "--all", ""):
+        assert not remote.holds(tip, nothing)
+
+
 def test_an_unknown_remote_is_a_mistake_of_the_settings(checkout: Checkout, bare: Path) -> None:
     # Git itself would look for a folder of that name, and there is one.
     checkout.git("init", "-q", "--bare", str(checkout.path / "sandbox"))

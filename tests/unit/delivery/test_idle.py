@@ -13,10 +13,24 @@ from deploytag.delivery.hold import Held
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Result
 from deploytag.delivery.run import Action
-from deploytag.errors import DeploymentError
+from deploytag.errors import DeploymentError, RefError
 from tests.unit.delivery.test_hold import IDENTITY, NOON, FakeLease, FakeWorld, record
 
 REF = IDENTITY.ref
+
+
+@dataclass
+class FakeRemote:
+    """Stands for the remote: where the branch is, and which other commits it has."""
+
+    at: str | None = "b" * 40
+    commits: tuple[str, ...] = ("a" * 40,)
+
+    def tip(self, ref: str) -> str | None:
+        return self.at
+
+    def holds(self, tip: str, commit: str) -> bool:
+        return commit == tip or commit in self.commits
 
 
 @dataclass
@@ -29,6 +43,7 @@ class IdleWorld(FakeWorld):
         )
     )
     policy: Any = field(default_factory=lambda: SimpleNamespace(classes={}))
+    remote: Any = field(default_factory=FakeRemote)
 
 
 class Died(BaseException):
@@ -111,6 +126,18 @@ def test_what_is_so_already_costs_nothing(pods: Pods, asleep: bool) -> None:
     before = world.records.get(IDENTITY)
     report = ACTIONS[asleep](world, REF)
     assert (report.outcome, report.reason) == (Result.UNCHANGED, f"{REF} is {'asleep' if asleep else 'awake'} already")
+    assert pods.declared == []
+    assert world.records.get(IDENTITY) == before
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+@pytest.mark.parametrize(("tip", "why"), [(None, "is gone from the remote"), ("c" * 40, "is no commit of that branch")])
+def test_what_the_branch_does_not_have_is_not_run(pods: Pods, tip: str | None, why: str, asleep: bool) -> None:
+    world = world_of(not asleep)
+    world.remote = FakeRemote(tip, ())
+    before = world.records.get(IDENTITY)
+    with pytest.raises(RefError, match=why):
+        ACTIONS[asleep](world, REF)
     assert pods.declared == []
     assert world.records.get(IDENTITY) == before
 

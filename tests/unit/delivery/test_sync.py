@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -13,11 +13,12 @@ from deploytag.delivery.progress import Progress
 from deploytag.delivery.record import Deployed, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
+from deploytag.delivery.secret_versions import Versions
 from deploytag.delivery.sync import Current, Move, Skip, decide
 from deploytag.delivery.world import World
 from deploytag.errors import InterruptedRunError, SecretError, UsageError
 from deploytag.identity import Identity, identify
-from deploytag.settings import Policy
+from deploytag.settings import EnvironmentClass, Policy
 
 REF = "feature/test"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -84,6 +85,32 @@ def test_any_version_that_moved_is_reason_enough(
     else:
         assert known.deployed is not None
         assert plan == Move(known.deployed, moved)
+
+
+def test_another_branchs_commit_is_not_brought_its_secrets() -> None:
+    """Who names one in a record would have it run with the credentials of the class."""
+    known = record({"a": "1"})
+    asked: list[tuple[str, str]] = []
+
+    def holds(tip: str, commit: str) -> bool:
+        asked.append((tip, commit))
+        return False
+
+    def nobody() -> NoReturn:
+        raise AssertionError("Secrets Manager was asked for nothing")
+
+    cls = EnvironmentClass(pattern="feature/*", secrets=(), database=False, migrations=False)
+    world: Any = SimpleNamespace(
+        policy=SimpleNamespace(class_of=lambda _: cls),
+        identity=lambda ref: identify("shop", ref),
+        records=SimpleNamespace(get=lambda _: known, tombstone=lambda _: None),
+        remote=SimpleNamespace(tip=lambda _: "f" * 40, holds=holds),
+        trusted=SimpleNamespace(tip=lambda _: "f" * 40),
+    )
+    plan = syncing.plan(world, REF, Versions(nobody))
+    assert isinstance(plan, Skip)
+    assert "0123abcd, which is said to be deployed for feature/test, is no commit of that branch" in plan.why
+    assert asked == [("f" * 40, "0123abcd")]
 
 
 def test_what_may_sleep_or_not_is_not_taken_to_sleep() -> None:
