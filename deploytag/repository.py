@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deploytag.errors import ContentError, RefError
 
@@ -148,9 +148,9 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
     """
     files = []
     entries = _index(directory, include)
-    folders = {folder for *_, path in entries for folder in path.parents[:-1]}
+    folders = {folder for entry in entries for folder in entry.path.parents[:-1]}
     linked = {folder for folder in folders if (directory / folder).is_symlink()}
-    for tag, mode, stage, path in entries:
+    for tag, mode, _, stage, path in entries:
         if mode == _SUBMODULE:
             raise ContentError(
                 f"{path} in {directory} is a git submodule, and DeployTag cannot stage submodules. "
@@ -168,6 +168,11 @@ def tracked_files(directory: Path, include: str) -> list[TrackedFile]:
         if (source.is_symlink() or source.is_file()) and linked.isdisjoint(path.parents):
             files.append(TrackedFile(path, source, _mode(source, mode)))
     return files
+
+
+def tracked_objects(directory: Path) -> dict[PurePosixPath, str]:
+    """The object in git's index of every path at or below `directory`: equal when content, and kind, are."""
+    return {entry.path: f"{entry.mode} {entry.object}" for entry in _index(directory, ".")}
 
 
 def bound_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -194,8 +199,19 @@ def configured(path: Path, key: str, environment: Mapping[str, str]) -> str:
     return done.stdout.strip()
 
 
-def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosixPath]]:
-    """Git's index below `include`: tag, mode, merge stage and path of each entry. One git process, however large."""
+class _Entry(NamedTuple):
+    """One line of git's index."""
+
+    tag: str
+    mode: str
+    object: str
+    stage: str
+    """Of a merge."""
+    path: PurePosixPath
+
+
+def _index(directory: Path, include: str) -> list[_Entry]:
+    """Git's index below `include`. One git process, however large."""
     import git  # noqa: PLC0415 - see _open
 
     with _open(directory) as repository:
@@ -213,8 +229,8 @@ def _index(directory: Path, include: str) -> list[tuple[str, str, str, PurePosix
     entries = []
     for line in listing.split(b"\0")[:-1]:
         facts, path = line.split(b"\t", 1)
-        tag, mode, _, stage = facts.decode().split(" ")
-        entries.append((tag, mode, stage, PurePosixPath(os.fsdecode(path))))
+        tag, mode, blob, stage = facts.decode().split(" ")
+        entries.append(_Entry(tag, mode, blob, stage, PurePosixPath(os.fsdecode(path))))
     return entries
 
 

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 import deploytag
-from deploytag.delivery.project import PULUMI_FILE, PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import SettingsError
 from deploytag.identity import Identity
-from deploytag.repository import tracked_files
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Images
+from deploytag.repository import tracked_objects
+from deploytag.settings import POLICY_FILE, SETTINGS_FILE, ApplicationSettings, EnvironmentClass, Images
 from deploytag.trees import Trees
 
 DECIDING = ("PGHOST", "PGPORT", "PGSSLMODE", "DEPLOYTAG_ASLEEP")
@@ -53,23 +53,26 @@ def fingerprint(
 
 
 def program_digest(repository: Path, stack: str, images: Images) -> str:
-    """Of what the program is: this package, the checkout's own modules, its Pulumi project and lock, its config.
+    """Of what the program is: this package, what of the commit it may read, its stack's config.
 
-    Any Python file outside of the folders that the application's image is built from may be imported by the program.
-    Taking one too many only costs an unchanged push some seconds; one too few would leave a change undeployed.
+    It may import or read anything outside of the folders that the application's image is built from: modules, tables,
+    further charts. Taking one file too many only costs an unchanged push some seconds; one too few would leave a change
+    undeployed.
     """
     contexts = [PurePosixPath(path) for path in images.app.context if path != "."]
     files = {
-        file.path.as_posix(): file.source
-        for file in tracked_files(repository, ".")
-        if file.path.as_posix() in _PROJECT
-        or (file.path.suffix == ".py" and not any(file.path.is_relative_to(context) for context in contexts))
+        path.as_posix(): said
+        for path, said in tracked_objects(repository).items()
+        if path.as_posix() not in _OTHERWISE
+        and path.suffix != ".md"
+        and not any(path.is_relative_to(context) for context in contexts)
     }
     package = Path(deploytag.__file__).parent
-    files |= {f"<deploytag>/{path.relative_to(package)}": path for path in package.rglob("*.py")}
+    for path in package.rglob("*.py"):
+        files[f"<deploytag>/{path.relative_to(package)}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256(json.dumps(_stack_config(repository, stack), sort_keys=True, default=str).encode())
-    for name, path in sorted(files.items()):
-        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    for name, said in sorted(files.items()):
+        digest.update(f"{name}\0{said}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -83,4 +86,5 @@ def _stack_config(repository: Path, stack: str) -> object:
     return content.get("config") if isinstance(content, dict) else None
 
 
-_PROJECT = frozenset({PULUMI_FILE, "uv.lock", "requirements.txt", "pyproject.toml"})
+_OTHERWISE = frozenset({SETTINGS_FILE, POLICY_FILE})
+"""What of these decides is in the fingerprint by itself; the policy in force is not the branch's."""
