@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from deploytag.delivery.converge import converge, versions_of, watched
+from deploytag.delivery.converge import converge, url_of, versions_of, watched
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.hold import Held
 from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Deployed, Record
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
@@ -21,7 +22,7 @@ class Declared:
     """What became of it."""
 
     deployed: Deployed
-    """As it is now: the same commit, with the secrets of today."""
+    """As it is now: the same commit, with the secrets of today, at the address that it has today."""
     repaired: tuple[str, ...]
     """What an earlier run had left half done."""
 
@@ -56,25 +57,30 @@ def report(
 def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> Declared:
     """Make the environment what its deployed commit declares today; verified unless it is to sleep.
 
+    Whether its commit may be run is `deploytag.delivery.provenance`.
+
     Raises:
         DeployTagError: it cannot be done; what was deployed before may still serve.
     """
-    world = held.world
+    world, cls = held.world, held.world.policy.class_of(held.identity.ref)
     with worktree(world.repository, world.remote, deployed.revision, held.scratch / "worktree") as project:
         # Its policy decides nothing, and may be one of long ago.
         settings = ApplicationSettings.load(project)
-        check(secrets_manager, held.identity, settings, world.policy.class_of(held.identity.ref))
+        check(secrets_manager, held.identity, settings, cls)
         engine = held.program(project, deployed.revision, asleep=asleep)
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
+        refuse_ending(cls, held.identity.ref, engine, world.progress)
         with watched(held) as watcher:
             with world.progress.phase("apply"):
-                versions = versions_of(converge(held, engine, watcher))
+                result = converge(held, engine, watcher)
+            # What its class says of the access may have changed, or what the cloud gave it.
+            url, versions = url_of(result, held.identity), versions_of(result)
             if not asleep:
                 with world.progress.phase("verify"):
-                    url, revision = deployed.url, deployed.revision
-                    answers(world.cluster, held.identity, url, revision, settings.verify, check=held.go_on)
+                    answers(world.cluster, held.identity, url, deployed.revision, settings.verify, check=held.go_on)
+    now = deployed.model_copy(update={"url": url})
     if versions == deployed.secret_versions:
-        return Declared(deployed, repaired)
+        return Declared(now, repaired)
     # The fingerprint is of the versions before: should they come back, it must not say that they are deployed.
-    return Declared(deployed.model_copy(update={"secret_versions": versions, "fingerprint": ""}), repaired)
+    return Declared(now.model_copy(update={"secret_versions": versions, "fingerprint": ""}), repaired)

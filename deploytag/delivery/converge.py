@@ -9,6 +9,7 @@ from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
 from deploytag.errors import DeploymentError, InterruptedRunError
+from deploytag.identity import Identity
 from deploytag.redaction import redact, spare
 
 AFTERWARDS = 3.0
@@ -33,6 +34,20 @@ def versions_of(result: EngineResult) -> dict[str, str]:
     """The versions of secrets that a program says it used."""
     said = result.outputs.get("secret_versions")
     return {str(name): str(version) for name, version in said.items()} if isinstance(said, dict) else {}
+
+
+def url_of(result: EngineResult, identity: Identity) -> str:
+    """The URL that a program says its environment has.
+
+    Raises:
+        DeploymentError: it says none.
+    """
+    if not isinstance(url := result.outputs.get("url"), str):
+        raise DeploymentError(
+            f"{identity.ref} is deployed, but its program has no stack output `url`, so nothing can be verified. "
+            "`Environment.outputs` has it; export it in __main__.py."
+        )
+    return url
 
 
 @contextmanager

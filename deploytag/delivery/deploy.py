@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from deploytag import tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
-from deploytag.delivery.converge import converge, versions_of, watched
+from deploytag.delivery.converge import converge, url_of, versions_of, watched
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
 from deploytag.delivery.diagnosis.verify import answers
@@ -157,9 +156,7 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
         engine = held.program(world.repository, request.revision)
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
-        if subject.cls.protected:
-            with world.progress.phase("preview"):
-                refuse_ending(identity.ref, engine)
+        refuse_ending(subject.cls, identity.ref, engine, world.progress)
         with watched(held) as watcher:
             with world.progress.phase("apply"):
                 result = converge(held, engine, watcher)
@@ -248,14 +245,17 @@ def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
 
 def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
     """The record as it is while the run works."""
-    identity = subject.identity
+    identity, pushed = subject.identity, attempt.started
+    # Who wakes it wants to use it, also by a commit that is no new push.
+    if before is not None and not before.asleep:
+        pushed = before.asked_for(attempt).pushed
     record = Record(
         project=identity.project,
         ref=identity.ref,
         stack=identity.stack,
         namespace=identity.namespace,
         environment_class=subject.class_name,
-        pushed=before.asked_for(attempt).pushed if before else attempt.started,
+        pushed=pushed,
         deployed=before.deployed if before else None,
         asleep=before.asleep if before else None,
         keep_until=before.keep_until if before else None,
@@ -265,16 +265,11 @@ def _begun(before: Record | None, subject: Subject, attempt: Attempt) -> Record:
 
 def _deployed(subject: Subject, result: EngineResult) -> Deployed:
     outputs = result.outputs
-    if not isinstance(url := outputs.get("url"), str):
-        raise DeploymentError(
-            f"{subject.identity.ref} is deployed, but its program has no stack output `url`, so nothing can be "
-            "verified. `Environment.outputs` has it; export it in __main__.py."
-        )
     images = tuple(str(outputs[name]) for name in ("base_image", "app_image") if outputs.get(name))
     return Deployed(
         revision=subject.request.revision,
         fingerprint=subject.fingerprint or "",
-        url=url,
+        url=url_of(result, subject.identity),
         images=images,
         verified=_now(),
         secret_versions=versions_of(result),
@@ -286,20 +281,17 @@ def _nothing_done(world: World, request: Request, decided: Plan) -> Report:
         case AlreadyServed(serving=serving, url=url):
             same = "" if serving == request.revision else f", whose content is that of {request.revision[:12]}"
             reason = f"nothing to do: {url} serves {serving[:12]}{same}"
-            # A push came all the same: idleness is counted from it.
-            record = world.records.update(world.identity(request.ref), partial(_pushed_to, request.ref))
+            # That a push came is remembered since it did: see `remembering_push`.
+            if (record := world.records.get(world.identity(request.ref))) is None:
+                raise DeploymentError(
+                    f"{request.ref} was being served, and was destroyed in this moment. Run it again to deploy it."
+                )
             world.progress.done(reason)
             return _report(world, request, Result.UNCHANGED, record, reason=reason)
         case Skip(why=why):
             world.progress.say(f"skipped: {why}")
             return _report(world, request, Result.SKIPPED, None, reason=why)
     raise AssertionError(decided)  # `Go` is something to do
-
-
-def _pushed_to(ref: str, record: Record | None) -> Record:
-    if record is None:
-        raise DeploymentError(f"{ref} was being served, and was destroyed in this moment. Run it again to deploy it.")
-    return record.model_copy(update={"pushed": _now()})
 
 
 def _report(

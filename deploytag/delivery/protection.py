@@ -6,11 +6,14 @@ program may lift it in one push and replace in the next. So the plan is looked a
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from deploytag.delivery.engine import Engine, EngineResult
+from deploytag.delivery.engine import EngineResult
 from deploytag.delivery.events import Step
+from deploytag.delivery.progress import Progress
 from deploytag.errors import DeploymentError, ProtectedError
+from deploytag.settings import EnvironmentClass
 
 KEPT = {
     "kubernetes:core/v1:Namespace": "namespace",
@@ -37,14 +40,27 @@ def ending(steps: Iterable[Step]) -> tuple[str, ...]:
     )
 
 
-def refuse_ending(ref: str, engine: Engine) -> None:
+class Planner(Protocol):
+    """What knows what a program would do."""
+
+    def preview(self) -> tuple[EngineResult, Sequence[Step]]:
+        """How looking ahead ended, and the steps it saw."""
+        ...
+
+
+def refuse_ending(cls: EnvironmentClass, ref: str, engine: Planner, progress: Progress) -> None:
     """Refuse a program that would replace or delete what the environment of a protected class keeps.
+
+    Other classes keep nothing, and are not asked for their plan.
 
     Raises:
         ProtectedError: it would; nothing was touched.
         DeploymentError: the program has no plan.
     """
-    result, steps = engine.preview()
+    if not cls.protected:
+        return
+    with progress.phase("preview"):
+        result, steps = engine.preview()
     if sentence := refusal(ref, result, steps):
         raise ProtectedError(sentence)
     if not result.ok:

@@ -1,6 +1,9 @@
 """The trust matrix: what each name is given, and what may be done with each class. By the decisions themselves."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,14 +14,15 @@ from deploytag.delivery.events import Step
 from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.pipeline.plan import Deploy, Plan, Skip, decide
-from deploytag.delivery.protection import refusal
+from deploytag.delivery.progress import Progress
+from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Record
 from deploytag.delivery.removal import gc
 from deploytag.delivery.removal.destroy import protection
-from deploytag.errors import RefError, SettingsError
+from deploytag.errors import ProtectedError, RefError, SettingsError
 from deploytag.identity import identify
 from deploytag.repository import Head
-from deploytag.settings import Policy
+from deploytag.settings import EnvironmentClass, Policy
 from tests.unit.ci_environments import BUILDKITE, GITLAB, JENKINS, SHA, github, pull_request
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -169,6 +173,24 @@ ACTIONS = {
 }
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A program that would do this."""
+
+    steps: Sequence[Step]
+
+    def preview(self) -> tuple[EngineResult, Sequence[Step]]:
+        return EngineResult(0), self.steps
+
+
+def refused(cls: EnvironmentClass, ref: str, steps: Sequence[Step]) -> bool:
+    try:
+        refuse_ending(cls, ref, Planned(steps), Progress(StringIO()))
+    except ProtectedError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(("name", "row"), ACTIONS.items(), ids=ACTIONS)
 def test_what_may_be_done_with_a_class(name: str, row: tuple[str | None, bool, bool, bool, bool, bool]) -> None:
     cls = POLICY.classes[name]
@@ -195,6 +217,5 @@ def test_what_may_be_done_with_a_class(name: str, row: tuple[str | None, bool, b
         protection(identity, cls, None) is None,
         bool(gc.decide(facts).entries),
         end is not None and end < NOW,
-        # Only for a protected class is the plan asked.
-        not (cls.protected and refusal(ref, EngineResult(0), ending)),
+        not refused(cls, ref, ending),
     )
