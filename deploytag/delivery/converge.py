@@ -8,6 +8,7 @@ from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
+from deploytag.delivery.inventory import databases
 from deploytag.errors import DeploymentError, InterruptedRunError
 from deploytag.identity import Identity
 from deploytag.redaction import redact, spare
@@ -97,6 +98,7 @@ def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
     if result.ok:
         # It is said again and again, and a secret may hold it, or its host.
         spare([str(result.outputs.get("url", ""))])
+        _shut_out(held)
         return result
     # Helm sees a failed hook as soon as the watcher does.
     if cancellation.requested or watcher.cause_within(AFTERWARDS):
@@ -104,6 +106,19 @@ def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
     if ending := held.builds.ending:
         raise _does_not_build(held, ending, result.complaint)
     raise DeploymentError(f"{identity.ref} was not deployed: {result.complaint}")
+
+
+def _shut_out(held: Held) -> None:
+    """End what came into the database before it was closed: others could, for a moment, when it was made."""
+    world, database = held.world, held.identity.database
+    if world.administrator is None or not world.policy.class_of(held.identity.ref).database:
+        return
+    with databases.connected(world.administrator) as server:
+        if left := server.shut_out(database):
+            world.progress.warn(
+                f"{', '.join(left)} may not connect to the database {database} and has sessions there that "
+                f"{world.administrator.user} may not end: end them as a superuser (pg_terminate_backend)"
+            )
 
 
 def _does_not_build(held: Held, ending: Sequence[str], complaint: str) -> DeploymentError:

@@ -118,6 +118,10 @@ def database(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding
         yield from rights(where, Rights(*row))
 
 
+PUBLIC_SCHEMA_CLOSED = 150000
+"""The version since which only a database's owner may: https://www.postgresql.org/docs/release/15.0/."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What the server says of itself and of the administrator."""
@@ -145,6 +149,12 @@ def rights(where: str, found: Rights) -> Iterator[Finding]:
         )
     else:
         yield ok(f"{where} may make databases and roles; PostgreSQL {found.version // 10000}")
+    if found.version < PUBLIC_SCHEMA_CLOSED:
+        yield warning(
+            f"PostgreSQL {found.version // 10000} lets any role make objects in the schema `public` of a database that "
+            "it gets into",
+            "Use PostgreSQL 15 or newer.",
+        )
     if public := ", ".join(found.public):
         yield warning(
             f"every environment's role may connect to {public}",

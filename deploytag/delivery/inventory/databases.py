@@ -100,6 +100,26 @@ class Databases:
         # FORCE ends the sessions within the same statement: a pool that reconnects at once cannot get between.
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
 
+    def shut_out(self, database: str) -> tuple[str, ...]:
+        """End the sessions of roles that may not connect to the database (any more); returns those that are left.
+
+        Everybody may connect to a database that was just made, until that is revoked, and REVOKE ends no session.
+        """
+        uninvited = (
+            "FROM pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL "
+            "AND NOT has_database_privilege(usesysid, datid, 'CONNECT')"
+        )
+        # Only whoever is a member of a role may end its sessions: those of others would be an error.
+        self._connection.execute(
+            f"SELECT pg_terminate_backend(pid) {uninvited} AND pg_has_role(current_user, usesysid, 'USAGE')",
+            [database],
+        )
+        left = self._connection.execute(
+            f"SELECT DISTINCT usename::text {uninvited} AND NOT pg_has_role(current_user, usesysid, 'USAGE')",
+            [database],
+        )
+        return tuple(sorted(name for (name,) in left))
+
     def drop_role(self, role: str) -> None:
         """Drop a role; what it was granted goes with it.
 

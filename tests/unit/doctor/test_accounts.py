@@ -88,6 +88,7 @@ def test_what_nobody_needs_is_not_looked_at() -> None:
         (accounts.Rights(True, False, False, 150000, []), [Level.PROBLEM], "lacks CREATEROLE"),
         (accounts.Rights(False, False, False, 150000, []), [Level.PROBLEM], "lacks CREATEDB and CREATEROLE"),
         (accounts.Rights(True, True, True, 150000, []), [Level.PROBLEM], "is a standby"),
+        (accounts.Rights(True, True, False, 140012, []), [Level.OK, Level.WARNING], "PostgreSQL 14"),
         (accounts.Rights(True, True, False, 150000, ["postgres"]), [Level.OK, Level.WARNING], "may make databases"),
     ],
 )
