@@ -15,11 +15,14 @@ from deploytag.identity import Identity
 
 TIMEOUT = 10
 
+ALL_BUT_RELEASES = "type!=helm.sh/release.v1"
+"""A chart's own Secrets are of every type: logins, keys of TLS, of registries. A release is the chart again, packed."""
+
 
 def learn_from(cluster: Cluster, identity: Identity) -> bool:
     """Learn everything in the environment's own Secrets; False: they cannot be read."""
     try:
-        found = cluster.api.list(SECRETS, identity.namespace, timeout=TIMEOUT, fields="type=Opaque").items
+        found = cluster.api.list(SECRETS, identity.namespace, timeout=TIMEOUT, fields=ALL_BUT_RELEASES).items
     except (ApiException, HTTPError, DocumentError):
         return False
     redaction.spare([identity.ref, identity.stack, identity.namespace])
