@@ -35,13 +35,29 @@ from deploytag.tests_command import run_tests
         "STRIPE_API_KEY",
         "SIGNING_KEY_ID",
         "GOOGLE_APPLICATION_CREDENTIALS",
+        "SMTP_PASS",
+        "MYSQL_PWD",
+        "GH_PAT",
+        "NPM_CONFIG__AUTH",
+        "KUBECONFIG_DATA",
+        "KUBE_CONFIG",
+        "KUBE_CONFIG_PATH",
+        "DEPLOYTAG_KUBECONFIG",
+        "SANDBOX_ADMIN_KUBECONFIG",
     ],
 )
 def test_what_leads_to_services_is_not_passed_on(name: str) -> None:
     assert stripped({name: "x"}) == {}
 
 
-@pytest.mark.parametrize("name", ["PATH", "HOME", "LANG", "LC_ALL", "TERM", "CI", "TMPDIR", "HTTPS_PROXY", "KEYBOARD"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PATH", "HOME", "LANG", "LC_ALL", "TERM", "CI", "TMPDIR", "HTTPS_PROXY", "KEYBOARD", "PWD", "OLDPWD"),
+        *("GIT_ASKPASS", "PYTHONPATH", "XAUTHORITY", "GIT_AUTHOR_NAME", "COMPASS", "KUBERNETES_SERVICE_HOST"),
+        *("DEPLOYTAG_BRANCH", "DEPLOYTAG_POLICY", "DEPLOYTAG_SANDBOX", "HELM_CACHE_HOME"),
+    ],
+)
 def test_what_tests_need_is_passed_on(name: str) -> None:
     assert stripped({name: "x"}) == {name: "x"}
 

@@ -8,6 +8,7 @@ import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -216,9 +217,44 @@ def test_the_environments_own_credentials_are_known() -> None:
         "AWS_SECRET_ACCESS_KEY": "b",
         "AWS_SESSION_TOKEN": "c",
         "PULUMI_CONFIG_PASSPHRASE": "d",
+        "SMTP_PASS": "e",
+        "GH_PAT": "f",
+        "npm_config__auth": "g",
+        "DOCKER_AUTH_CONFIG": "h",
+        "MYSQL_PWD": "i",
+        "KUBECONFIG_PASSPHRASE": "j",
         "AWS_ACCESS_KEY_ID": "no",
         "AWS_WEB_IDENTITY_TOKEN_FILE": "no",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "no",
         "PGHOST": "no",
+        "DOCKER_CONFIG": "no",
+        "SSH_AUTH_SOCK": "no",
+        "GIT_ASKPASS": "no",
+        "OLDPWD": "no",
     }
-    assert sorted(secret_values(environ)) == ["a", "b", "c", "d"]
+    assert sorted(secret_values(environ)) == list("abcdefghij")
+
+
+USERS = """users:
+- name: ci
+  user:
+    token: the-token
+    client-key-data: dGhlLWtleQ==
+    client-certificate-data: cHVibGlj
+- name: someone
+  user: {username: someone, password: 'the-password'}
+"""
+
+
+@pytest.mark.parametrize("name", ["KUBECONFIG_DATA", "KUBE_CONFIG", "KUBE_CONFIG_B64", "STAGING_KUBECONFIG"])
+@pytest.mark.parametrize("text", [USERS, json.dumps(yaml.safe_load(USERS))])
+def test_of_a_kubeconfig_the_credentials_are_known(name: str, text: str) -> None:
+    credentials = ["the-token", "dGhlLWtleQ==", "the-password"]
+    assert list(secret_values({name: text})) == credentials
+    packed = base64.encodebytes(text.encode()).decode()
+    assert list(secret_values({name: packed})) == [packed, *credentials]
+
+
+@pytest.mark.parametrize("value", ["/etc/kubernetes/admin.conf", "~/.kube/config", "/etc/kube/config", "a:b", ""])
+def test_where_a_kubeconfig_is_is_no_secret(value: str) -> None:
+    assert [found for found in secret_values({"KUBECONFIG": value}) if found] == []
