@@ -11,6 +11,7 @@ import tarfile
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.run import MARK
+from deploytag.identity import Identity
 from tests.e2e.typed import core
 
 SAMPLE = 0.1
@@ -60,13 +62,35 @@ class Needles:
 
 def in_files(needles: Needles, roots: Iterable[Path], since: float) -> set[tuple[str, str]]:
     """In every file below `roots` that was written since."""
-    hits = set()
+    return {(str(path), name) for path, content in _written(roots, since) for name in needles.found(content)}
+
+
+def in_what_goes(
+    needles: Needles, backend: Path, pod_logs: Path, identity: Identity, since: float
+) -> tuple[set[str], set[tuple[str, str]]]:
+    """In files that are gone when the environment is: which of them there were, and what was found."""
+    state, stack = backend / ".pulumi", Path(identity.project, identity.stack)
+    places = {
+        "checkpoint": (state / "stacks" / identity.project).glob(f"{identity.stack}.*"),
+        "history": [state / "history" / stack],
+        "backups": [state / "backups" / stack],
+        "pod logs": pod_logs.glob(f"{identity.namespace}_*"),
+    }
+    seen: set[str] = set()
+    hits: set[tuple[str, str]] = set()
+    for kind, roots in places.items():
+        for path, content in _written(roots, since):
+            seen.add(kind)
+            hits |= {(str(path), name) for name in needles.found(content)}
+    return seen, hits
+
+
+def _written(roots: Iterable[Path], since: float) -> Iterator[tuple[Path, bytes]]:
     for root in roots:
         for path in [root] if root.is_file() else root.rglob("*"):
             with contextlib.suppress(OSError):  # somebody else's, and gone
                 if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
-                    hits |= {(str(path), name) for name in needles.found(path.read_bytes())}
-    return hits
+                    yield path, path.read_bytes()
 
 
 def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
@@ -167,19 +191,30 @@ def _again_and_again(sample: Callable[[], None]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 sample()
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        sampling = pool.submit(run)
+        try:
+            yield
+        finally:
+            end.set()
+        # What broke off has seen nothing since.
+        sampling.result()
+
+
+@dataclass
+class Processes:
+    """What processes were given, for however short a time."""
+
+    seen: set[str] = field(default_factory=set)
+    """Names of programs that a run has started, whose environments were searched."""
+    hits: set[tuple[str, str]] = field(default_factory=set)
+    """Where values were, and which."""
 
 
 @contextmanager
-def watching_processes(needles: Needles) -> Iterator[set[tuple[str, str]]]:
+def watching_processes(needles: Needles) -> Iterator[Processes]:
     """In the arguments of every process of this machine, and in the environment of everything a run has started."""
-    hits: set[tuple[str, str]] = set()
+    processes = Processes()
     mark = f"{MARK}=".encode()
     # Most processes are the same ten times a second, and to search is what takes time.
     searched: set[bytes] = set()
@@ -187,17 +222,21 @@ def watching_processes(needles: Needles) -> Iterator[set[tuple[str, str]]]:
     def search(where: str, content: bytes) -> None:
         if content not in searched:
             searched.add(content)
-            hits.update((where, it) for it in needles.found(content))
+            processes.hits.update((where, it) for it in needles.found(content))
+
+    def look(process: Path) -> None:
+        arguments = (process / "cmdline").read_bytes()
+        search(arguments[:80].decode(errors="replace"), arguments)
+        environ = (process / "environ").read_bytes()
+        if mark in environ:
+            search("environ", environ)
+            processes.seen.add(Path(os.fsdecode(arguments.partition(b"\0")[0])).name)
 
     def sample() -> None:
         for process in os.scandir("/proc"):
             if process.name.isdecimal():
                 with contextlib.suppress(OSError):
-                    arguments = Path(process.path, "cmdline").read_bytes()
-                    search(arguments[:80].decode(errors="replace"), arguments)
-                    environ = Path(process.path, "environ").read_bytes()
-                    if mark in environ:
-                        search("environ", environ)
+                    look(Path(process.path))
 
     with _again_and_again(sample):
-        yield hits
+        yield processes

@@ -30,6 +30,7 @@ from tests.e2e.delivery.searching import (
     in_files,
     in_image,
     in_releases,
+    in_what_goes,
     watching_folder,
     watching_processes,
 )
@@ -110,6 +111,8 @@ def test_no_value_is_anywhere_but_in_its_two_places(
     identity = it.identity(ref)
     needles = canaries.needles(identity.role)
     said: list[str] = []
+    sandbox, environ = Path(os.environ["DEPLOYTAG_SANDBOX"]), it.checkout.environ
+    backend = Path(environ["PULUMI_BACKEND_URL"].removeprefix("file://"))
 
     def run(*arguments: str, code: int = 0) -> str:
         done = it.deploytag(*arguments)
@@ -129,6 +132,11 @@ def test_no_value_is_anywhere_but_in_its_two_places(
         said.extend(look.run(*command, environ=quiet).output for command in commands)
         releases, hits = in_releases(needles, cluster, identity.namespace)
         assert (releases > 0, hits) == (True, set())
+        # Also what `destroy` takes away, and a rollout: it would not be there to be searched any more.
+        assert in_what_goes(needles, backend, sandbox / "pod-logs", identity, began) == (
+            {"checkpoint", "history", "backups", "pod logs"},
+            set(),
+        )
 
     # Of these runs alone. Short: sockets have their paths in it.
     temporary = Path(tempfile.mkdtemp(prefix="canary-"))
@@ -162,13 +170,13 @@ def test_no_value_is_anywhere_but_in_its_two_places(
         run("destroy", ref, "--verbose")
     assert made(identity) == []
 
-    assert processes == set()
+    assert "pulumi" in processes.seen, "the runs' processes were watched"
+    assert processes.hits == set()
     assert any(name.startswith("deploytag-") for name in watched.seen), "the runs' folders were watched"
     assert (watched.hits, watched.open) == (set(), set())
     assert [needles.found(text) for text in said if needles.found(text)] == []
-    sandbox, environ = Path(os.environ["DEPLOYTAG_SANDBOX"]), it.checkout.environ
     places = [
-        Path(environ["PULUMI_BACKEND_URL"].removeprefix("file://")),
+        backend,
         Path(environ["PULUMI_HOME"], "logs"),
         *(sandbox / name for name in ("logs", "pod-logs", "tmp", "checkouts", "repository.git", "buildkit", "docker")),
         tmp_path,
