@@ -141,12 +141,11 @@ class GitHub(Jobs):
     ) -> str:
         """What the job says that GitHub makes of the event for this environment."""
         event |= {"repository": {"full_name": "acme/shop", "default_branch": "main"}}
-        (job,) = self.workflow["jobs"].values()
         github: dict[str, Any] = {
             **{"event_name": name, "event": event, "ref_name": ref_name, "sha": sha, "head_ref": head_ref},
             **{"repository": "acme/shop", "actor": "somebody"},
         }
-        assert condition(job["if"], github=github)
+        (job,) = [it for it in self.workflow["jobs"].values() if condition(it["if"], github=github)]
         assert environment in evaluate(job["strategy"]["matrix"]["environment"], github=github)
         (checkout,) = [it for it in job["steps"] if it.get("uses", "").startswith("actions/checkout@")]
         work = self.checkout(evaluate(checkout["with"]["ref"], github=github))

@@ -62,7 +62,7 @@ def _value(expression: str, contexts: Mapping[str, Mapping[str, Any]]) -> Any:
         return f" literals[{len(literals) - 1}] "
 
     bare = re.sub(r"'((?:[^']|'')*)'", put_away, expression)
-    python = bare.replace("&&", " and ").replace("||", " or ").replace("\n", " ")
+    python = re.sub("!(?!=)", " not ", bare.replace("&&", " and ").replace("||", " or ").replace("\n", " "))
     names = {name: Context(values) for name, values in contexts.items()}
     return eval(  # noqa: S307 - of a template of ours
         python.strip(), {"__builtins__": {}}, {**FUNCTIONS, **names, "literals": [Text(it) for it in literals]}

@@ -61,6 +61,11 @@ def github(registry: str = "registry.test", project: str = "shop", policy: Polic
     return loaded
 
 
+def steps() -> list[dict[str, Any]]:
+    """Those of all of GitHub's jobs."""
+    return [step for job in github()["jobs"].values() for step in job["steps"]]
+
+
 def gitlab(registry: str = "registry.test", project: str = "shop", policy: Policy | None = None) -> dict[str, Any]:
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(
         text(".gitlab/deploytag.yml", Pipeline.GITLAB, registry, project, policy)
@@ -96,8 +101,12 @@ def test_github_looks_when_a_branch_may_have_changed() -> None:
     assert set(workflow["on"]) == {"push", "delete", "pull_request", "schedule", "workflow_dispatch"}
     assert workflow["on"]["pull_request"] == {"types": ["closed"]}
     assert workflow["concurrency"]["cancel-in-progress"] is False
-    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
-    assert github("ghcr.io/acme")["permissions"]["packages"] == "write"
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        assert job["strategy"]["fail-fast"] is False, "one class's sync ends no other's"
+    packages = {name: job["permissions"]["packages"] for name, job in github("ghcr.io/acme")["jobs"].items()}
+    assert packages == {"deploytag": "write", "apart": "read"}
     minute, *rest = workflow["on"]["schedule"][0]["cron"].split()
     assert 0 <= int(minute) <= 59
     assert rest == ["3", "*", "*", "*"]
@@ -105,7 +114,6 @@ def test_github_looks_when_a_branch_may_have_changed() -> None:
     hourly = workflow["on"]["schedule"][1]["cron"]
     assert re.fullmatch(r"\d+ \* \* \* \*", hourly)
     assert f"'{hourly}'" in workflow["jobs"]["deploytag"]["steps"][-1]["env"]["SYNC"]
-    assert workflow["jobs"]["deploytag"]["strategy"]["fail-fast"] is False, "one class's sync ends no other's"
 
 
 def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
@@ -116,16 +124,15 @@ def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
 
 
 def test_secrets_are_given_to_single_steps_and_never_written_into_commands() -> None:
-    (job,) = github()["jobs"].values()
-    assert "env" not in job
-    for step in job["steps"]:
+    for job in github()["jobs"].values():
+        assert "env" not in job
+    for step in steps():
         assert "${{" not in step.get("run", ""), "an expression in a script is code that a branch's name could write"
 
 
 def test_no_job_takes_what_another_branchs_job_left_in_a_cache() -> None:
     """Whose code runs in one job may write its cache, and the job that reads it runs that with its own credentials."""
-    (job,) = github()["jobs"].values()
-    for step in job["steps"]:
+    for step in steps():
         assert "cache" not in step.get("uses", "")
         if step.get("uses", "").startswith("docker/setup-buildx-action@"):
             assert step["with"] == {"cache-binary": False}
@@ -216,9 +223,8 @@ def with_pip(recorder: Recorder) -> None:
 
 
 def test_every_script_is_shell(application: Path) -> None:
-    (job,) = github()["jobs"].values()
     pipeline = gitlab(REGISTRIES[1])
-    scripts = [step["run"] for step in job["steps"] if "run" in step]
+    scripts = [step["run"] for step in steps() if "run" in step]
     scripts += pipeline[".deploytag"]["before_script"]
     scripts += [line for job in pipeline.values() for line in job.get("script", [])]
     for script in scripts:
@@ -319,8 +325,7 @@ def test_a_signal_reaches_deploytag_itself(recorder: Recorder, application: Path
 def test_githubs_step_keeps_the_kubeconfig_to_itself(
     recorder: Recorder, tmp_path: Path, sync: str, environment: str, command: str
 ) -> None:
-    (job,) = github()["jobs"].values()
-    (script,) = [step["run"] for step in job["steps"] if "run" in step]
+    (script,) = {step["run"] for step in steps() if "run" in step}
     (tmp_path / "temp").mkdir()
     ci = tmp_path / "deploytag.sh"
     ci.write_text('#!/bin/sh\necho "$* $(cat "$KUBECONFIG") ${DEPLOYTAG_KUBECONFIG-unset}"\n')
@@ -346,6 +351,11 @@ def test_githubs_step_keeps_the_kubeconfig_to_itself(
             "r.test",
             {"REGISTRY_USER": "u", "REGISTRY_PASSWORD": "p"},
             "docker login --username u --password-stdin r.test",
+        ),
+        (
+            "registry.gitlab.com/acme",
+            {"REGISTRY_USER": "u", "REGISTRY_PASSWORD": "p"},
+            "docker login --username u --password-stdin registry.gitlab.com",
         ),
         ("r.test", {}, None),
     ],

@@ -8,8 +8,8 @@ import pytest
 
 from deploytag.errors import SettingsError
 from deploytag.settings import Policy
-from tests.unit.initialise.expressions import evaluate
-from tests.unit.initialise.test_pipelines import github, gitlab, gitlab_job, vendor_schema
+from tests.unit.initialise.expressions import condition, evaluate
+from tests.unit.initialise.test_pipelines import REGISTRIES, github, gitlab, gitlab_job, vendor_schema
 
 BRANCH = {"database": False, "migrations": False, "secrets": []}
 
@@ -52,9 +52,19 @@ REFS = (
 )
 
 
+def job_of(workflow: dict[str, Any], **event: Any) -> dict[str, Any]:
+    """The one job that an event starts."""
+    event = {"event": {}} | event
+    repository = {"full_name": "acme/shop"}
+    inner = {"ref_type": "branch", "pull_request": {"head": {"repo": repository}}} | event["event"]
+    github = {"repository": "acme/shop"} | event | {"event": inner}
+    (job,) = [it for it in workflow["jobs"].values() if condition(it["if"], github=github)]
+    return dict(job)
+
+
 def environment_of(workflow: dict[str, Any], **event: Any) -> list[str]:
     """The environments of the jobs that GitHub makes of an event."""
-    (job,) = workflow["jobs"].values()
+    job = job_of(workflow, **event)
     made: list[str] = evaluate(job["strategy"]["matrix"]["environment"], github=event)
     return [evaluate(job["environment"], matrix={"environment": name}) for name in made]
 
@@ -81,6 +91,36 @@ def test_github_gives_a_branchs_job_the_environment_of_its_class(table: str, ref
 
 
 @pytest.mark.parametrize("ref", REFS)
+@pytest.mark.parametrize("registry", REGISTRIES)
+@pytest.mark.parametrize("table", POLICIES)
+def test_a_branch_of_no_class_may_push_no_image(table: str, registry: str, ref: str) -> None:
+    workflow = github(registry, policy=POLICIES[table])
+    job = job_of(workflow, event_name="push", ref_name=ref)
+    (login,) = [step for step in job["steps"] if step.get("uses", "").startswith("docker/login-action@")]
+    packages = job["permissions"].get("packages")
+    if expected(POLICIES[table], ref):
+        assert (packages, login.get("if")) == ("write" if "ghcr.io" in registry else None, None)
+    else:
+        assert packages in {None, "read"}
+        assert not condition(login["if"], matrix={"environment": "deploytag"}, vars={"AWS_ROLE_ARN": "arn"})
+        assert condition(login["if"], matrix={"environment": "deploytag.gc"}, vars={"AWS_ROLE_ARN": "arn"})
+
+
+@pytest.mark.parametrize(
+    ("own", "login"),
+    [({}, ("somebody", "of the job")), ({"REGISTRY_USER": "bot", "REGISTRY_PASSWORD": "own"}, ("bot", "own"))],
+)
+def test_a_class_may_have_a_login_of_its_own_at_ghcr(own: dict[str, str], login: tuple[str, str]) -> None:
+    (step,) = [
+        step
+        for step in github("ghcr.io/acme")["jobs"]["deploytag"]["steps"]
+        if step.get("uses", "").startswith("docker/login-action@")
+    ]
+    contexts = {"github": {"actor": "somebody"}, "secrets": {"GITHUB_TOKEN": "of the job"} | own}
+    assert tuple(evaluate(step["with"][key], **contexts) for key in ("username", "password")) == login
+
+
+@pytest.mark.parametrize("ref", REFS)
 @pytest.mark.parametrize("table", POLICIES)
 def test_gitlab_makes_the_jobs_of_the_branchs_class_and_no_other(table: str, ref: str) -> None:
     pipeline = gitlab(policy=POLICIES[table])
@@ -102,8 +142,7 @@ def runs(job: dict[str, Any], ref: str) -> bool:
 def test_github_syncs_each_class_with_its_own_and_collects_with_others() -> None:
     workflow = github(policy=POLICIES["usual"])
     nightly, hourly = (entry["cron"] for entry in workflow["on"]["schedule"])
-    (job,) = workflow["jobs"].values()
-    step = job["steps"][-1]["env"]
+    step = workflow["jobs"]["deploytag"]["steps"][-1]["env"]
     scheduled = {"event_name": "schedule", "ref_name": "main"}
     classes = environment_of(workflow, **scheduled, event={"schedule": hourly})
     assert classes == ["deploytag-feature", "deploytag-bug", "deploytag-epic"]
