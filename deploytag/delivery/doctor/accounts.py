@@ -27,6 +27,11 @@ def aws(settings: Settings) -> Iterator[Finding]:
     if not wanted:
         yield ok("not needed: no class has a secret or a database")
         return
+    yield from _asked(settings, wanted)
+    yield from shared_keys(settings)
+
+
+def _asked(settings: Settings, wanted: Mapping[str, str]) -> Iterator[Finding]:
     # One retry: a check that waits for a silent network must end before its own limit.
     config = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"total_max_attempts": 1})
     cure = "Set AWS_REGION and credentials (AWS_PROFILE, AWS_ROLE_ARN or AWS_ACCESS_KEY_ID)."
@@ -60,6 +65,21 @@ def secret_ids(settings: Settings) -> dict[str, str]:
         for source in mounted_in(cls):
             wanted.setdefault(source.id, f"the builds of {name}")
     return wanted
+
+
+def shared_keys(settings: Settings) -> Iterator[Finding]:
+    """Each key from which the database passwords of several classes are derived. Pure."""
+    classes: dict[str, list[str]] = {}
+    for name, cls in settings.policy.classes.items():
+        if cls.database and cls.database_key:
+            classes.setdefault(cls.database_key, []).append(name)
+    for key, names in classes.items():
+        if len(names) > 1:
+            yield warning(
+                f"the database passwords of {', '.join(names)} are derived from one key, {key}: whoever can read it "
+                "for one of these classes has those of all",
+                "Where they do not trust each other, make a key for each and name it in the policy (`database_key`).",
+            )
 
 
 def _versions(secret_id: str, settings: Settings, stages: Mapping[str, list[str]]) -> Iterator[Finding]:

@@ -20,6 +20,30 @@ def settings(**feature: Any) -> Settings:
     return Settings(ApplicationSettings(), policy)
 
 
+def sharing(*keys: str | None) -> Settings:
+    """Classes a, b, c, … with these keys."""
+    classes = {
+        name: {"pattern": f"{name}/*", "secrets": [], "database": key is not None, "migrations": False}
+        | ({} if key is None else {"database_key": key})
+        for name, key in zip("abcd", keys, strict=False)
+    }
+    policy = Policy.model_validate({"cluster": {"server": "https://a"}, "classes": classes})
+    return Settings(ApplicationSettings(), policy)
+
+
+def test_classes_that_derive_their_passwords_from_one_key_are_named() -> None:
+    assert [*accounts.shared_keys(sharing("one", "two", None))] == []
+    (found,) = accounts.shared_keys(sharing("one", "two", "one", None))
+    assert found.level == Level.WARNING
+    assert "the database passwords of a, c are derived from one key, one" in found.seen
+    assert "`database_key`" in found.cure
+
+
+def test_a_key_of_several_classes_is_a_warning_of_the_check(account: Any) -> None:
+    account.create_secret(Name="one", SecretString="x")
+    assert [finding.level for finding in accounts.aws(sharing("one", "one"))] == [Level.OK, Level.OK, Level.WARNING]
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
