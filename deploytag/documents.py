@@ -32,8 +32,12 @@ DEEPEST = 100
 MOST_NODES = 100_000
 """Nodes that a YAML document may stand for when every alias is written out."""
 
+_AMBIGUOUS = "is not read by every program in the same way"
+# A document begins at `---`, with blanks or a comment behind it at most.
+_NO_SEPARATOR = re.compile(r"^(?:---(?![ \t]*\r?$|[ \t]+#)|\ufeff)", re.MULTILINE)
+
 # libyaml, where PyYAML was built with it: a rendered chart may be long.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class DocumentError(ValueError):
@@ -98,9 +102,16 @@ def parse_all_yaml(content: str) -> Iterator[Any]:
     Raises:
         DocumentError: also where Kubernetes' parser might read something else than this one.
     """
+    _refuse_ambiguous_lines(content)
     _check_yaml(content, nodes=10 * MOST_NODES, refuse=_refuse_ambiguous)
+    loader = _LOADER(content)
     try:
-        yield from yaml.load_all(content, _LOADER)
+        while loader.check_node():
+            document = loader.get_node()
+            _refuse_equal_keys(document)
+            yield loader.construct_document(document)
+    except DocumentError:
+        raise
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise DocumentError(_said(error)) from None
 
@@ -155,7 +166,38 @@ def _refuse_ambiguous(event: yaml.Event) -> None:
             what = "the key `<<`"
         case _:
             return
-    raise DocumentError(f"{_line(event.start_mark)}{what} is not read by every program in the same way; write it out")
+    raise DocumentError(f"{_line(event.start_mark)}{what} {_AMBIGUOUS}; write it out")
+
+
+def _refuse_ambiguous_lines(content: str) -> None:
+    """Refuse lines by which Kubernetes sees other documents, or another first key, than this parser.
+
+    Kubernetes splits a stream by its lines, before any parser of YAML sees it: `---#` ends a document there. Go's
+    parser drops a byte order mark at the beginning of each document; to this one it is a part of the first key.
+    """
+    if found := _NO_SEPARATOR.search(content):
+        what = "a line that begins with `---` and goes on" if found[0] == "---" else "a byte order mark"
+        raise DocumentError(f"line {content.count(chr(10), 0, found.start()) + 1}: {what} {_AMBIGUOUS}")
+
+
+def _refuse_equal_keys(document: yaml.Node) -> None:
+    """Refuse keys that a mapping has twice: one program takes the first, another the last, a third neither."""
+    seen: set[int] = set()
+    found = [document]
+    while found:
+        node = found.pop()
+        if id(node) in seen:  # an alias is the node that it names
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                    raise DocumentError(f"{_line(key.start_mark)}the key {key.value}, there twice, {_AMBIGUOUS}")
+                keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+                found.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            found.extend(node.value)
 
 
 class _Count:

@@ -4,14 +4,14 @@ Policies add up, and a chart is installed with the rights that made them: one ru
 default, would open what the environment's policies close.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_network
 from itertools import product
 from typing import Any
 
 from deploytag.internet import Network, inside, not_the_internet
-from deploytag.preflight.rendered import Document, kind_of, mappings, name_of, objects, one, several
+from deploytag.preflight.rendered import Document, entries, kind_of, mappings, name_of, objects, one, several
 from deploytag.settings import POLICY_FILE, Destination, Isolation
 
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -47,9 +47,12 @@ def _complaints(namespace: str, found: list[Document], isolation: Isolation) -> 
 
 def _opened(policy: Document, namespace: str, isolation: Isolation) -> Iterator[str]:
     """What its rules let pods connect to and the class does not."""
-    for rule in mappings(several(one(policy, "spec"), "egress")):
-        targets = mappings(several(rule, "to"))
-        if not targets:
+    spec = one(policy, "spec")
+    if _unreadable(spec):
+        yield "what nobody can tell: its egress has an entry that is no mapping"
+    for rule in entries(spec, "egress"):
+        targets = entries(rule, "to")
+        if not targets or not all(targets):
             yield "everything"
         for target, ports in product(targets, _ports(rule)):
             block = one(target, "ipBlock")
@@ -64,6 +67,13 @@ def _opened(policy: Document, namespace: str, isolation: Isolation) -> Iterator[
                         yield f"the cluster's name servers at {ports}"
                 elif space != namespace:
                     yield "pods of other namespaces"
+
+
+def _unreadable(spec: Document) -> bool:
+    """Whether a list of its rules has something that is neither an object nor `null`."""
+    rules = several(spec, "egress")
+    lists = [rules, *(several(rule, key) for rule in mappings(rules) for key in ("to", "ports"))]
+    return any(not (it is None or isinstance(it, Mapping)) for each in lists for it in each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ _DNS = (("UDP", 53), ("TCP", 53))
 def _ports(rule: Document) -> list[_Ports]:
     """The ports of a rule; without any it is about all of them."""
     found = []
-    for it in mappings(several(rule, "ports")):
+    for it in entries(rule, "ports"):
         first, last = it.get("port"), it.get("endPort")
         protocol = str(it.get("protocol") or "TCP")
         found.append(_Ports(protocol, 1, _MOST) if first is None else _Ports(protocol, first, last or first))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deploytag.contract import AccessValues, IngressValues
-from deploytag.preflight.rendered import Document, kind_of, mappings, name_of, objects, one, several
+from deploytag.preflight.rendered import Document, entries, kind_of, name_of, objects, one, several
 
 
 def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | None) -> str | None:
@@ -85,8 +85,8 @@ def _open_ingresses(
         yield f"it must have an Ingress named like the release ({release}) for the host {host}"
     for name, ingress in ingresses.items():
         spec = one(ingress, "spec")
-        hosts = {str(rule.get("host") or "any host") for rule in mappings(several(spec, "rules"))}
-        hosts |= {str(it) for entry in mappings(several(spec, "tls")) for it in several(entry, "hosts")}
+        hosts = {str(rule.get("host") or "any host") for rule in entries(spec, "rules")}
+        hosts |= {str(it) for entry in entries(spec, "tls") for it in several(entry, "hosts")}
         if hosts != {host} or spec.get("defaultBackend"):
             said = _list(hosts | ({"any host"} if spec.get("defaultBackend") else set()))
             yield f"its Ingress {name} must be for the host {host} alone, and is for {said}"
@@ -99,7 +99,7 @@ def _open_ingresses(
                 f"its Ingress {name} has the annotations {_list(more)}, by which it might ask its controller for other "
                 "hosts or rules; those that are meant are named by the class (`access.annotations`)"
             )
-        certified = [it for it in mappings(several(spec, "tls")) if host in several(it, "hosts")]
+        certified = [it for it in entries(spec, "tls") if host in several(it, "hosts")]
         secrets = {str(it.get("secretName") or "") for it in certified}
         if wanted["tls"] and secrets != {wanted["tlsSecret"]}:
             of = wanted["tlsSecret"] or "the controller"

@@ -1,6 +1,7 @@
 """Walks what a chart renders to, which may be anything. Pure.
 
-What is of no use where it stands is as if it were not there: it lets nobody in, and nothing out.
+What is of no use where it stands is as if it were not there: it lets nobody in, and nothing out. Not so `null` in a
+list of rules, which is a rule that excludes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +42,11 @@ def several(it: Document, key: str) -> Sequence[Any]:
     """The list that is there; an empty one where none is."""
     found = it.get(key)
     return found if isinstance(found, list) else ()
+
+
+def entries(it: Document, key: str) -> list[Document]:
+    """The objects of the list that is there, as Kubernetes reads them: `null` is one that says nothing."""
+    return [each if isinstance(each, Mapping) else {} for each in several(it, key)]
 
 
 def mappings(found: Sequence[Any]) -> list[Document]:

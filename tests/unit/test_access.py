@@ -125,6 +125,7 @@ TLS = [{"hosts": [HOST], "secretName": "wildcard"}]
         (BY_INGRESS, [ingress()], "must have a Service"),
         (BY_INGRESS, [CLUSTER_IP, ingress("other.example.org")], "is for other.example.org"),
         (BY_INGRESS, [CLUSTER_IP, ingress(None)], "is for any host"),
+        (BY_INGRESS, [CLUSTER_IP, ingress(rules=[{"host": HOST}, None])], "is for any host, shop"),
         (BY_INGRESS, [CLUSTER_IP, ingress(defaultBackend={"service": {}})], "any host"),
         (BY_INGRESS, [CLUSTER_IP, ingress(), ingress("main.example.org", "side")], "Ingress side must be for"),
         (BY_INGRESS, [CLUSTER_IP, ingress(ingressClassName="open")], "is of open"),

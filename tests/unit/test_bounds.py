@@ -97,7 +97,15 @@ def namespaces(name: str, **pods: str) -> dict[str, Any]:
         (policy(at(to(block("10.1.2.0/24")), {"port": True})), "at TCP True"),
         (policy(at(to(block("10.1.2.0/24")), {"port": 443, "endPort": "444"})), "at TCP 443-444"),
         (policy(at(to(block("10.1.2.0/24")), {"port": 444, "endPort": 443})), "at TCP 444-443"),
-        (policy({**to(block("10.1.2.0/24")), "ports": ["443"]}), "every port"),
+        (policy({**to(block("10.1.2.0/24")), "ports": ["443"]}), "an entry that is no mapping"),
+        # Kubernetes takes null for the empty rule, which allows everything.
+        (policy(None), "everything"),
+        (policy(to({"podSelector": {}}), None), "everything"),
+        (policy(to({"podSelector": {}}, None)), "everything"),
+        (policy({**to(block("10.1.2.0/24")), "ports": [{"port": 443}, None]}), "10.1.2.0/24 at TCP 1-65535"),
+        (policy("nonsense"), "an entry that is no mapping"),
+        (policy(to({"podSelector": {}}, [])), "an entry that is no mapping"),
+        (policy({**to(block("8.8.8.8/32")), "ports": [443]}), "an entry that is no mapping"),
         (policy(at(to(block("10.0.0.0/15")), 443)), "10.0.0.0/15"),
         (policy(at(to(block("10.3.0.7/32")), {"port": 514, "protocol": "UDP"})), None),
         (policy(at(to(block("10.3.0.7/32")), 514)), "at TCP 514"),
@@ -135,3 +143,15 @@ def test_no_range_with_a_private_address_passes(private: Any, position: int, len
     network = ip_network(f"{address}/{length % (address.max_prefixlen + 1)}", strict=False)
     assert ip_address(address) in network
     assert out_of_bounds(HERE, [policy(to(block(str(network))))], Isolation())
+
+
+NO_MAPPINGS = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+
+
+@given(NO_MAPPINGS, st.sampled_from(["egress", "to", "ports"]), st.integers(0, 1))
+def test_no_list_of_a_policy_has_anything_but_mappings(junk: Any, where: str, position: int) -> None:
+    lists: dict[str, list[Any]] = {"ports": [{"port": 443}], "to": [block("10.1.2.0/24")]}
+    lists["egress"] = [{key: lists[key] for key in ("to", "ports")}]
+    assert out_of_bounds(HERE, [policy(*lists["egress"])], ALLOWING) is None
+    lists[where].insert(position, junk)
+    assert out_of_bounds(HERE, [policy(*lists["egress"])], ALLOWING)

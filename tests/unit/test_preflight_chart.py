@@ -34,6 +34,15 @@ def written(folder: Path, files: dict[str, str]) -> Path:
         ("templates/open.yaml", f"kind: ConfigMap\n<<: {{kind: NetworkPolicy}}\n{OPEN}", "the key `<<`"),
         (
             "templates/open.yaml",
+            f"kind: NetworkPolicy\n{OPEN}".replace("{}]", "null]"),
+            "lets pods connect to everything",
+        ),
+        ("templates/open.yaml", f"kind: NetworkPolicy\n{OPEN}kind: ConfigMap\n", "the key kind, there twice"),
+        # What is in `crds` Helm prints as it is, and Kubernetes splits it.
+        ("crds/open.yaml", f"kind: NetworkPolicy\n{OPEN}---#x: y\nkind: ConfigMap\n", "begins with `---` and goes on"),
+        ("crds/open.yaml", f"kind: ConfigMap\n---\n\ufeffkind: NetworkPolicy\n{OPEN}", "a byte order mark"),
+        (
+            "templates/open.yaml",
             "kind: ConfigMap\nmetadata: {name: x}\nitems: [{kind: NetworkPolicy, spec: {egress: [{}]}}]\n",
             "its NetworkPolicy None lets pods connect to everything",
         ),

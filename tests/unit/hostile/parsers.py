@@ -55,6 +55,7 @@ from deploytag.ignore import parse_rules
 from deploytag.ownership import PROJECT, REF
 from deploytag.passwords import DatabaseAddress, database_password
 from deploytag.preflight import endpoints
+from deploytag.preflight.bounds import out_of_bounds
 from deploytag.preflight.cluster import connect
 from deploytag.preflight.doors import wrong_door
 from deploytag.preflight.proxies import proxy_of
@@ -64,7 +65,7 @@ from deploytag.refname import check_pattern, check_ref, matches
 from deploytag.remote import _Answer, _said, parse_refs
 from deploytag.repository import Head
 from deploytag.secrets import Payload, environment_variables, plain_text
-from deploytag.settings import ApplicationSettings, EnvironmentClass, Policy, SecretSource
+from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation, Policy, SecretSource
 from deploytag.settings.types import parse_duration
 from deploytag.yamlmodel import Complaints, read_model
 from tests.unit.ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, pull_request
@@ -238,6 +239,7 @@ INGRESS = AccessValues(
 
 def _rendered(content: bytes) -> None:
     documents = list(parse_all_yaml(content.decode(errors="replace")))
+    out_of_bounds(SHOP.namespace, documents, Isolation())
     for access in (None, LOADBALANCER, INGRESS):
         wrong_door(SHOP.release, documents, access)
 

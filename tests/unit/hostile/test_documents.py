@@ -81,17 +81,67 @@ def test_aliases_that_do_not_multiply_are_welcome() -> None:
         ("kind: ! NetworkPolicy", "line 1: a tag"),
         ("spec: !!map {egress: [{}]}", "line 1: a tag"),
         ("egress: !x [{}]", "line 1: a tag"),
+        ("kind: NetworkPolicy\nkind: ConfigMap", "line 2: the key kind, there twice"),
+        ("a: [{b: {kind: secret-value, 'kind': secret-value}}]", "line 1: the key kind, there twice"),
+        ("a: &a kind\n*a : 1\nkind: 2", "line 3: the key kind, there twice"),
+        ("a: 1\n---\nb: 1\n? |-\n  b\n: 2", "line 4: the key b, there twice"),
+        # Kubernetes begins a document here, Python's parser none.
+        ("kind: NetworkPolicy\n---#x: y\nkind: ConfigMap", "line 2: a line that begins with `---` and goes on"),
+        ("a: 1\n---\u00a0\nb: 1", "line 2: a line that begins with `---` and goes on"),
+        ("a: 1\n--- #\n---- b", "line 3: a line that begins with `---` and goes on"),
+        ("a: 'x\n---#'", "line 2: a line that begins with `---` and goes on"),
+        ("a: 1\n--- {kind: NetworkPolicy}", "line 2: a line that begins with `---` and goes on"),
+        ("a: 1\n---\n\ufeffkind: NetworkPolicy", "line 3: a byte order mark"),
     ],
 )
 def test_what_kubernetes_may_read_in_another_way_is_refused(text: str, why: str) -> None:
-    with pytest.raises(DocumentError, match=why):
+    with pytest.raises(DocumentError, match=why) as caught:
         list(parse_all_yaml(text))
+    assert "secret-value" not in str(caught.value)
+
+
+LINES = st.sampled_from(
+    [
+        *(
+            "kind: NetworkPolicy",
+            "kind: ConfigMap",
+            "'kind': x",
+            "---",
+            "---#x: y",
+            "--- # x",
+            "---\t",
+            "---\r",
+            "--- x",
+        ),
+        *("---x", "---\u00a0", "...", "\ufeffkind: y", "a: 'x", "x'", "a: |", "  kind: z", "- a", "# ---", " ---", ""),
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=8).map("\n".join))
+def test_kubernetes_finds_the_same_documents_wherever_it_splits(text: str) -> None:
+    try:
+        found = list(parse_all_yaml(text))
+    except DocumentError:
+        return
+    # As apimachinery's YAMLReader does, which leaves each part to a parser.
+    parts = [""]
+    for line in text.split("\n"):
+        behind = line.removeprefix("---").strip()
+        if line.startswith("---") and (not behind or behind.startswith("#")):
+            parts.append("")
+        else:
+            parts[-1] += f"{line}\n"
+    assert all(parse_yaml(part) in [None, *found] for part in parts if "..." not in part.splitlines())
 
 
 def test_words_that_only_look_like_it_are_welcome() -> None:
     text = "a: '<<'\nb: '!!binary x'\nc: |\n  <<: !x\n"
     assert list(parse_all_yaml(text)) == [{"a": "<<", "b": "!!binary x", "c": "<<: !x\n"}]
     assert list(parse_all_yaml("a: &a {b: 1}\nc: *a\n")) == [{"a": {"b": 1}, "c": {"b": 1}}]
+    assert list(parse_all_yaml("---\na: |\n  ---#\n--- # b\n--- \nb: \ufeff\n---\t\r\n# ---#")) == [
+        *({"a": "---#\n"}, None, {"b": "\ufeff"}, None)
+    ]
 
 
 def test_equal_keys_are_named_and_their_values_are_not() -> None:
