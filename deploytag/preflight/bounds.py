@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from deploytag.internet import Network, inside, not_the_internet
+from deploytag.preflight.pods import unfit_pods
 from deploytag.preflight.rendered import Document, entries, kind_of, mappings, name_of, objects, one, several
 from deploytag.settings import POLICY_FILE, Destination, Isolation
 
@@ -43,6 +44,7 @@ def _complaints(namespace: str, found: list[Document], isolation: Isolation) -> 
                     "the environment apart would be open: leave it out, by the chart's values if it is a subchart's, "
                     f"and name in {POLICY_FILE} what pods need (`isolation.allow` of the class)"
                 )
+    yield from unfit_pods(found)
 
 
 def _opened(policy: Document, namespace: str, isolation: Isolation) -> Iterator[str]:

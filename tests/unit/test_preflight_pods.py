@@ -1,0 +1,96 @@
+"""Whether a chart's pods would be more than pods of their environment."""
+
+from typing import Any
+
+import pytest
+
+from deploytag.preflight.bounds import out_of_bounds
+from deploytag.settings import Isolation
+
+HERE = "shop-feature-test"
+SIDE = {"name": "side", "image": "side:1"}
+
+
+def pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """The spec of a pod as it may be, but for what is said otherwise."""
+    return {"containers": [{"name": "main", **(container or {})}], "automountServiceAccountToken": False, **spec}
+
+
+def named(kind: str, **rest: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "it"}, **rest}
+
+
+def templates(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The pod in an object of each kind, known or not."""
+    template = {"template": {"metadata": {"labels": {"app": "it"}}, "spec": spec}}
+    kinds = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "Unheard")
+    return {
+        **{kind: named(kind, spec=template) for kind in kinds},
+        "CronJob": named("CronJob", spec={"jobTemplate": {"spec": template}}),
+        "Pod": named("Pod", spec=spec),
+        "PodTemplate": named("PodTemplate", **template),
+        "JobSet": named("JobSet", spec={"replicatedJobs": [{"template": {"spec": template}}]}),
+        "WorkerSet": named("WorkerSet", spec={"workerTemplate": template["template"]}),
+    }
+
+
+def complaint(*documents: Any) -> str | None:
+    return out_of_bounds(HERE, documents, Isolation())
+
+
+def asking(host: Any, how: str = "httpGet") -> dict[str, Any]:
+    return {how: {"port": 80, "host": host}}
+
+
+@pytest.mark.parametrize("kind", templates(pod()))
+def test_every_template_of_pods_is_seen(kind: str) -> None:
+    assert complaint(templates(pod())[kind]) is None
+    said = complaint(templates(pod({"livenessProbe": asking("10.0.0.1")}))[kind])
+    assert said is not None
+    assert f"its {kind} it has a container main whose livenessProbe asks the host 10.0.0.1" in said
+    assert complaint({"kind": "List", "items": [templates(pod({"livenessProbe": asking("10.0.0.1")}))[kind]]})
+
+
+@pytest.mark.parametrize("how", ["httpGet", "tcpSocket"])
+@pytest.mark.parametrize("host", ["169.254.169.254", "127.0.0.1", "shop.other", "::1"])
+@pytest.mark.parametrize("what", ["startupProbe", "readinessProbe", "livenessProbe", "postStart", "preStop"])
+@pytest.mark.parametrize("key", ["containers", "initContainers", "ephemeralContainers"])
+def test_no_node_is_sent_to_another_host(how: str, host: str, what: str, key: str) -> None:
+    action = {what: asking(host, how)}
+    sent = SIDE | ({"lifecycle": action} if what in ("postStart", "preStop") else action)
+    said = complaint(named("Job", spec={"template": {"spec": pod() | {key: [{"name": "main"}, sent]}}}))
+    assert said is not None
+    assert f"a container side whose {what} asks the host {host}" in said
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"httpGet": {"port": 80}},
+        asking(None),
+        asking(""),
+        {"httpGet": {"port": 80, "httpHeaders": [{"name": "Host", "value": "shop.example.org"}]}},
+        {"grpc": {"port": 80}},
+        {"exec": {"command": ["true"]}},
+        None,
+        "nonsense",
+    ],
+)
+def test_a_pod_may_be_asked_itself(action: Any) -> None:
+    assert complaint(named("Pod", spec=pod({"readinessProbe": action, "lifecycle": {"preStop": action}}))) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        named("Pod"),
+        named("Pod", spec=None),
+        named("Deployment", spec=[None]),
+        named("ConfigMap", data={"spec": "containers: []"}),
+        # Of a kind whose object only adds to pods that somebody else makes.
+        named("Prometheus", spec={"containers": [SIDE]}),
+        named("CustomResourceDefinition", spec={"properties": {"spec": {"containers": {"type": "array"}}}}),
+    ],
+)
+def test_what_is_no_template_is_none(document: Any) -> None:
+    assert complaint(document) is None
