@@ -14,6 +14,9 @@ _HOOKS = ("postStart", "preStop")
 _ASKING = ("httpGet", "tcpSocket")
 """What of a probe or hook names a host; gRPC and programs do not."""
 
+_SYSTEM = "system-"
+"""How the names of Kubernetes' own priority classes begin: for them it ends pods of others."""
+
 _LEAVE_OUT = "by the chart's values if it is a subchart's"
 
 
@@ -44,6 +47,12 @@ def _of_templates(value: Any) -> Iterator[Document]:
 
 
 def _complaints(spec: Document) -> Iterator[str]:
+    priority = str(spec.get("priorityClassName") or "")
+    if priority.startswith(_SYSTEM):
+        yield (
+            f"pods of the priority {priority}, for which a full cluster would end pods of others: leave "
+            f"`priorityClassName` out, {_LEAVE_OUT}"
+        )
     for container in (it for key in _CONTAINERS for it in entries(spec, key)):
         for what, host in _asked(container):
             yield (

@@ -80,6 +80,19 @@ def test_a_pod_may_be_asked_itself(action: Any) -> None:
     assert complaint(named("Pod", spec=pod({"readinessProbe": action, "lifecycle": {"preStop": action}}))) is None
 
 
+@pytest.mark.parametrize("kind", templates(pod()))
+@pytest.mark.parametrize("priority", ["system-cluster-critical", "system-node-critical"])
+def test_no_pod_ends_those_of_others(kind: str, priority: str) -> None:
+    said = complaint(templates(pod(priorityClassName=priority))[kind])
+    assert said is not None
+    assert f"its {kind} it has pods of the priority {priority}" in said
+
+
+@pytest.mark.parametrize("priority", [None, "", "low", "ecosystem-high"])
+def test_a_priority_that_the_cluster_gives_is_taken(priority: str | None) -> None:
+    assert complaint(named("Pod", spec=pod(priorityClassName=priority))) is None
+
+
 @pytest.mark.parametrize(
     "document",
     [
