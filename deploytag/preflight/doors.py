@@ -62,6 +62,16 @@ def _open_services(services: Mapping[str, Document], access: AccessValues | None
             yield (f"its Service {name} must have loadBalancerSourceRanges {_list(ranges)}, and has {_list(given)}")
         if lacking := _lacking(service, access["annotations"]):
             yield f"its Service {name} must have the annotations {_list(lacking)}"
+        if more := _annotations(service).keys() - access["annotations"].keys():
+            yield (
+                f"its Service {name} has the annotations {_list(more)}, by which it might ask its controller for "
+                "another load balancer; those that are meant are named by the class (`access.annotations`)"
+            )
+        if other := one(service, "spec").get("loadBalancerClass"):
+            yield (
+                f"its Service {name} has the loadBalancerClass {other}, whose controller may read other annotations "
+                "and no source ranges; it must be left out"
+            )
 
 
 def _around_the_ingress(release: str, services: Mapping[str, Document]) -> Iterator[str]:
@@ -109,7 +119,7 @@ def _open_ingresses(
 def _annotations(it: Document) -> Document:
     """Without those that only Helm reads."""
     given = one(one(it, "metadata"), "annotations")
-    return {str(key): value for key, value in given.items() if not str(key).startswith("helm.sh/")}
+    return {str(key): value for key, value in given.items() if not str(key).startswith(("helm.sh/", "meta.helm.sh/"))}
 
 
 def _lacking(it: Document, annotations: Mapping[str, str]) -> set[str]:

@@ -99,6 +99,8 @@ def annotated(**annotations: str) -> dict[str, Any]:
 
 RANGES = values(source_ranges=["192.0.2.0/24", "198.51.100.0/24"])
 PRIVATE = values(internal="gcp")
+NAMED = values(annotations={"who": "us"})
+GCP = INTERNAL[Cloud.GCP]
 BY_INGRESS = values(expose="ingress", ingress=INGRESS)
 ANNOTATED = values(expose="ingress", ingress=INGRESS, annotations={"who": "us"})
 BY_TLS = values(expose="ingress", ingress=INGRESS | {"tls": True, "tls_secret": "wildcard"})
@@ -118,7 +120,29 @@ TLS = [{"hosts": [HOST], "secretName": "wildcard"}]
         (RANGES, [GIVEN, service("NodePort", "admin")], "NodePort"),
         (RANGES, [GIVEN, ingress(name="side")], "leads around the load balancer"),
         (PRIVATE, [OPEN], "load-balancer-type: Internal"),
-        (PRIVATE, [service("LoadBalancer", annotations={"networking.gke.io/load-balancer-type": "Internal"})], None),
+        (PRIVATE, [service("LoadBalancer", annotations=GCP)], None),
+        (PRIVATE, [service("LoadBalancer", annotations=GCP | {"helm.sh/resource-policy": "keep"})], None),
+        (PRIVATE, [service("LoadBalancer", annotations=GCP | {"meta.helm.sh/release-name": "shop"})], None),
+        (PRIVATE, [service("LoadBalancer", annotations={"networking.gke.io/load-balancer-type": "External"})], "have"),
+        # The controllers would then not go by the ranges of the class.
+        *[
+            (RANGES, [{**GIVEN, "metadata": {"name": "shop", "annotations": {annotation: "x"}}}], annotation)
+            for annotation in (
+                "service.beta.kubernetes.io/aws-load-balancer-security-groups",
+                "service.beta.kubernetes.io/azure-allowed-service-tags",
+                "example.org/any",
+            )
+        ],
+        (RANGES, [GIVEN, service("ClusterIP", "side", annotations={"example.org/any": "x"})], None),
+        (NAMED, [service("LoadBalancer", annotations={"who": "us"})], None),
+        (
+            NAMED,
+            [service("LoadBalancer", annotations={"who": "us", "more": "x"})],
+            "has the annotations more, by which",
+        ),
+        (NAMED, [service("LoadBalancer", annotations={"who": "us"}, loadBalancerClass="x/y")], "loadBalancerClass x/y"),
+        (RANGES, [{**GIVEN, "spec": {**GIVEN["spec"], "loadBalancerClass": None}}], None),
+        (None, [service("LoadBalancer", annotations={"any": "x"}, loadBalancerClass="x/y")], None),
         (BY_INGRESS, [CLUSTER_IP, ingress()], None),
         (BY_INGRESS, [OPEN, ingress()], "leads around the Ingress"),
         (BY_INGRESS, [CLUSTER_IP], "must have an Ingress"),
