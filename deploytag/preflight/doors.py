@@ -4,11 +4,14 @@ A chart may ignore what it is told, and an environment runs code that nobody has
 access is looked for in the objects themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from deploytag.contract import AccessValues, IngressValues
 from deploytag.preflight.rendered import Document, entries, kind_of, name_of, objects, one, several
+
+_Named = Sequence[tuple[str, Document]]
+"""Objects by their names. Several may have one: Helm installs one, and the other is a hook that it may never run."""
 
 
 def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | None) -> str | None:
@@ -18,13 +21,13 @@ def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | No
         access: what the class asks for; None: no more than a load balancer.
     """
     found = list(objects(documents))
-    services = {name_of(it): it for it in found if kind_of(it) == "Service"}
-    ingresses = {name_of(it): it for it in found if kind_of(it) == "Ingress"}
+    services = [(name_of(it), it) for it in found if kind_of(it) == "Service"]
+    ingresses = [(name_of(it), it) for it in found if kind_of(it) == "Ingress"]
     if access is None or access["ingress"] is None:
         complaint = _no_address(release, services) or next(_open_services(services, access), None)
         if complaint is None and ingresses:
             complaint = (
-                f"it has an Ingress {next(iter(ingresses))}, which leads around the load balancer: leave it out, by "
+                f"it has an Ingress {ingresses[0][0]}, which leads around the load balancer: leave it out, by "
                 "the chart's values if it is a subchart's"
             )
     else:
@@ -38,21 +41,22 @@ def wrong_door(release: str, documents: Iterable[Any], access: AccessValues | No
     return f"the chart cannot be installed: {complaint}. Nothing was touched.{ignores}"
 
 
-def _no_address(release: str, services: Mapping[str, Document]) -> str | None:
+def _no_address(release: str, services: _Named) -> str | None:
     needed = f"it must have a Service named like the release ({release}) of type LoadBalancer, whose address is the URL"
-    if release not in services:
-        return f"{needed}; its Services are: {', '.join(sorted(services)) or 'none'}"
-    if (kind := _type(services[release])) != "LoadBalancer":
-        return f"{needed}; its Service of that name is of type {kind}"
+    kinds = {_type(it) for name, it in services if name == release}
+    if not kinds:
+        return f"{needed}; its Services are: {_list(name for name, _ in services)}"
+    if other := kinds - {"LoadBalancer"}:
+        return f"{needed}; its Service of that name is of type {_list(other)}"
     return None
 
 
-def _open_services(services: Mapping[str, Document], access: AccessValues | None) -> Iterator[str]:
+def _open_services(services: _Named, access: AccessValues | None) -> Iterator[str]:
     """Services that more can reach than the class says; any, as one beside the URL's leads to the same pods."""
     if access is None:
         return
     ranges = set(access["sourceRanges"])
-    for name, service in services.items():
+    for name, service in services:
         if _type(service) == "NodePort":
             yield f"its Service {name} is of type NodePort, which everybody reaches who reaches a node"
         if _type(service) != "LoadBalancer":
@@ -74,10 +78,10 @@ def _open_services(services: Mapping[str, Document], access: AccessValues | None
             )
 
 
-def _around_the_ingress(release: str, services: Mapping[str, Document]) -> Iterator[str]:
-    if release not in services:
+def _around_the_ingress(release: str, services: _Named) -> Iterator[str]:
+    if release not in dict(services):
         yield f"it must have a Service named like the release ({release}), which its Ingress leads to"
-    for name, service in services.items():
+    for name, service in services:
         if (kind := _type(service)) in ("LoadBalancer", "NodePort"):
             yield f"its Service {name} is of type {kind}, which leads around the Ingress; it must be a ClusterIP"
         if kind == "ExternalName":
@@ -88,12 +92,12 @@ def _around_the_ingress(release: str, services: Mapping[str, Document]) -> Itera
 
 
 def _open_ingresses(
-    release: str, ingresses: Mapping[str, Document], wanted: IngressValues, annotations: Mapping[str, str]
+    release: str, ingresses: _Named, wanted: IngressValues, annotations: Mapping[str, str]
 ) -> Iterator[str]:
     host, class_name = wanted["host"], wanted["className"]
-    if release not in ingresses:
+    if release not in dict(ingresses):
         yield f"it must have an Ingress named like the release ({release}) for the host {host}"
-    for name, ingress in ingresses.items():
+    for name, ingress in ingresses:
         spec = one(ingress, "spec")
         hosts = {str(rule.get("host") or "any host") for rule in entries(spec, "rules")}
         hosts |= {str(it) for entry in entries(spec, "tls") for it in several(entry, "hosts")}

@@ -118,6 +118,10 @@ TLS = [{"hosts": [HOST], "secretName": "wildcard"}]
         (RANGES, [service("LoadBalancer", loadBalancerSourceRanges=["192.0.2.0/24"])], "and has 192.0.2.0/24"),
         (RANGES, [GIVEN, service("LoadBalancer", "admin")], "Service admin must have loadBalancerSourceRanges"),
         (RANGES, [GIVEN, service("NodePort", "admin")], "NodePort"),
+        # The second may be a hook that Helm never runs.
+        (RANGES, [OPEN, GIVEN], "and has none"),
+        (BY_INGRESS, [CLUSTER_IP, ingress("other.example.org"), ingress()], "is for other.example.org"),
+        (None, [CLUSTER_IP, OPEN], "is of type ClusterIP"),
         (RANGES, [GIVEN, ingress(name="side")], "leads around the load balancer"),
         (PRIVATE, [OPEN], "load-balancer-type: Internal"),
         (PRIVATE, [service("LoadBalancer", annotations=GCP)], None),
