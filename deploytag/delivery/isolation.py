@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from pydantic import BaseModel, ConfigDict
 
 from deploytag.administrator import Administrator
-from deploytag.api import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, RESOURCE_QUOTAS, SERVICE_ACCOUNTS
+from deploytag.api import LIMIT_RANGES, NAMESPACES, NETWORK_POLICIES, PODS, RESOURCE_QUOTAS, SERVICE_ACCOUNTS
 from deploytag.contract import SERVICE_ACCOUNT
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
@@ -17,6 +18,7 @@ from deploytag.delivery.inventory.databases import RoleLimits, connected
 from deploytag.identity import Identity
 from deploytag.ownership import ALLOWS
 from deploytag.preflight.database import refused
+from deploytag.preflight.pods import token_volumes
 
 ENFORCED = "pod-security.kubernetes.io/enforce"
 
@@ -69,6 +71,12 @@ class ServiceAccount(KubernetesObject):
     automount_service_account_token: bool = True
 
 
+class Pod(KubernetesObject):
+    """A pod, with everything that it mounts."""
+
+    spec: Mapping[str, Any] = {}
+
+
 class Policy(KubernetesObject):
     """A network policy."""
 
@@ -82,6 +90,7 @@ class Facts:
     ranges: Sequence[LimitRange] = ()
     policies: Sequence[Policy] = ()
     accounts: Sequence[ServiceAccount] = ()
+    pods: Sequence[Pod] = ()
     database: RoleLimits | None = None
 
 
@@ -106,7 +115,7 @@ class Isolation:
     network: Mapping[str, str]
     """What each network policy allows, by its name; empty: everything may be reached."""
     token: bool
-    """Whether pods get a token for the cluster's API."""
+    """Whether pods get a token for the cluster's API: the environment's account gives one, or a pod has one anyway."""
     database: RoleLimits | None
     """What its database role may take; None: it has none, or no server is named."""
 
@@ -118,12 +127,13 @@ def look(cluster: Cluster, identity: Identity, administrator: Administrator | No
         UnreachableError: the cluster or the database server does not say.
     """
     namespace = identity.namespace
-    with ThreadPoolExecutor(6) as threads:
+    with ThreadPoolExecutor(7) as threads:
         spaces = threads.submit(listed, cluster, Space, NAMESPACES, fields=f"metadata.name={namespace}")
         quotas = threads.submit(listed, cluster, Quota, RESOURCE_QUOTAS, namespace)
         ranges = threads.submit(listed, cluster, LimitRange, LIMIT_RANGES, namespace)
         policies = threads.submit(listed, cluster, Policy, NETWORK_POLICIES, namespace)
         accounts = threads.submit(listed, cluster, ServiceAccount, SERVICE_ACCOUNTS, namespace)
+        pods = threads.submit(listed, cluster, Pod, PODS, namespace)
         database = threads.submit(_limits, administrator, identity.role) if administrator else None
         return in_force(
             Facts(
@@ -132,6 +142,7 @@ def look(cluster: Cluster, identity: Identity, administrator: Administrator | No
                 ranges=ranges.result(),
                 policies=policies.result(),
                 accounts=accounts.result(),
+                pods=pods.result(),
                 database=database.result() if database else None,
             )
         )
@@ -166,7 +177,9 @@ def in_force(facts: Facts) -> Isolation:
             policy.name: policy.metadata.annotations.get(ALLOWS, "what its own text says")
             for policy in sorted(facts.policies, key=lambda it: it.name)
         },
-        token=all(it.automount_service_account_token for it in facts.accounts if it.name == SERVICE_ACCOUNT),
+        token=all(it.automount_service_account_token for it in facts.accounts if it.name == SERVICE_ACCOUNT)
+        # Not all run as that account, and a pod may ask for a token itself: what they have is in their volumes.
+        or any(token_volumes(it.spec) for it in facts.pods),
         database=facts.database,
     )
 

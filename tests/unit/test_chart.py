@@ -15,8 +15,9 @@ from ruamel.yaml import YAML
 
 from deploytag.contract import access_values
 from deploytag.identity import identify
+from deploytag.preflight.bounds import out_of_bounds
 from deploytag.preflight.doors import wrong_door
-from deploytag.settings import Access, Limits
+from deploytag.settings import Access, Isolation, Limits
 
 pytestmark = pytest.mark.toolchain
 
@@ -113,6 +114,14 @@ def test_it_lets_in_whom_it_is_told_to(chart: Chart, access: dict[str, Any]) -> 
     objects = chart.render(access=told)
     assert wrong_door(RELEASE, objects, told) is None
     assert wrong_door(RELEASE, chart.render(), told), "what ignores it is refused"
+
+
+def test_nothing_of_it_reaches_beyond_its_environment(chart: Chart) -> None:
+    objects = chart.render()
+    assert out_of_bounds(RELEASE, objects, Isolation()) is None
+    redis = pod_of(find(objects, f"Deployment/{RELEASE}-redis"))["spec"]
+    del redis["automountServiceAccountToken"]
+    assert "service account default" in str(out_of_bounds(RELEASE, objects, Isolation())), "redis names no account"
 
 
 def quantity(text: str) -> Decimal:

@@ -93,6 +93,59 @@ def test_a_priority_that_the_cluster_gives_is_taken(priority: str | None) -> Non
     assert complaint(named("Pod", spec=pod(priorityClassName=priority))) is None
 
 
+@pytest.mark.parametrize("kind", templates(pod()))
+def test_no_pod_gets_a_token_by_saying_nothing(kind: str) -> None:
+    said = complaint(templates({"containers": [SIDE]})[kind])
+    assert said is not None
+    assert f"its {kind} it has pods of the service account default, which gives them a token" in said
+    assert "write `automountServiceAccountToken: false` into the pods' spec" in said
+
+
+def account(name: str, **rest: Any) -> dict[str, Any]:
+    return {"kind": "ServiceAccount", "metadata": {"name": name}, **rest}
+
+
+def projected(*sources: Any) -> dict[str, Any]:
+    return {"name": "files", "projected": {"sources": list(sources)}}
+
+
+SILENT = {"automountServiceAccountToken": None}
+SECRET = "kubernetes.io/service-account-token"
+
+
+@pytest.mark.parametrize(
+    ("spec", "others", "said"),
+    [
+        ({}, [], None),
+        ({"serviceAccountName": "own"}, [account("own")], None),
+        (SILENT | {"serviceAccountName": "app"}, [], None),
+        (SILENT | {"serviceAccount": "app"}, [], None),
+        (SILENT | {"serviceAccountName": "own", "serviceAccount": "app"}, [], "the service account own"),
+        (SILENT | {"serviceAccountName": ""}, [], "the service account default"),
+        (SILENT | {"serviceAccountName": "own"}, [account("own", automountServiceAccountToken=False)], None),
+        (SILENT | {"serviceAccountName": "own"}, [account("own")], "the service account own"),
+        (SILENT | {"serviceAccountName": "own"}, [account("own", automountServiceAccountToken=True)], "account own"),
+        # Helm's hooks replace what is there under their name.
+        (SILENT | {"serviceAccountName": "app"}, [account("app")], "the service account app"),
+        (
+            SILENT | {"serviceAccountName": "own"},
+            [account("own", automountServiceAccountToken=False), account("own")],
+            "the service account own",
+        ),
+        ({"automountServiceAccountToken": True, "serviceAccountName": "app"}, [], "Token: true`, a token"),
+        ({"automountServiceAccountToken": "false"}, [], "write false"),
+        ({"volumes": [projected({"serviceAccountToken": {"path": "t"}})]}, [], "the volume files of a serviceAccount"),
+        ({"volumes": [projected({"configMap": {}}, {"serviceAccountToken": {}})]}, [], "the volume files"),
+        ({"volumes": [projected({"configMap": {}}, None), {"name": "tmp", "emptyDir": {}}, None]}, [], None),
+        ({}, [named("Secret", type=SECRET)], f"its Secret it is of type {SECRET}, a token"),
+        ({}, [named("Secret", type="Opaque"), named("Secret")], None),
+    ],
+)
+def test_no_pod_gets_a_token_in_any_other_way(spec: dict[str, Any], others: list[Any], said: str | None) -> None:
+    found = complaint(named("Deployment", spec={"template": {"spec": pod() | spec}}), *others)
+    assert (found is None) if said is None else (found is not None and said in found)
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -17,7 +17,8 @@ from tests.e2e.program.inventory import kubectl
 pytestmark = pytest.mark.e2e
 
 RESTRICTED = {
-    "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    "automountServiceAccountToken": False,
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
 }
 HARDENED = {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}}
 FATAL = {"BackOff", "Failed", "FailedScheduling", "Unhealthy"}
@@ -88,7 +89,7 @@ def broken(case: str) -> list[dict[str, Any]]:
 
 
 def restricted(workload: dict[str, Any]) -> dict[str, Any]:
-    """The same, as Pod Security `restricted` wants it."""
+    """The same, as Pod Security `restricted` and the look at a chart want it."""
     it: dict[str, Any] = json.loads(json.dumps(workload))
     spec = it["spec"]["template"]["spec"]
     spec |= RESTRICTED

@@ -1,5 +1,6 @@
 """What `status` says of what keeps an environment apart."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from deploytag.delivery.isolation import (
     Isolation,
     Limit,
     LimitRange,
+    Pod,
     Policy,
     Quota,
     ServiceAccount,
@@ -37,12 +39,17 @@ ACCOUNTS = [
     ServiceAccount.model_validate(metadata("default")),
     ServiceAccount.model_validate({**metadata("app"), "automountServiceAccountToken": False}),
 ]
+ADMITTED = {"name": "kube-api-access-1", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+PODS = [
+    Pod.model_validate({**metadata("web"), "spec": {"volumes": [{"name": "tmp", "emptyDir": {}}]}}),
+    Pod.model_validate({**metadata("bare"), "spec": {"volumes": None}}),
+]
 ROLE = RoleLimits(20, "300000")
 POLICIES = [
     Policy.model_validate(metadata("inside", annotations={"deploytag.dev/allows": "its own"})),
     Policy.model_validate(metadata("charts-own")),
 ]
-FULL = Facts([SPACE], [QUOTA], [RANGE], POLICIES, ACCOUNTS, ROLE)
+FULL = Facts([SPACE], [QUOTA], [RANGE], POLICIES, ACCOUNTS, PODS, ROLE)
 
 
 def test_what_is_in_force_is_read_from_the_cluster() -> None:
@@ -54,6 +61,15 @@ def test_what_is_in_force_is_read_from_the_cluster() -> None:
         token=False,
         database=ROLE,
     )
+
+
+def test_a_token_that_a_pod_has_is_seen_whatever_its_account_is_said_to_give() -> None:
+    has = Pod.model_validate({**metadata("redis"), "spec": {"serviceAccountName": "default", "volumes": [ADMITTED]}})
+    assert in_force(replace(FULL, pods=[*PODS, has])).token
+
+
+def test_an_account_that_gives_tokens_is_seen_before_a_pod_has_one() -> None:
+    assert in_force(replace(FULL, accounts=[ServiceAccount.model_validate(metadata("app"))])).token
 
 
 def test_a_quota_that_nobody_has_counted_yet_limits_nothing() -> None:

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
+from deploytag.preflight.bounds import out_of_bounds
 from deploytag.program.network import PUBLIC_LABEL
-from deploytag.settings import CONTRACT_VALUES, Variables
+from deploytag.settings import CONTRACT_VALUES, Isolation, Variables
 
 CHART = Path(__file__).parents[3] / "deploytag" / "templates" / "chart"
 
@@ -114,6 +115,10 @@ class TestRendered:
                 assert set(container["resources"]) == {"requests", "limits"}
                 assert container["image"] == PLACEHOLDER_IMAGE
                 assert container["envFrom"] == [{"secretRef": {"name": "env-1"}}]
+
+    def test_nothing_of_it_reaches_beyond_its_environment(self) -> None:
+        rendered = render(values(migrate={"command": ["migrate"]}))
+        assert out_of_bounds("shop-feature-test", rendered, Isolation()) is None
 
     @pytest.mark.parametrize(("asleep", "replicas"), [(True, 0), (False, 2)])
     def test_asleep_nothing_runs(self, asleep: bool, replicas: int) -> None:
