@@ -1,17 +1,20 @@
 """Where Pulumi keeps its state: which backend, from the same places and in the same order as the CLI looks for it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from deploytag.documents import DocumentError, parse_json, parse_yaml, read_file
 from deploytag.errors import SettingsError
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Path
+
+VARIABLE = "PULUMI_BACKEND_URL"
 
 # Seconds, and tries: whoever waits for a bucket is told within half a minute that it does not answer.
 _CONNECT, _READ, _TRIES = 5, 15, 2
@@ -29,12 +32,12 @@ class Backend:
     @classmethod
     def find(cls, environ: Mapping[str, str], directory: Path) -> Self | None:
         """PULUMI_BACKEND_URL, else `backend.url` of the project in `directory`, else where `pulumi login` led."""
-        if url := environ.get("PULUMI_BACKEND_URL"):
-            return cls(url, "PULUMI_BACKEND_URL", directory)
+        if url := environ.get(VARIABLE):
+            return cls(url, VARIABLE, directory)
         if url := _project_backend(directory / "Pulumi.yaml"):
             return cls(url, "backend.url in Pulumi.yaml", directory)
-        home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-        if url := _logged_in(home / "credentials.json"):
+        home = environ.get("PULUMI_CREDENTIALS_PATH") or environ.get("PULUMI_HOME") or Path.home() / ".pulumi"
+        if url := _logged_in(directory / home / "credentials.json"):
             return cls(url, "`pulumi login`", directory)
         return None
 
@@ -60,19 +63,36 @@ class Backend:
         url = urlsplit(self.url)
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
+    @property
+    def everywhere(self) -> str:
+        """The URL for a program in any folder: the same, but that of a folder is absolute.
+
+        Raises:
+            SettingsError: as `folder`.
+        """
+        if self.scheme != "file":
+            return self.url
+        options = urlsplit(self.url).query
+        return f"file://{quote(os.fsencode(self.folder()))}{f'?{options}' if options else ''}"
+
     def folder(self) -> Path:
-        """The folder of a `file://` backend.
+        """The folder of a `file://` backend, as the CLI takes it.
 
         Raises:
             SettingsError: it names nobody's home, or no path at all.
         """
-        path = Path(self.url.removeprefix("file://").partition("?")[0])
+        written = re.split("[?#]", self.url.removeprefix("file://"), maxsplit=1)[0]
+        path = Path(unquote(written, errors="surrogateescape"))
         if "\0" in str(path):
             raise SettingsError(f"{self.origin} names no folder: no path contains NUL. Correct it.")
         try:
-            return (self.directory / path.expanduser()).absolute()
+            home = path.expanduser() if written.startswith("~") else path
+            # By its text: the CLI takes `..` away without a look at where a link leads.
+            folder = os.path.normpath((self.directory / home).absolute())
+            os.fsencode(folder)
         except (RuntimeError, UnicodeEncodeError) as error:  # ~somebody
             raise SettingsError(f"{self.origin} names no folder ({error}). Correct it.") from None
+        return Path(folder)
 
     def bucket(self) -> "S3Path":
         """Bucket and prefix of an `s3://` backend, read and written without a cache.
@@ -83,6 +103,11 @@ class Backend:
             SettingsError: an option of the URL means something we cannot honour.
         """
         return _bucket(urlsplit(self.url), self.origin)
+
+
+def service(environ: Mapping[str, str]) -> str:
+    """The service that the CLI asks where nothing names a backend."""
+    return environ.get("PULUMI_API") or "https://api.pulumi.com"
 
 
 def _project_backend(project: Path) -> str | None:

@@ -69,12 +69,16 @@ class StateStore:
     """What the client of this kind of store raises."""
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], directory: Path | None = None) -> Self | None:
-        """The store that the CLI would use in `directory` (default: the current one).
+    def from_environ(cls, environ: Mapping[str, str], directory: Path) -> Self | None:
+        """The store that the CLI would use in `directory`; None: as `of`."""
+        return cls.of(Backend.find(environ, directory))
+
+    @classmethod
+    def of(cls, backend: Backend | None) -> Self | None:
+        """The store of a backend.
 
         None: the state is with a service, which has locks of its own, or of a kind that `limitation` names.
         """
-        backend = Backend.find(environ, directory or Path.cwd())
         if backend and backend.scheme == "file":
             return cls(backend.folder() / ".pulumi", backend)
         if backend and backend.scheme == "s3":
@@ -228,9 +232,9 @@ def _read(path: "StatePath", limit: int) -> bytes:
     return content
 
 
-def limitation(environ: Mapping[str, str], directory: Path | None = None) -> str | None:
-    """What DeployTag cannot do with the backend that the CLI would use; None: there is nothing."""
-    backend = Backend.find(environ, directory or Path.cwd())
+def limitation(environ: Mapping[str, str], directory: Path) -> str | None:
+    """What DeployTag cannot do with the backend that the CLI would use in `directory`; None: there is nothing."""
+    backend = Backend.find(environ, directory)
     if backend is None or backend.scheme in {"file", "s3", "https", "http"}:
         return None
     return (

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from deploytag.administrator import Administrator
+from deploytag.delivery import surroundings
+from deploytag.delivery.backend import Backend
 from deploytag.delivery.cluster import Cluster, open_cluster
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.lease.acquire import Leases
@@ -26,6 +28,7 @@ class World:
     repository: Path
     """The checkout; for what works from state alone only its remote matters."""
     environ: Mapping[str, str]
+    """What everything that a run starts is given: see `surroundings`."""
     trusted: InForce
     """The policy, from where no branch can change it, for the whole run."""
     cluster: Cluster
@@ -47,17 +50,17 @@ class World:
             OwnershipError: the kubeconfig's cluster is not the one the policy names.
             DeployTagError: something is configured so that it cannot be used.
         """
-        policy = trusted.policy
+        policy, backend = trusted.policy, Backend.find(environ, repository)
         cluster = open_cluster(policy.cluster, environ)
         return cls(
             project=project,
             repository=repository,
-            environ=environ,
+            environ=surroundings.of_children(environ, backend),
             trusted=trusted,
             cluster=cluster,
             leases=Leases(cluster, policy.lease_seconds),
             records=Records(cluster),
-            store=StateStore.from_environ(environ),
+            store=StateStore.of(backend),
             administrator=Administrator.from_environ(environ) if environ.get("PGHOST") else None,
             progress=progress,
         )

@@ -57,7 +57,7 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
         path = it.path / "app" / "web.py"
         path.write_text(path.read_text() + f"# {death} after event {event}\n")
         commit = it.push(ref, "an edit")
-    store = StateStore.from_environ(it.checkout.environ)
+    store = StateStore.from_environ(it.checkout.environ, it.checkout.path)
     assert store is not None
     before = written(identity, store)
     command = ["destroy", ref] if scenario is Scenario.DESTROY else ["deploy", ref, "--recreate"]

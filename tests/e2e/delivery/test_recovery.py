@@ -111,7 +111,7 @@ def test_a_killed_run_is_recovered(repository: Checkout, tmp_path: Path, where: 
 
 def test_two_locks_of_which_one_is_a_persons(repository: Checkout, where: str) -> None:
     identity = repository.stack(f"feature/locks-{where}")
-    store = StateStore.from_environ(repository.environ)
+    store = StateStore.from_environ(repository.environ, repository.path)
     assert store is not None
     folder = store.root / "locks" / "organization" / identity.project / identity.stack
     now = datetime.now(UTC).isoformat()

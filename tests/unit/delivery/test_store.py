@@ -17,7 +17,7 @@ HOLDER = {"pid": 7, "username": "ann", "hostname": "runner", "timestamp": "2026-
 
 @pytest.fixture
 def store(tmp_path: Path) -> StateStore:
-    found = StateStore.from_environ({"PULUMI_BACKEND_URL": f"file://{tmp_path}?no_tmp_dir=true"})
+    found = StateStore.from_environ({"PULUMI_BACKEND_URL": f"file://{tmp_path}?no_tmp_dir=true"}, tmp_path)
     assert found is not None
     return found
 
@@ -219,8 +219,8 @@ def test_what_may_not_be_read_is_a_sentence(store: StateStore, tmp_path: Path) -
 @pytest.mark.parametrize("url", ["https://api.pulumi.com", "http://localhost:1", "gs://bucket", "azblob://container"])
 def test_a_backend_of_another_kind_is_no_store(url: str) -> None:
     environ = {"PULUMI_BACKEND_URL": url}
-    assert StateStore.from_environ(environ) is None
-    assert (limitation(environ) is not None) == url.startswith(("gs", "azblob"))
+    assert StateStore.from_environ(environ, Path("/nonexistent")) is None
+    assert (limitation(environ, Path("/nonexistent")) is not None) == url.startswith(("gs", "azblob"))
 
 
 def test_the_backend_is_looked_for_where_the_cli_does(tmp_path: Path) -> None:
@@ -236,6 +236,42 @@ def test_the_backend_is_looked_for_where_the_cli_does(tmp_path: Path) -> None:
     environ["PULUMI_BACKEND_URL"] = "file:///environ?metadata=skip"
     assert (found := Backend.find(environ, tmp_path)) is not None
     assert found.folder() == Path("/environ")
+
+
+def test_a_login_may_be_kept_elsewhere(tmp_path: Path) -> None:
+    for folder in ("home", "credentials"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "credentials.json").write_text(json.dumps({"current": f"file:///{folder}"}))
+    environ = {"PULUMI_HOME": "home", "PULUMI_CREDENTIALS_PATH": str(tmp_path / "credentials")}
+    assert (found := Backend.find(environ, tmp_path)) is not None
+    assert found.folder() == Path("/credentials")
+    del environ["PULUMI_CREDENTIALS_PATH"]
+    assert (found := Backend.find(environ, tmp_path)) is not None
+    assert found.folder() == Path("/home"), "the CLI runs in the project's folder"
+
+
+@pytest.mark.parametrize(
+    ("url", "folder", "everywhere"),
+    [
+        ("file://./state", "/a b%/state", "file:///a%20b%25/state"),
+        ("file://state?metadata=skip", "/a b%/state", "file:///a%20b%25/state?metadata=skip"),
+        ("file:///x%20y", "/x y", "file:///x%20y"),
+        ("file:///x/../y#z", "/y", "file:///y"),
+        ("file://%7E/x", "/a b%/~/x", "file:///a%20b%25/~/x"),
+        ("file://~/x", "/home/ann/x", "file:///home/ann/x"),
+        ("s3://states/x?region=eu-west-1", None, "s3://states/x?region=eu-west-1"),
+    ],
+)
+def test_a_folder_is_the_one_that_the_cli_takes_and_the_same_from_everywhere(
+    url: str, folder: str | None, everywhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a try with the CLI: it decodes the URL, takes `..` away by its text, and a fragment is no part of a path."""
+    monkeypatch.setenv("HOME", "/home/ann")
+    backend = Backend(url, "PULUMI_BACKEND_URL", Path("/a b%"))
+    assert backend.everywhere == everywhere
+    if folder:
+        assert backend.folder() == Path(folder)
+        assert Backend(everywhere, "PULUMI_BACKEND_URL", Path("/elsewhere")).folder() == Path(folder)
 
 
 def test_a_bucket_is_taken_with_its_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_half_written_files_of_the_state_are_those_of_whoever_has_the_lease(tmp_
     torn = tmp_path / ".pulumi" / "stacks" / "shop" / f"{IDENTITY.stack}.json.attrs"
     torn.parent.mkdir(parents=True)
     torn.touch()
-    store = StateStore.from_environ({"PULUMI_BACKEND_URL": tmp_path.as_uri()})
+    store = StateStore.from_environ({"PULUMI_BACKEND_URL": tmp_path.as_uri()}, tmp_path)
     tools: Any = SimpleNamespace(lease=Losing(0), store=store, identity=IDENTITY)
     with pytest.raises(BusyError, match="lost its lease"):
         recovery.unlock(tools)

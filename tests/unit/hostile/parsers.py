@@ -343,7 +343,7 @@ LOCK = {"pid": 5, "username": "u", "hostname": "h", "timestamp": "2026-11-23T08:
 
 def _lock(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = StateStore.from_environ({"PULUMI_BACKEND_URL": f"file://{folder}"})
+        store = StateStore.from_environ({"PULUMI_BACKEND_URL": f"file://{folder}"}, Path(folder))
         assert store is not None
         path = Path(folder, ".pulumi/locks/organization/shop/x/lock.json")
         path.parent.mkdir(parents=True)
@@ -358,7 +358,7 @@ def _backend(url: str) -> None:
         return
     str((backend.scheme, backend.said))
     if backend.scheme == "file":
-        backend.folder()
+        str((backend.folder(), backend.everywhere))
 
 
 def _project_backend(content: bytes) -> None:
