@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 import ssl
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
+from kubernetes.config.kube_config import KubeConfigMerger
 
 from deploytag.address import HostPort
 from deploytag.api import CONFIG_MAPS, NAMESPACES, Api, annotations_of
@@ -60,7 +62,7 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
     settings = client.Configuration()
     try:
         config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=kubeconfig, client_configuration=settings
+            config_file=kubeconfig, context=_context(kubeconfig), client_configuration=settings
         )
         HostPort.of_url(settings.host)  # or `endpoint` would be the first to see what is no URL
     # A file that people write, which the client walks without checking what is where.
@@ -74,6 +76,17 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
     settings.connection_pool_maxsize = CONNECTIONS
     current = Current(settings.host.rstrip("/"), settings.ssl_ca_cert if settings.verify_ssl else None)
     return Api(client.ApiClient(settings)), current
+
+
+def _context(kubeconfig: str) -> str | None:
+    """The current context of several files as Helm and Pulumi take it, the first that one names; None: as it is.
+
+    The client would take the last one, and so look at another cluster than they act on.
+    """
+    if os.pathsep not in kubeconfig:
+        return None
+    files = KubeConfigMerger(kubeconfig).config_files  # type: ignore[no-untyped-call]
+    return next((name for it in files.values() if (name := it.get("current-context"))), None)
 
 
 def unexpected(expected: Cluster, current: Current) -> str | None:

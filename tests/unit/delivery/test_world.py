@@ -13,6 +13,7 @@ from deploytag.delivery.hold import Held
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.run import Action, Run
 from deploytag.delivery.world import World
+from deploytag.errors import OwnershipError
 from deploytag.identity import identify
 from deploytag.settings import Policy
 
@@ -101,3 +102,37 @@ def test_where_nothing_names_a_backend_pulumi_is_told_which_it_takes(root: Path)
     assert world.store is None
     assert world.environ["PULUMI_BACKEND_URL"] == "https://api.pulumi.com"
     assert opened(root, PULUMI_API="https://pulumi.test").environ["PULUMI_BACKEND_URL"] == "https://pulumi.test"
+
+
+def test_what_a_run_starts_is_led_by_the_kubeconfig_alone(root: Path) -> None:
+    """Helm takes these before the kubeconfig, or looks for releases where recovery does not."""
+    led = ("HELM_KUBECONTEXT", "HELM_KUBEAPISERVER", "HELM_KUBETOKEN", "HELM_KUBECAFILE", "HELM_KUBEASUSER")
+    more = ("HELM_KUBEINSECURE_SKIP_TLS_VERIFY", "HELM_NAMESPACE", "HELM_DRIVER", "HELM_DRIVER_SQL_CONNECTION_STRING")
+    environ = dict.fromkeys((*led, *more, "PULUMI_K8S_HELM_DRIVER", "HELM_CACHE_HOME", "PATH"), "x")
+    assert sorted(opened(root, **environ).environ) == [
+        *("HELM_CACHE_HOME", "KUBECONFIG", "PATH", "PULUMI_BACKEND_URL", "PULUMI_HOME")
+    ]
+
+
+def test_a_kubeconfig_is_the_same_file_in_every_folder(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helm, in a folder of the run, would not find `../kubeconfig`, and say nothing."""
+    monkeypatch.setenv("HOME", str(root))
+    kubeconfig(root / "kubeconfig")
+    assert opened(root, KUBECONFIG="../kubeconfig").environ["KUBECONFIG"] == f"{root}/app/../kubeconfig"
+    both = opened(root, KUBECONFIG="nothing::~/kubeconfig").environ["KUBECONFIG"]
+    assert both == f"{root}/app/nothing:{root}/kubeconfig"
+    (root / ".kube").mkdir()
+    kubeconfig(root / ".kube" / "config")
+    assert opened(root, KUBECONFIG="").environ["KUBECONFIG"] == f"{root}/.kube/config"
+
+
+def test_of_several_kubeconfigs_the_cluster_is_checked_that_helm_and_pulumi_take(root: Path) -> None:
+    """The first file that names a context decides, as for kubectl; the Python client would take the last one's."""
+    ours = kubeconfig(root / "ours", context="ours")
+    other = kubeconfig(root / "other", "https://other.test:6443", context="other")
+    silent = root / "silent"
+    silent.write_text("{clusters: [], users: [], contexts: [], current-context: ''}")
+    for first in (f"{ours}:{other}", f"{silent}:{ours}:{other}"):
+        assert opened(root, KUBECONFIG=first).cluster.api.host == SERVER
+    with pytest.raises(OwnershipError, match=r"the kubeconfig's cluster is https://other\.test:6443"):
+        opened(root, KUBECONFIG=f"{other}:{ours}")
