@@ -40,6 +40,16 @@ class _Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Refs:
+    """Every branch and tag that can have an environment."""
+
+    tips: dict[str, str]
+    """As `Remote.refs` has them."""
+    branches: int
+    """How many of them are branches: a remote keeps its tags long after what it is trusted for is lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What the remote said in one answer."""
 
@@ -73,11 +83,19 @@ class Remote:
             SettingsError: the checkout has no such remote.
             UnreachableError: no answer in time, or none at all.
         """
+        return self.counted().tips
+
+    def counted(self) -> Refs:
+        """The same, and how many of them are branches.
+
+        Raises:
+            SettingsError, UnreachableError: as `refs`.
+        """
         # All of them, for one ref too: git compares a pattern with the end of a name, and would answer with others.
         answer = self._ask("ls-remote", "--quiet", "--heads", "--tags", "--", self.name_or_url, seconds=self.seconds)
         if answer.code != 0:
             raise self._unreachable("asked for its branches", _said(answer))
-        return parse_refs(answer.output)
+        return parse_counted(answer.output)
 
     def listing(self) -> Listing:
         """Its default branch and its refs, by one question.
@@ -241,6 +259,11 @@ class Remote:
 
 def parse_refs(listing: str) -> dict[str, str]:
     """What `git ls-remote --heads --tags` printed, as `Remote.refs` returns it."""
+    return parse_counted(listing).tips
+
+
+def parse_counted(listing: str) -> Refs:
+    """What `git ls-remote --heads --tags` printed, as `Remote.counted` returns it."""
     heads: dict[str, str] = {}
     tags: dict[str, str] = {}
     peeled: dict[str, str] = {}
@@ -252,9 +275,10 @@ def parse_refs(listing: str) -> dict[str, str]:
             peeled[name.removeprefix(_TAGS).removesuffix(_PEELED)] = commit
         elif name.startswith(_TAGS):
             tags[name.removeprefix(_TAGS)] = commit
-    return {
+    tips = {
         ref: commit for ref, commit in (tags | peeled | heads).items() if _COMMIT.fullmatch(commit) and _possible(ref)
     }
+    return Refs(tips, len(tips.keys() & heads.keys()))
 
 
 def parse_listing(listing: str) -> Listing:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from deploytag.errors import RefError, SettingsError, UnreachableError
-from deploytag.remote import Remote, parse_refs
+from deploytag.remote import Refs, Remote, parse_counted, parse_refs
 from tests.silent import silent_git_server
 from tests.unit.checkout import Checkout
 
@@ -51,6 +51,13 @@ def test_reading_the_listing(lines: list[tuple[str, str]], expected: dict[str, s
     assert parse_refs("".join(f"{commit}\t{name}\n" for commit, name in lines)) == expected
 
 
+def test_branches_are_counted_and_tags_are_not() -> None:
+    tags = "".join(f"{A}\trefs/tags/v{number}\n" for number in range(1000))
+    assert parse_counted(tags).branches == 0
+    assert parse_counted(f"{tags}{A}\trefs/heads/main\n{A}\trefs/heads/v1\n{A}\trefs/heads/HEAD\n").branches == 2
+    assert parse_counted(f"{A}\trefs/heads/x\n{B}\trefs/tags/x\n") == Refs({"x": A}, 1)
+
+
 def test_tips(checkout: Checkout, bare: Path) -> None:
     remote = Remote(checkout.path, "origin")
     assert remote.refs() == {}
@@ -62,6 +69,7 @@ def test_tips(checkout: Checkout, bare: Path) -> None:
     checkout.git("push", "-q", "origin", "main:feature/test-2", "main:other/feature/test", "main:refs/notes/x")
     tips = {"feature/test": first, "feature/test-2": second, "other/feature/test": second, "v1": first}
     assert remote.refs() == tips
+    assert remote.counted() == Refs(tips, 3)
     assert Remote(checkout.path / ".", str(bare)).refs() == tips, "a path will do"
     for ref, commit in tips.items():
         assert remote.tip(ref) == commit

@@ -202,7 +202,8 @@ def test_what_may_be_done_with_a_class(name: str, row: tuple[str | None, bool, b
     facts = gc.Facts(
         refs={"other": SHA},
         remote_error="",
-        refs_before=None,
+        branches=1,
+        branches_before=None,
         inventory=there,
         live=frozenset(),
         policy=POLICY,

@@ -34,16 +34,20 @@ class Facts:
 
     refs: Mapping[str, str] | None
     """The remote's refs and their commits; None: it did not answer."""
+    branches: int
+    """How many of them are branches: tags stay where branches are lost, and say nothing of an answer."""
     remote_error: str
     """Why it did not."""
-    refs_before: int | None
-    """How many refs it had at the last collection; None: this is the first."""
+    branches_before: int | None
+    """How many branches it had at the last collection; None: nobody counted them."""
     inventory: Inventory
     live: frozenset[str]
     """Refs whose lease is held by a run that seems to live."""
     policy: Policy
     now: datetime
     allow_shrink: bool = False
+    refs_before: int | None = None
+    """How many branches and tags there were, where the last collection was of a version that counted only these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class GcPlan:
     """What is protected, and what cannot be proven to be ours."""
     refs: int | None = None
     """How many refs the remote has; None: it did not answer."""
+    branches: int = 0
+    """How many of them are branches."""
 
 
 def decide(facts: Facts) -> GcPlan:
@@ -88,7 +94,7 @@ def decide(facts: Facts) -> GcPlan:
     if facts.refs is None:
         return GcPlan(refused=facts.remote_error)
     if refusal := _implausible(facts.refs, facts):
-        return GcPlan(refused=refusal, refs=len(facts.refs))
+        return GcPlan(refused=refusal, refs=len(facts.refs), branches=facts.branches)
     entries: list[Entry] = []
     warnings: list[Note] = []
     left_alone = [Note(f"{item.kind} {item.name}", item.detail) for item in facts.inventory.unproven]
@@ -102,19 +108,23 @@ def decide(facts: Facts) -> GcPlan:
                 left_alone.append(Note(ref, text))
     entries.sort(key=lambda entry: (list(Deed).index(entry.deed), entry.ref))
     entries += _without_environment(facts.refs, facts)
-    return GcPlan(None, tuple(entries), tuple(warnings), tuple(left_alone), len(facts.refs))
+    return GcPlan(None, tuple(entries), tuple(warnings), tuple(left_alone), len(facts.refs), facts.branches)
 
 
 def _implausible(refs: Mapping[str, str], facts: Facts) -> str | None:
-    if not refs:
+    if facts.branches == 0:
         return (
             "the remote says that it has no branch at all, which would mean that every environment goes. Nothing was "
             "touched. Check which remote it is: DEPLOYTAG_REMOTE, `git config deploytag.remote`, or origin."
         )
-    if facts.refs_before is not None and 2 * len(refs) < facts.refs_before and not facts.allow_shrink:
+    if facts.branches_before is not None:
+        now, before, what = facts.branches, facts.branches_before, "branches"
+    else:
+        now, before, what = len(refs), facts.refs_before or 0, "branches and tags"
+    if 2 * now < before and not facts.allow_shrink:
         return (
-            f"the remote has {len(refs)} branches and tags, and had {facts.refs_before} at the last collection: more "
-            "than half of them gone is more likely a mistake. Nothing was touched. If it is true: --allow-shrink."
+            f"the remote has {now} {what}, and had {before} at the last collection: more than half of them gone is "
+            "more likely a mistake. Nothing was touched. If it is true: --allow-shrink."
         )
     return None
 

@@ -1,4 +1,4 @@
-"""What one collection remembers for the next: how many refs there were, and which images nothing referred to."""
+"""What one collection remembers for the next: how many branches there were, and which images nothing referred to."""
 
 from kubernetes.client.exceptions import ApiException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,8 +20,10 @@ class GcMemory(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    branches: int | None = None
+    """How many branches the remote had."""
     refs: int | None = None
-    """How many refs the remote had."""
+    """How many branches and tags it had, by a version that counted only these: compared once more, with the same."""
     unreferenced: dict[str, Moment] = Field(default_factory=dict)
     """Digest to when nothing was first seen to refer to the image."""
 

@@ -82,7 +82,7 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool) ->
         with stoppable() as cancellation:
             collector = wiring.Collector(world, client, cancellation)
             results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
-        wiring.remember(world, plan.refs, images)
+        wiring.remember(world, plan.branches, images)
         return Collected(world.project, plan, images, results)
 
 

@@ -174,15 +174,17 @@ def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Fact
         UnreachableError: somebody who has to be asked does not answer. The remote is not among them: that it is silent
             is a fact.
     """
-    refs, remote_error = None, ""
+    counted, remote_error = None, ""
     try:
-        refs = world.remote.refs()
+        counted = world.remote.counted()
     except (UnreachableError, SettingsError) as error:
         remote_error = str(error)
     live = frozenset(state.ref for state in world.leases.all(world.project).values() if state.live and state.ref)
     return Facts(
-        refs=refs,
+        refs=counted.tips if counted else None,
+        branches=counted.branches if counted else 0,
         remote_error=remote_error,
+        branches_before=memory.branches,
         refs_before=memory.refs,
         inventory=inventory.all(world.project, world.sources),
         live=live,
@@ -328,6 +330,6 @@ class Collector:
             raise SkippedError(f"{ref} is worked on: {error}") from None
 
 
-def remember(world: World, refs: int, plan: ImagePlan) -> None:
+def remember(world: World, branches: int, plan: ImagePlan) -> None:
     """Leave for the next collection what this one saw."""
-    gc_memory.save(world.cluster, world.project, GcMemory(refs=refs, unreferenced=dict(plan.unreferenced)))
+    gc_memory.save(world.cluster, world.project, GcMemory(branches=branches, unreferenced=dict(plan.unreferenced)))

@@ -65,7 +65,8 @@ def facts(
     **more: Any,
 ) -> Facts:
     found = Inventory(tuple(items), {it.ref: it for it in records}, {it.ref: it for it in tombstones})
-    given: dict[str, Any] = {"remote_error": "it is down", "refs_before": None, "live": frozenset(), **more}
+    given: dict[str, Any] = {"remote_error": "it is down", "branches_before": None, "live": frozenset(), **more}
+    given.setdefault("branches", len(refs or ()))
     return Facts(refs=refs, inventory=found, policy=POLICY, now=NOW, **given)
 
 
@@ -75,6 +76,7 @@ def done(plan: GcPlan) -> list[tuple[Deed, str]]:
 
 
 MAIN = {"main": "a" * 40}
+TAGS = {f"v{number}": "a" * 40 for number in range(1000)}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.LEASE, Kind.TOMBSTONE)])
@@ -157,10 +159,22 @@ def test_what_cannot_be_proven_is_named_and_kept() -> None:
         (None, {}, "it is down"),
         ({}, {}, "no branch at all"),
         ({}, {"allow_shrink": True}, "no branch at all"),
-        ({"main": "a"}, {"refs_before": 3}, "had 3"),
-        ({"main": "a"}, {"refs_before": 3, "allow_shrink": True}, None),
-        ({"main": "a"}, {"refs_before": 2}, None),
-        ({"main": "a"}, {"refs_before": 1}, None),
+        ({"main": "a"}, {"branches_before": 3}, "had 3"),
+        ({"main": "a"}, {"branches_before": 3, "allow_shrink": True}, None),
+        ({"main": "a"}, {"branches_before": 2}, None),
+        ({"main": "a"}, {"branches_before": 1}, None),
+        # Tags are no sign of a whole answer.
+        (TAGS, {"branches": 0}, "no branch at all"),
+        (TAGS, {"branches": 0, "allow_shrink": True}, "no branch at all"),
+        (TAGS | MAIN, {"branches": 1, "branches_before": 20}, "has 1 branches, and had 20"),
+        (TAGS | MAIN, {"branches": 1, "branches_before": 20, "allow_shrink": True}, None),
+        (TAGS | MAIN, {"branches": 1, "branches_before": 2}, None),
+        # Nor are fewer tags one of a broken answer.
+        (MAIN, {"branches": 1, "branches_before": 1, "refs_before": 1001}, None),
+        # An older version remembered both: they are compared with both.
+        (TAGS | MAIN, {"branches": 1, "refs_before": 1020}, None),
+        (MAIN, {"branches": 1, "refs_before": 1020}, "has 1 branches and tags, and had 1020"),
+        (MAIN, {"branches": 1, "refs_before": 1020, "allow_shrink": True}, None),
     ],
 )
 def test_an_answer_that_looks_wrong_deletes_nothing(
@@ -254,7 +268,8 @@ def worlds(draw: st.DrawFn) -> Facts:
         refs,
         *records,
         tombstones=stones,
-        refs_before=draw(st.none() | st.integers(0, 30)),
+        branches=draw(st.integers(0, len(refs or ()))),
+        branches_before=draw(st.none() | st.integers(0, 30)),
         allow_shrink=draw(st.booleans()),
         live=frozenset(draw(st.sets(st.sampled_from(REFS)))),
     )
@@ -264,7 +279,8 @@ def worlds(draw: st.DrawFn) -> Facts:
 def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
     plan = decide(facts)
     refs = facts.refs or {}
-    if not refs or (facts.refs_before and 2 * len(refs) < facts.refs_before and not facts.allow_shrink):
+    before = facts.branches_before or 0
+    if not refs or not facts.branches or (2 * facts.branches < before and not facts.allow_shrink):
         assert plan.refused is not None
         assert plan.entries == ()
         return
