@@ -155,15 +155,19 @@ def _verdict(
     # Without a record nobody knows when it was last pushed.
     if cls is None or cls.protected or record is None:
         return None
-    return _of_age(cls, Entry(Deed.DESTROY, ref, "", items, tip, record), record, facts.now)
+    # To sleep it would be declared again, which is refused to what no pattern takes.
+    sleeps = facts.policy.refusal(ref) is None
+    return _of_age(cls, Entry(Deed.DESTROY, ref, "", items, tip, record), record, facts.now, sleeps=sleeps)
 
 
-def _of_age(cls: EnvironmentClass, entry: Entry, record: Record, now: datetime) -> Entry | _Soon | None:
+def _of_age(
+    cls: EnvironmentClass, entry: Entry, record: Record, now: datetime, *, sleeps: bool
+) -> Entry | _Soon | None:
     """What the time without a push means for an environment whose branch exists."""
     end, pushed = expiry(record, cls), f"no push since {_day(record.pushed)}"
     if end is not None and end <= now:
         return replace(entry, reason=f"{pushed}, and its class keeps it for {_said(cls.ttl)}")
-    if _idle(cls, record, now):
+    if sleeps and _idle(cls, record, now):
         reason = f"{pushed}, and its class lets it sleep after {_said(cls.sleep_after)}"
         return replace(entry, deed=Deed.SLEEP, reason=reason)
     if end is not None and cls.ttl is not None and end - now <= max(cls.ttl / 7, LEAST_WARNING):

@@ -105,6 +105,8 @@ def test_environments_are_destroyed_in_the_order_of_their_branches_and_once() ->
         ("release/x", timedelta(days=900), {}, None),
         ("nobody/x", timedelta(days=900), {}, None),
         ("nobody/x", timedelta(days=900), {"environment_class": "feature"}, Deed.DESTROY),
+        # What belongs to no class is not declared again, not even to sleep; its end comes all the same.
+        ("nobody/x", timedelta(days=11), {"environment_class": "feature"}, None),
     ],
 )
 def test_a_branch_that_exists_is_collected_by_the_time_since_its_last_push(
@@ -126,6 +128,7 @@ def test_without_a_record_nobody_knows_the_last_push() -> None:
         ("short/x", timedelta(hours=11), {}, False),
         ("short/x", timedelta(hours=12), {}, True),  # 24 hours before, which is more than a seventh of 36
         ("feature/x", timedelta(days=12), {"asleep": True, "keep_until": NOW + timedelta(days=9)}, False),
+        ("nobody/x", timedelta(days=12), {"environment_class": "feature"}, True),  # it cannot sleep before
     ],
 )
 def test_the_end_is_announced(ref: str, pushed: timedelta, more: dict[str, Any], warned: bool) -> None:
