@@ -147,11 +147,15 @@ class Held:
         if record.attempt is None:
             raise ValueError("only a run that began can end")
         ended = {"finished": datetime.now(UTC), "outcome": outcome, "cause": redact(cause) if cause else None}
-        self.lease.check()
         return self._write(record.model_copy(update={"attempt": record.attempt.model_copy(update=ended)}))
 
     def _write(self, record: Record) -> Record:
-        return self.world.records.update(self.identity, lambda now: record.over(now) if now else record)
+        def over(now: Record | None) -> Record:
+            # In each try: what was found since the last one may be the record of whoever has the lease by now.
+            self.lease.check()
+            return record.over(now) if now else record
+
+        return self.world.records.update(self.identity, over)
 
     def keep_build_log(self) -> None:
         """Let `deploytag logs --build` show what this run's builds printed, wherever it is called."""
@@ -174,7 +178,6 @@ class Held:
     @contextmanager
     def remembering(self, record: Record) -> Iterator[None]:
         """Write down that the run began and, unless it goes well, why it ended."""
-        self.lease.check()
         self._write(record)
         try:
             yield

@@ -16,7 +16,7 @@ from deploytag.delivery.caps import Facts, Present
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.hold import Held
 from deploytag.delivery.processes.cancellation import Cancellation
-from deploytag.delivery.record import Record, Tombstone
+from deploytag.delivery.record import Attempt, Outcome, Record, Tombstone
 from deploytag.delivery.records import Records
 from deploytag.delivery.recovery import objects
 from deploytag.delivery.recovery.repairs import DeleteObjects
@@ -155,6 +155,27 @@ def test_a_tombstone_is_not_taken_away_by_who_lost_the_lease(world: FakeWorld) -
     with pytest.raises(BusyError, match="lost its lease"):
         deploy._apply(held, subject, record())
     assert world.records.tombstone(IDENTITY) == tombstone
+
+
+def test_each_try_to_write_a_record_asks_again(world: FakeWorld) -> None:
+    """The first found that somebody was faster: that may have been whoever took the lease over."""
+    world.records.update(IDENTITY, lambda _: OTHERS)
+    attempt = Attempt(run="r", action=Action.DEPLOY, revision="a" * 40, started=NOW)
+    ours = record().model_copy(update={"attempt": attempt})
+    nothing: Any = None
+    for began in (False, True):
+        lease: Any = Losing(1)
+        held = Held(
+            cast("Any", world), IDENTITY, Run.start(Action.DEPLOY, None), lease, nothing, Cancellation(), Path("none")
+        )
+        world.api.interferences = 1
+        with pytest.raises(BusyError, match="lost its lease"):
+            if began:
+                held.remember(ours, Outcome.SUCCEEDED)
+            else:
+                with held.remembering(ours):
+                    raise AssertionError("it does not hold the environment")
+        assert world.records.get(IDENTITY) == OTHERS
 
 
 def test_of_many_objects_none_is_deleted_after_the_lease_was_lost(
