@@ -38,7 +38,15 @@ def delete(cluster: Cluster, it: ObjectName) -> None:
 
 def dynamic(cluster: Cluster) -> Any:
     """The client for kinds that are known by name only."""
-    return DynamicClient(cluster.api.client)  # type: ignore[no-untyped-call]
+    return _Bounded(cluster.api.client)  # type: ignore[no-untyped-call]
+
+
+class _Bounded(DynamicClient):
+    """Also what it asks by itself, to learn which kinds there are, has to be answered in time."""
+
+    def request(self, method: str, path: str, body: Any = None, **parameters: Any) -> Any:
+        """Any request, within TIMEOUT unless it says otherwise."""
+        return super().request(method, path, body, **{"_request_timeout": TIMEOUT, **parameters})
 
 
 def await_gone(
