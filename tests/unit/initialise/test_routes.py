@@ -69,6 +69,23 @@ def environment_of(workflow: dict[str, Any], **event: Any) -> list[str]:
     return [evaluate(job["environment"], matrix={"environment": name}) for name in made]
 
 
+def test_nothing_but_a_newer_push_takes_the_place_of_one_that_waits() -> None:
+    """Of those that wait in a group GitHub keeps the newest, which is not always the one that knows the tip."""
+    group = github()["concurrency"]["group"]
+    push = {"event_name": "push", "ref_name": "feature/a", "run_attempt": 1, "event": {}}
+    others: tuple[dict[str, Any], ...] = (
+        push | {"run_attempt": 2},
+        push | {"ref_name": "feature/b"},
+        push | {"event_name": "delete", "ref_name": "main", "event": {"ref": "feature/a"}},
+        push | {"event_name": "pull_request", "ref_name": "7/merge", "head_ref": "feature/a"},
+        push | {"event_name": "schedule", "ref_name": "main", "event": {"schedule": "7 3 * * *"}},
+        push | {"event_name": "workflow_dispatch", "ref_name": "main"},
+    )
+    groups = [evaluate(group, github=it) for it in (push, *others)]
+    assert len(set(groups)) == len(groups)
+    assert evaluate(group, github={**push, "sha": "newer"}) == groups[0]
+
+
 def expected(table: Policy, ref: str) -> str | None:
     try:
         return table.class_name_of(ref)
