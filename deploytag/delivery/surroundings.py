@@ -7,9 +7,13 @@ from pathlib import Path
 from deploytag.delivery.backend import VARIABLE, Backend, service
 from deploytag.preflight.endpoints import kubeconfig_path
 
-LEADING_ELSEWHERE = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER", "PULUMI_K8S_HELM_DRIVER")
+LEADING_ELSEWHERE = (
+    *("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER", "PULUMI_K8S_HELM_DRIVER"),
+    "PULUMI_K8S_DELETE_UNREACHABLE",
+)
 """How the variables begin by which Helm would act on another cluster than the kubeconfig's, as somebody else, or in
-another namespace; or keep releases where nobody looks for them: recovery reads the Secrets that are Helm's default."""
+another namespace; or keep releases where nobody looks for them: recovery reads the Secrets that are Helm's default. The
+last would have Pulumi take for gone what is in a cluster that does not answer."""
 
 
 def of_children(environ: Mapping[str, str], backend: Backend | None) -> dict[str, str]:

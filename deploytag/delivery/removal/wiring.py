@@ -12,6 +12,7 @@ from deploytag.delivery.hold import PATIENCE, Held, hold
 from deploytag.delivery.inventory import look as inventory
 from deploytag.delivery.inventory.references import references
 from deploytag.delivery.processes.cancellation import Cancellation
+from deploytag.delivery.provenance import hindrance
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.removal import gc_memory
 from deploytag.delivery.removal.destroy import Destroyed, Means, destroy
@@ -260,11 +261,16 @@ class Collector:
 
     def sleep(self, ref: str, still: Still) -> None:
         """Stop its pods."""
-        patience = self._patience(ref)
+        identity, patience = self.world.identity(ref), self._patience(ref)
+
+        def awake() -> str | None:
+            record = self.record(ref)
+            deployed = record.deployed if record else None
+            return still() or (hindrance(self.world, identity, deployed) if deployed else None)
 
         def put_to_sleep(begin: Callable[[Still], Still]) -> None:
             with self.cancellation.part() as stop:
-                idle.sleep(self.world, ref, patience=patience, still=begin(still), cancellation=stop)
+                idle.sleep(self.world, ref, patience=patience, still=begin(awake), cancellation=stop)
 
         self._unless_busy(ref, put_to_sleep)
 

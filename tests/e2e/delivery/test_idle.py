@@ -93,6 +93,16 @@ def record(it: Pushing) -> Record:
     return found
 
 
+def names(it: Pushing, commit: str) -> None:
+    """Let the record say that this commit is deployed."""
+
+    def named(now: Record) -> Record:
+        assert now.deployed is not None
+        return now.model_copy(update={"deployed": now.deployed.model_copy(update={"revision": commit})})
+
+    records(it).amend(IDENTITY, named)
+
+
 def test_what_nobody_uses_sleeps_until_somebody_does(it: Pushing) -> None:
     first = it.push(REF)
     url = it.report("deploy")["url"]
@@ -125,6 +135,17 @@ def test_what_nobody_uses_sleeps_until_somebody_does(it: Pushing) -> None:
     collected = it.report("gc", "--yes")
     assert collected["entries"] == []
     records(it).amend(IDENTITY, lambda now: now.model_copy(update={"pushed": now.pushed - timedelta(hours=13)}))
+    # Whoever deploys may write records: that of another class's environment names a commit of theirs.
+    others = it.push("feature/other")
+    it.switch(REF)
+    names(it, others)
+    [entry] = it.report("gc", "--yes")["entries"]
+    assert (entry["deed"], entry["outcome"]) == ("sleep", "skipped"), entry
+    assert f"{others[:12]}, which is said to be deployed for {REF}, is no commit of that branch" in entry["why"]
+    done = it.deploytag("sleep", REF)
+    assert (done.code, "is no commit of that branch" in done.output) == (4, True), done.output
+    assert (page(url)["revision"], record(it).asleep) == (first, False)
+    names(it, first)
     [entry] = it.report("gc", "--yes")["entries"]
     assert (entry["deed"], entry["ref"], entry["outcome"]) == ("sleep", REF, "done"), entry
     await_no_pods(IDENTITY)

@@ -108,7 +108,8 @@ def test_what_a_run_starts_is_led_by_the_kubeconfig_alone(root: Path) -> None:
     """Helm takes these before the kubeconfig, or looks for releases where recovery does not."""
     led = ("HELM_KUBECONTEXT", "HELM_KUBEAPISERVER", "HELM_KUBETOKEN", "HELM_KUBECAFILE", "HELM_KUBEASUSER")
     more = ("HELM_KUBEINSECURE_SKIP_TLS_VERIFY", "HELM_NAMESPACE", "HELM_DRIVER", "HELM_DRIVER_SQL_CONNECTION_STRING")
-    environ = dict.fromkeys((*led, *more, "PULUMI_K8S_HELM_DRIVER", "HELM_CACHE_HOME", "PATH"), "x")
+    pulumi = ("PULUMI_K8S_HELM_DRIVER", "PULUMI_K8S_DELETE_UNREACHABLE")
+    environ = dict.fromkeys((*led, *more, *pulumi, "HELM_CACHE_HOME", "PATH"), "x")
     assert sorted(opened(root, **environ).environ) == [
         *("HELM_CACHE_HOME", "KUBECONFIG", "PATH", "PULUMI_BACKEND_URL", "PULUMI_HOME")
     ]
