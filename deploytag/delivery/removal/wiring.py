@@ -27,6 +27,7 @@ from deploytag.errors import (
     BusyError,
     DeployTagError,
     InterruptedRunError,
+    LeftoverError,
     SettingsError,
     UnreachableError,
     UsageError,
@@ -292,7 +293,10 @@ class Collector:
         """Delete its tombstone. It needs no lease: nothing of an environment is touched."""
         if why_not := still():
             raise SkippedError(why_not)
-        self.world.records.clear(self.world.identity(ref))
+        identity = self.world.identity(ref)
+        self.world.records.clear(identity)
+        if self.world.records.tombstone(identity) is not None:
+            raise LeftoverError("it was told to go and does not; its finalizers say who holds it")
 
     def delete_image(self, image: ImageEntry) -> None:
         """Delete an image from the registry, unless it came into use; one that deletes nothing is no failure."""

@@ -89,13 +89,32 @@ class Seeds:
             held: Any = {"metadata": {"name": "held", "finalizers": [finalizer]}}
             core(self.cluster).create_namespaced_config_map(identity.namespace, held)
 
+    def hold_entries(self, identity: Identity, finalizer: str) -> None:
+        """Let what there is in DeployTag's own namespace never go."""
+        self._finalizers(identity, [finalizer])
+
     def release_held(self, identity: Identity) -> None:
-        """Take the finalizers off."""
-        typed, freed = core(self.cluster), {"metadata": {"finalizers": None}}
+        """Let go what cannot."""
+        freed = {"metadata": {"finalizers": None}}
         with suppress(ApiException):
-            typed.patch_namespaced_config_map("held", identity.namespace, freed)
+            core(self.cluster).patch_namespaced_config_map("held", identity.namespace, freed)
         with suppress(ApiException):
-            typed.patch_persistent_volume(identity.namespace, freed)
+            core(self.cluster).patch_persistent_volume(identity.namespace, freed)
+        self._finalizers(identity, None)
+        if self._has(identity.database):
+            self._template(identity, "false")
+        self._lock(identity).unlink(missing_ok=True)
+
+    def _finalizers(self, identity: Identity, finalizers: list[str] | None) -> None:
+        body: Any = {"metadata": {"finalizers": finalizers}}
+        for entry in _entries(identity):
+            with suppress(ApiException):
+                core(self.cluster).patch_namespaced_config_map(entry, SYSTEM_NAMESPACE, body)
+
+    def _has(self, database: str) -> bool:
+        with psycopg.connect(autocommit=True) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [database])
+            return found.fetchone() is not None
 
     def ledger(self, identity: Identity) -> None:
         """The ledger's entry."""
@@ -118,6 +137,21 @@ class Seeds:
             names = map(sql.Identifier, (name or identity.database, identity.role))
             connection.execute(statement.format(*names))
         self._sql("REVOKE {} FROM CURRENT_USER", identity.role)
+
+    def template(self, identity: Identity) -> None:
+        """Let its database be a template, which nobody can drop."""
+        self._template(identity, "true")
+
+    def _template(self, identity: Identity, value: str) -> None:
+        self._sql("GRANT {} TO CURRENT_USER", identity.role)
+        self._sql(f"ALTER DATABASE {{}} IS_TEMPLATE {value}", identity.database)
+        self._sql("REVOKE {} FROM CURRENT_USER", identity.role)
+
+    def lock(self, identity: Identity) -> None:
+        """The lock of a person who works on the stack, elsewhere and now."""
+        held = {"pid": 1, "username": "ada", "hostname": "elsewhere", "timestamp": datetime.now(UTC).isoformat()}
+        self._lock(identity).parent.mkdir(parents=True, exist_ok=True)
+        self._lock(identity).write_text(json.dumps(held))
 
     def foreign_database(self, identity: Identity) -> str:
         """Not the environment's by its name, while its role owns it: so the role cannot go."""
@@ -208,13 +242,17 @@ class Seeds:
         backend = Path(self.world.environ["PULUMI_BACKEND_URL"].removeprefix("file://"))
         return backend / ".pulumi" / "stacks" / identity.project / f"{identity.stack}.json"
 
+    def _lock(self, identity: Identity) -> Path:
+        root = self.stack_file(identity).parents[2]
+        return root / "locks" / "organization" / identity.project / identity.stack / "11111111.json"
+
     def clear(self, identity: Identity) -> None:
         """Whatever is there of the identity's names, gone: also what the product could or should not remove."""
         typed, name = core(self.cluster), identity.namespace
         self.release_held(identity)
         with suppress(ApiException):
             typed.delete_namespace(name)
-        for entry in (name, f"{name}.tombstone", f"{name}.record"):
+        for entry in _entries(identity):
             with suppress(ApiException):
                 typed.delete_namespaced_config_map(entry, SYSTEM_NAMESPACE)
         with suppress(ApiException):
@@ -232,3 +270,8 @@ class Seeds:
     def _sql(self, statement: str, name: str) -> None:
         with psycopg.connect(autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def _entries(identity: Identity) -> tuple[str, ...]:
+    """The ConfigMaps of an environment in DeployTag's own namespace."""
+    return tuple(f"{identity.namespace}{ending}" for ending in ("", ".tombstone", ".record"))

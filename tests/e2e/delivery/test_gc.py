@@ -36,6 +36,10 @@ FAIL = {
     "feature/ns0": HELD,
     "feature/role0": "some objects depend on it",
     "feature/volume0": "its finalizers say who holds it",
+    "feature/db0": "cannot drop a template database",
+    "feature/state0": "is locked by ada on elsewhere",
+    "feature/record0": "it came back while everything else was removed",
+    "feature/tombstone0": "its finalizers say who holds it",
 }
 """Orphans that cannot go, and what the collection says of why."""
 
@@ -90,6 +94,8 @@ def seed(seeds: Seeds, identity: Identity) -> None:
         case "db":
             seeds.ledger(identity)
             seeds.database(identity)
+            if finalizer:
+                seeds.template(identity)
         case "role":
             seeds.ledger(identity)
             if identity.ref in FAIL:
@@ -100,6 +106,8 @@ def seed(seeds: Seeds, identity: Identity) -> None:
             seeds.volume(identity, finalizer=finalizer)
         case "state":
             seeds.state(identity)
+            if finalizer:
+                seeds.lock(identity)
         case "backup":
             seeds.removed_stack(identity)
         case "record":
@@ -108,6 +116,8 @@ def seed(seeds: Seeds, identity: Identity) -> None:
             seeds.lease(identity)
         case "tombstone":
             seeds.tombstone(identity)
+    if finalizer and identity.ref in ("feature/record0", "feature/tombstone0"):
+        seeds.hold_entries(identity, finalizer)
 
 
 @pytest.fixture

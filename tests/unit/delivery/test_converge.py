@@ -58,7 +58,7 @@ class Converging:
     @property
     def held(self) -> Held:
         progress = SimpleNamespace(fail=self.said.append, warn=self.said.append)
-        world: Any = SimpleNamespace(cluster=self.server.cluster, progress=progress)
+        world: Any = SimpleNamespace(cluster=self.server.cluster, progress=progress, administrator=None)
         lease: Any = SimpleNamespace(check=lambda: None)
         run = Run.start(Action.DEPLOY, None)
         children: Any = None
