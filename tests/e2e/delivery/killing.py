@@ -6,7 +6,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -15,6 +15,7 @@ import psutil
 
 V1 = Path("/sys/fs/cgroup/freezer")
 V2 = Path("/sys/fs/cgroup")
+GROUP = "deploytag-e2e-"
 
 
 @dataclass
@@ -124,10 +125,21 @@ def unified() -> bool:
     return (V2 / "cgroup.controllers").exists()
 
 
+def remove_abandoned(root: Path) -> None:
+    """Take away the groups that tests left which were killed themselves: the machine is to be as it was."""
+    for group in root.glob(f"{GROUP}*"):
+        owner = group.name.removeprefix(GROUP).partition("-")[0]
+        if not (owner.isdecimal() and psutil.pid_exists(int(owner))):
+            with suppress(OSError):  # something of it lives, or another test was faster
+                group.rmdir()
+
+
 @contextmanager
 def victim(command: list[str], cwd: Path, environ: Mapping[str, str]) -> Iterator[Victim]:
     """Start a command; whatever of it still lives at the end is killed."""
-    group = (V2 if unified() else V1) / f"deploytag-e2e-{uuid.uuid4().hex[:8]}"
+    root = V2 if unified() else V1
+    remove_abandoned(root)
+    group = root / f"{GROUP}{os.getpid()}-{uuid.uuid4().hex[:8]}"
     group.mkdir()
     process = subprocess.Popen(
         # The shell enters the group and becomes the command.
