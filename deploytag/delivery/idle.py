@@ -72,7 +72,7 @@ def _set(
             reason = f"{ref} is {result} already"
             world.progress.done(reason)
             return report(world, identity, action, Result.UNCHANGED, record, reason=reason)
-        if why := hindrance(world, identity, deployed):
+        if why := hindrance(world, identity, deployed, world.remote.tip(ref)):
             raise RefError(f"{ref} is not {result}: {why}. Nothing was touched.")
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.begun(attempt, asleep=asleep)

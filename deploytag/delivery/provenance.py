@@ -14,8 +14,11 @@ from deploytag.delivery.world import World
 from deploytag.identity import Identity
 
 
-def hindrance(world: World, identity: Identity, deployed: Deployed) -> str | None:
+def hindrance(world: World, identity: Identity, deployed: Deployed, tip: str | None) -> str | None:
     """Why the deployed commit is not to be declared again; None: it may be.
+
+    Args:
+        tip: where the remote has the branch; None: it has none.
 
     Raises:
         UnreachableError, SettingsError: the remote or the cluster does not answer.
@@ -24,7 +27,6 @@ def hindrance(world: World, identity: Identity, deployed: Deployed) -> str | Non
     stone = world.records.tombstone(identity)
     if stone is not None and not outlived(stone, datetime.now(UTC)):
         return f"{ref} was destroyed on purpose, if not to the end: `deploytag destroy {ref}` ends it"
-    tip = world.remote.tip(ref)
     if tip is None:
         return f"{ref} is gone from the remote: `deploytag gc` removes its environment"
     if not world.remote.holds(tip, revision):

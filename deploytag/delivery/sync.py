@@ -162,9 +162,10 @@ def _decide(world: World, ref: str, versions: Versions, tip: Callable[[str], str
         cls = world.policy.class_of(ref)
     except SettingsError as error:
         return Skip(str(error))
-    there, identity = tip(ref) is not None, world.identity(ref)
-    decided = decide(ref, world.records.get(identity), there=there, newest=lambda: versions.of(cls))
-    if isinstance(decided, Move) and (why := hindrance(world, identity, decided.deployed)):
+    identity, now_at = world.identity(ref), tip(ref)
+    record, there = world.records.get(identity), now_at is not None
+    decided = decide(ref, record, there=there, newest=lambda: versions.of(cls))
+    if isinstance(decided, Move) and (why := hindrance(world, identity, decided.deployed, now_at)):
         return Skip(why)
     return decided
 

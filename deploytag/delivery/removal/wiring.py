@@ -267,7 +267,7 @@ class Collector:
         def awake() -> str | None:
             record = self.record(ref)
             deployed = record.deployed if record else None
-            return still() or (hindrance(self.world, identity, deployed) if deployed else None)
+            return still() or (hindrance(self.world, identity, deployed, self.tip(ref)) if deployed else None)
 
         def put_to_sleep(begin: Callable[[Still], Still]) -> None:
             with self.cancellation.part() as stop:

@@ -16,8 +16,8 @@ NOW = datetime.now(UTC)
 OWN, TIP, OTHERS = "a" * 40, "b" * 40, "c" * 40
 
 
-def world(tip: str | None = TIP, stone: Tombstone | None = None) -> Any:
-    remote = SimpleNamespace(tip=lambda _: tip, holds=lambda _, commit: commit in (OWN, TIP))
+def world(stone: Tombstone | None = None) -> Any:
+    remote = SimpleNamespace(holds=lambda tip, commit: tip == TIP and commit in (OWN, TIP))
     return SimpleNamespace(remote=remote, records=SimpleNamespace(tombstone=lambda _: stone))
 
 
@@ -31,20 +31,20 @@ def stone(age: timedelta) -> Tombstone:
 
 @pytest.mark.parametrize("revision", [OWN, TIP])
 def test_a_commit_of_the_branch_may_be_run(revision: str) -> None:
-    assert hindrance(world(), IDENTITY, deployed(revision)) is None
+    assert hindrance(world(), IDENTITY, deployed(revision), TIP) is None
 
 
 def test_another_branchs_commit_is_not_run_whatever_the_record_says() -> None:
     """Everybody who deploys the project may write its records."""
-    said = hindrance(world(), IDENTITY, deployed(OTHERS))
+    said = hindrance(world(), IDENTITY, deployed(OTHERS), TIP)
     assert said is not None
     assert "cccccccccccc, which is said to be deployed for feature/test, is no commit of that branch" in said
 
 
 def test_a_branch_that_is_gone_has_no_commits() -> None:
-    assert "is gone from the remote" in (hindrance(world(None), IDENTITY, deployed(OWN)) or "")
+    assert "is gone from the remote" in (hindrance(world(), IDENTITY, deployed(OWN), None) or "")
 
 
 def test_what_was_destroyed_on_purpose_does_not_come_back() -> None:
-    assert "was destroyed on purpose" in (hindrance(world(stone=stone(timedelta(0))), IDENTITY, deployed(OWN)) or "")
-    assert hindrance(world(stone=stone(TOMBSTONE_AGE + timedelta(hours=1))), IDENTITY, deployed(OWN)) is None
+    assert "was destroyed on purpose" in (hindrance(world(stone(timedelta(0))), IDENTITY, deployed(OWN), TIP) or "")
+    assert hindrance(world(stone(TOMBSTONE_AGE + timedelta(hours=1))), IDENTITY, deployed(OWN), TIP) is None
