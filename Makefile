@@ -6,6 +6,11 @@ MAKEFLAGS += --no-print-directory
 # Every command is a process of its own; where none may keep bytecode, each compiles Pulumi's SDKs again, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A folder of plugins may be named from here; tests run the sandbox's commands elsewhere.
+ifneq ($(and $(DEPLOYTAG_PLUGINS),$(wildcard $(DEPLOYTAG_PLUGINS)/.)),)
+export DEPLOYTAG_PLUGINS := $(abspath $(DEPLOYTAG_PLUGINS))
+endif
+
 VENV := .venv/bin
 RUN := PATH="$(CURDIR)/$(VENV):$$PATH"
 SANDBOX := $(VENV)/python -m sandbox

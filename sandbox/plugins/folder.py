@@ -1,11 +1,10 @@
 """A folder of plugin files that somebody fetched elsewhere, in any of the forms in which plugins are passed around.
 
-- `pulumi-resource-NAME`, the bare executable: taken for the version that is wanted;
-- `resource-NAME-vVERSION/`, as in a PULUMI_HOME;
+- `pulumi-resource-NAME`, the bare binary: taken for the version that is wanted;
+- `resource-NAME-vVERSION/`, as in a PULUMI_HOME, or `plugins/resource-NAME-vVERSION/`: a whole one;
 - `pulumi-resource-NAME-vVERSION-OS-ARCH.tar.gz`, as released.
 """
 
-import os
 import platform
 import re
 import shutil
@@ -68,7 +67,7 @@ class PluginFolder:
             )
         found: dict[str, FoundPlugin] = {}
         other_versions: dict[str, str] = {}
-        for entry in sorted(path.iterdir()):
+        for entry in [*sorted(path.iterdir()), *sorted(path.glob("plugins/*"))]:
             name, version = _identify(entry)
             if name not in wanted:
                 continue
@@ -106,7 +105,8 @@ def _identify(entry: Path) -> tuple[str | None, str | None]:
         match = _VERSIONED.fullmatch(entry.name)
         if match and (entry / f"{executable_prefix}{match['name']}").is_file():
             return match["name"], match["version"]
-    elif entry.name.startswith(executable_prefix) and os.access(entry, os.X_OK):
+    elif entry.is_file() and entry.name.startswith(executable_prefix):
+        # Executable or not: what went through an archive or a store of artifacts has lost that.
         return entry.name.removeprefix(executable_prefix), None
     return None, None
 

@@ -12,14 +12,14 @@ from typing import Any, Final
 from sandbox.plugins.kubernetes.cluster import Cluster, Endpoint
 from sandbox.plugins.kubernetes.objects import Object
 
-# Whose plain writes are taken over: earlier Pulumi ones and kubectl's, as the official plugin does.
-_PREDECESSORS: Final = frozenset(
-    {"kubectl", "before-first-apply", "pulumi-kubernetes", "pulumi-kubernetes.exe", "pulumi-resource-kubernetes"}
-)
+# Whose writes are taken over, by how their names begin: of `kubectl` also `kubectl-label` and the like. The official
+# plugin hands these names to Flux' `ssa` without asking for an exact match (its `await.go`, `fixCSAFieldManagers`).
+_KUBECTL: Final = "kubectl"
+_PLAIN_PREDECESSORS: Final = (_KUBECTL, "before-first-apply", "pulumi-kubernetes", "pulumi-resource-kubernetes")
 
 
 def owned_by_apply(managed: list[dict[str, Any]], manager: str) -> list[dict[str, Any]] | None:
-    """Return the managed fields with our plain writes turned into applied ones; None if nothing is to be done."""
+    """Return the managed fields with what is taken over turned into applied ones; None if nothing is to be done."""
     ours = [entry for entry in managed if _is_ours(entry, manager)]
     if not ours:
         return None
@@ -50,8 +50,12 @@ def take_over(cluster: Cluster, endpoint: Endpoint, live: Object, manager: str) 
 
 
 def _is_ours(entry: dict[str, Any], manager: str) -> bool:
-    plain = entry.get("operation") == "Update" and not entry.get("subresource")
-    return plain and (entry.get("manager") in _PREDECESSORS or entry.get("manager") == manager)
+    if entry.get("subresource"):
+        return False
+    writer = str(entry.get("manager"))
+    if entry.get("operation") == "Update":
+        return writer == manager or writer.startswith(_PLAIN_PREDECESSORS)
+    return entry.get("operation") == "Apply" and writer.startswith(_KUBECTL)
 
 
 def _is_applied(entry: dict[str, Any], manager: str) -> bool:

@@ -67,19 +67,21 @@ def test_the_life_of_plain_objects(engine: Engine) -> None:
     again = engine.up()
     assert again.changes == {"unchanged": 7}, again.output
 
-    # An update removes what the program no longer says, and leaves what others said.
-    kubectl("label", "namespace", namespace, "others=stay")
+    # An update removes what the program no longer says, and leaves what others said. Whoever writes under a name that
+    # begins with `kubectl` is no other to the plugin: what `kubectl label` wrote goes as if the program had said it.
+    kubectl("label", "namespace", namespace, "others=stay", "--field-manager=somebody-else")
+    kubectl("label", "namespace", namespace, "by-hand=goes")
     engine.program(_life({"team": "two"}))
     updated = engine.up()
     assert updated.changes == {"updated": 1, "unchanged": 6}, updated.output
     labels = json.loads(kubectl("get", "namespace", namespace, "-o", "json"))["metadata"]["labels"]
     assert labels["team"] == "two"
     assert labels["others"] == "stay"
-    assert "first" not in labels
+    assert not {"first", "by-hand"} & set(labels)
 
     # A refresh sees what was changed and what was removed behind its back; the next up repairs both.
-    # (Of any other field manager than `kubectl` the plugin would report a conflict instead of taking its writes over.)
-    kubectl("label", "namespace", namespace, "team=drifted", "--overwrite", "--field-manager=kubectl")
+    # (Of a field manager whose name begins otherwise the plugin would report a conflict instead of taking over.)
+    kubectl("label", "namespace", namespace, "team=drifted", "--overwrite")
     kubectl("delete", "networkpolicy", "--all", "-n", namespace)
     refreshed = engine.refresh()
     assert refreshed.changes == {"updated": 1, "deleted": 1, "changes": 2}, refreshed.output

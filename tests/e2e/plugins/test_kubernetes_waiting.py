@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.plugins.conftest import kubectl
 from tests.e2e.plugins.engine import Engine, eventually
+from tests.e2e.plugins.plugin_set import offline_only
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
@@ -83,6 +84,7 @@ def test_cancel_stops_quickly_and_keeps_what_exists(engine: Engine, namespace: s
     assert engine.resources()["rollout"]["id"] == f"{namespace}/rollout"
 
 
+@offline_only("kubernetes")  # A Go plugin asks after its engine every five minutes; a run ends it with its own cgroup.
 def test_the_plugin_ends_when_the_engine_is_killed(engine: Engine, namespace: str) -> None:
     engine.program(_deployment(namespace, "registry.invalid/none:1").replace('create="8s"', 'create="300s"'))
     with engine.start("up", "--yes", "--skip-preview", "--stack", "test") as running:

@@ -121,7 +121,7 @@ def test_a_folder_holds_plugins_in_three_forms(run: Install, tmp_path: Path) -> 
     directory = folder / f"resource-aws-v{versions['aws']}"
     directory.mkdir(parents=True)
     executable(directory / "pulumi-resource-aws", "aws of the folder")
-    executable(folder / "pulumi-resource-docker", "docker of the folder")
+    executable(folder / "pulumi-resource-docker", "docker of the folder").chmod(0o644)
     packed = executable(tmp_path / "pulumi-resource-postgresql", "postgresql of the folder")
     with tarfile.open(
         folder / f"pulumi-resource-postgresql-v{versions['postgresql']}-{this_platform()}.tar.gz", "w:gz"
@@ -136,6 +136,16 @@ def test_a_folder_holds_plugins_in_three_forms(run: Install, tmp_path: Path) -> 
     for name in ("aws", "docker", "postgresql"):
         assert content(statuses[name]) == f"{name} of the folder"
         assert os.access(statuses[name].path / f"pulumi-resource-{name}", os.X_OK)
+
+
+def test_a_folder_may_be_a_whole_pulumi_home(run: Install, tmp_path: Path) -> None:
+    directory = tmp_path / "plugins" / f"resource-aws-v{sdk_versions()['aws']}"
+    directory.mkdir(parents=True)
+    executable(directory / "pulumi-resource-aws", "aws of that home")
+
+    statuses = run(str(tmp_path))
+
+    assert sources(statuses) == OFFLINE | {"aws": "folder"}
 
 
 def test_what_a_folder_lacks_is_said(run: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

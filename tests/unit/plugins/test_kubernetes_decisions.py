@@ -135,7 +135,7 @@ def _entry(manager: str, operation: str, fields: dict[str, Any], **more: str) ->
 def test_fields_of_a_plain_create_become_applied_ones() -> None:
     ours = _entry("me", "Update", {"f:data": {"f:a": {}}})
     status = _entry("me", "Update", {"f:status": {}}, subresource="status")
-    theirs = _entry("kubectl-label", "Update", {"f:metadata": {}})
+    theirs = _entry("team-operator", "Update", {"f:metadata": {}})
     assert owned_by_apply([ours, status, theirs], "me") == [
         status,
         theirs,
@@ -143,9 +143,13 @@ def test_fields_of_a_plain_create_become_applied_ones() -> None:
     ]
 
 
-def test_a_predecessors_fields_are_added_to_what_is_applied_already() -> None:
+@pytest.mark.parametrize(
+    ("writer", "operation"),
+    [("kubectl", "Update"), ("kubectl-label", "Update"), ("kubectl", "Apply"), ("pulumi-kubernetes-1a2b", "Update")],
+)
+def test_a_predecessors_fields_are_added_to_what_is_applied_already(writer: str, operation: str) -> None:
     applied = _entry("me", "Apply", {"f:data": {"f:a": {}}})
-    kubectl = _entry("kubectl", "Update", {"f:data": {"f:b": {}}})
+    kubectl = _entry(writer, operation, {"f:data": {"f:b": {}}})
     assert owned_by_apply([applied, kubectl], "me") == [_entry("me", "Apply", {"f:data": {"f:a": {}, "f:b": {}}})]
 
 

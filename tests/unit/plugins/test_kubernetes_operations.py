@@ -150,7 +150,7 @@ def test_an_update_applies_as_the_recorded_manager() -> None:
 
 
 def test_a_conflict_says_what_can_be_done() -> None:
-    conflict = ApiError('conflict with "kubectl-label"', 409, "Conflict")
+    conflict = ApiError('conflict with "team-operator"', 409, "Conflict")
     with pytest.raises(ProviderError, match="patchForce"):
         _update(FakeCluster(LIVE, refuses=conflict), MAP)
 
