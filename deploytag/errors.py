@@ -15,6 +15,8 @@ class DeployTagError(Exception):
     """A sentence for a person. Subclasses say which kind, by an exit code of their own."""
 
     exit_code: ClassVar[int] = 1
+    url: str | None = None
+    """Where what was deployed before still answers, when this ended a run that was to change it."""
 
 
 class UsageError(DeployTagError):

@@ -6,6 +6,7 @@ from deploytag.delivery.converge import converge, url_of, versions_of, watched
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.hold import Held
 from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.previous import telling_what_still_serves
 from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.record import Deployed, Record
 from deploytag.delivery.report import Report, Result
@@ -71,7 +72,7 @@ def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> De
         with world.progress.phase("repair"):
             repaired = held.repair(engine)
         refuse_ending(cls, held.identity.ref, engine, world.progress)
-        with watched(held) as watcher:
+        with telling_what_still_serves(deployed, settings.verify, world.progress), watched(held) as watcher:
             with world.progress.phase("apply"):
                 result = converge(held, engine, watcher)
             # What its class says of the access may have changed, or what the cloud gave it.

@@ -16,6 +16,7 @@ from deploytag.delivery.fingerprint import fingerprint, program_digest
 from deploytag.delivery.hold import PATIENCE, Held, hold, stoppable
 from deploytag.delivery.lease.acquire import GaveUpError
 from deploytag.delivery.lifetime import expiry
+from deploytag.delivery.previous import telling_what_still_serves
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.protection import refuse_ending
 from deploytag.delivery.push import remembering_push
@@ -103,7 +104,8 @@ def _test_and_deploy(world: World, request: Request, run: Run) -> Report | Plan:
         # Asked again under the lease, where it counts; who is refused then has waited for the tests in vain.
         refuse_beyond(world, subject.identity, subject.class_name)
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
-    with stoppable() as cancellation:
+    before = facts.record.deployed if facts.record else None
+    with telling_what_still_serves(before, subject.settings.verify, progress), stoppable() as cancellation:
         if (tests := subject.settings.tests) is not None:
             with progress.phase("tests"):
                 tests_command.run_tests(tests, world.repository, world.environ, cancellation, run, say=progress.quote)

@@ -82,7 +82,7 @@ def _set(
         pushed = record.pushed if asleep else attempt.started
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
         record = held.remember(record, Outcome.SUCCEEDED)
-        world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {deployed.url}"))
+        world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {declared.deployed.url}"))
         return report(world, identity, action, result, record, reason=None, repaired=declared.repaired)
 
 

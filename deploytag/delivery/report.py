@@ -79,7 +79,7 @@ class Report(Ending):
     revision: str | None = None
     """The commit that serves now, or that failed to; None for what is no deployment."""
     url: str | None = None
-    """Where the environment answers; also after a failure, where it is known that the version before still does."""
+    """Where the environment answers; also after a failure, where what was deployed before shows that it still does."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """How long each phase took, in their order."""
     repaired: tuple[str, ...] = ()
@@ -90,6 +90,11 @@ class Report(Ending):
     """What went on all the same, and a person should know."""
     expires: datetime | None = None
     """When the environment is collected unless somebody pushes."""
+
+    def ended_by(self, error: Exception) -> Self:
+        """The same, as it is when this error ends it."""
+        url = error.url if isinstance(error, DeployTagError) else None
+        return super().ended_by(error).model_copy(update={"url": url})
 
 
 def failure(error: Exception, action: Action | None = None, ref: str | None = None, stack: str | None = None) -> Report:

@@ -83,6 +83,12 @@ def answers(
     )
 
 
+def shows(url: str, verify: Verify, revision: str) -> bool:
+    """Whether the address answers and shows that it serves `revision`; asked once, and False where none is shown."""
+    seen = _ask(url, verify, revision)
+    return isinstance(seen, Answer) and seen.revision is not None
+
+
 def misplaced(snapshot: Snapshot, release: str) -> str | None:
     """Why the endpoints of the release's Service are not exactly its newest pods; None when they are. Pure."""
     endpoints = [

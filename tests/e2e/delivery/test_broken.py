@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -76,6 +77,23 @@ def test_what_breaks_while_the_address_is_verified_is_the_cause(branch: Pushing)
     assert done.code == 11, done.output
     assert "no database" in done.output
     assert "ends again and again" in "\n".join(done.output.splitlines()[-4:]), done.output
+
+
+def test_after_a_broken_push_what_was_deployed_before_is_said_to_serve(branch: Pushing) -> None:
+    ref = "feature/broken-second"
+    first = branch.push(ref)
+    url = branch.report("deploy", ref)["url"]
+    branch.checkout.edit(
+        "charts/app/templates/web.yaml",
+        "          ports:\n",
+        "          command: [python, -c, raise SystemExit('no such module')]\n          ports:\n",
+    )
+    branch.push(ref)
+    failed = branch.report("deploy", ref, code=11)
+    assert (failed["outcome"], failed["url"]) == ("failed", url)
+    assert "no such module" in failed["reason"]
+    page = httpx.get(url).json()
+    assert page["revision"] == first
 
 
 def broken(case: str) -> list[dict[str, Any]]:
