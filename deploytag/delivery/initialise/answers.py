@@ -73,7 +73,8 @@ class Answers:
     secrets: tuple[str, ...]
     database_key: str | None
     pipeline: Pipeline
-    package: str
+    package: str | None
+    """What pip installs DeployTag from; None: nobody knows."""
     application: ApplicationSettings
     """Of the `deploytag.yaml` that is there; the defaults where there is none."""
     policy: Policy | None
@@ -228,17 +229,22 @@ def first_image(dockerfile: str) -> str | None:
     return found[1] if found and "$" not in found[1] else None
 
 
-def own_requirement() -> str:
-    """What pip installs this very DeployTag from: the git commit it came from, else its version on the index."""
+def own_requirement() -> str | None:
+    """What pip installs this very DeployTag from: the git commit that it came from, or its version on the index.
+
+    None: it came from a folder or a file of this machine.
+    """
     me = distribution("deploytag")
     return requirement(me.version, json.loads(me.read_text("direct_url.json") or "{}"))
 
 
-def requirement(version: str, origin: Mapping[str, Any]) -> str:
-    """`origin` is what pip and uv note of where a package came from (PEP 610). Pure."""
+def requirement(version: str, origin: Mapping[str, Any]) -> str | None:
+    """`origin` is what pip and uv note of where a package came from (PEP 610), nothing for an index. Pure."""
+    if not origin:
+        return f"deploytag=={version}"
     commit = origin.get("vcs_info", {}).get("commit_id")
     if not commit:
-        return f"deploytag=={version}"
+        return None  # of that name on an index might be anybody's
     parts = urlsplit(origin["url"])
     # A token in the URL must not get into a repository.
     url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

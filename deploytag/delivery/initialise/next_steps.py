@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from deploytag.delivery.initialise.answers import PLACEHOLDER_REGISTRY, PLACEHOLDER_SERVER, Answers, Pipeline
 from deploytag.delivery.initialise.plan import Plan
+from deploytag.delivery.initialise.render import PACKAGE_FILE
 from deploytag.settings import POLICY_FILE, SETTINGS_FILE
 
 _PIPELINES = {
@@ -26,10 +27,7 @@ def next_steps(answers: Answers, plan: Plan, ignored: Sequence[str]) -> Iterator
     if not written:
         yield "Everything is there already: `./deploytag.sh doctor` says what is missing."
         return
-    if answers.target.server == PLACEHOLDER_SERVER and POLICY_FILE in written:
-        yield f"There is no kubeconfig: write your cluster's API server to `cluster.server` in {POLICY_FILE}."
-    if answers.registry == PLACEHOLDER_REGISTRY and "Pulumi.yaml" in written:
-        yield "Write your registry to `registry` in Pulumi.yaml."
+    yield from _unknown(answers, written)
     if not answers.secrets and POLICY_FILE in written:
         yield f"Name the secrets with the variables, and the database's key, in {POLICY_FILE}, where there are any."
     images = answers.application.images
@@ -57,3 +55,16 @@ def next_steps(answers: Answers, plan: Plan, ignored: Sequence[str]) -> Iterator
         f"Push the default branch first: {POLICY_FILE} is read from there alone, so no branch gives itself rights. "
         "Then `./deploytag.sh doctor` says what is missing; then push a branch."
     )
+
+
+def _unknown(answers: Answers, written: Set[str]) -> Iterator[str]:
+    """What stands in the files as a placeholder."""
+    if answers.target.server == PLACEHOLDER_SERVER and POLICY_FILE in written:
+        yield f"There is no kubeconfig: write your cluster's API server to `cluster.server` in {POLICY_FILE}."
+    if answers.registry == PLACEHOLDER_REGISTRY and "Pulumi.yaml" in written:
+        yield "Write your registry to `registry` in Pulumi.yaml."
+    if answers.package is None and PACKAGE_FILE in written:
+        yield (
+            f"Write to {PACKAGE_FILE} what pip installs DeployTag from, or say it with --package: this one runs from a "
+            "folder that a pipeline does not have."
+        )

@@ -18,6 +18,9 @@ from deploytag.yamlmodel import Complaints, parse_model, unusable
 HELM_VERSION = "3.21.4"
 """What the pipelines install."""
 
+PACKAGE_FILE = ".deploytag/package.txt"
+"""What pip installs DeployTag from."""
+
 _EXECUTABLE = frozenset({"deploytag.sh", "post-receive"})
 
 
@@ -59,7 +62,7 @@ def files(answers: Answers, *, skeleton: bool) -> list[File]:
         ("program/deploytag.policy.yaml", PurePosixPath(POLICY_FILE)),
         ("program/deploytag.sh", PurePosixPath("deploytag.sh")),
         ("program/requirements.txt", PurePosixPath(".deploytag/requirements.txt")),
-        ("program/package.txt", PurePosixPath(".deploytag/package.txt")),
+        ("program/package.txt", PurePosixPath(PACKAGE_FILE)),
         ("program/gitignore", PurePosixPath(".deploytag/.gitignore")),
         ("program/stacks.gitignore", PurePosixPath("stacks/.gitignore")),
         ("images/Dockerfile.base", PurePosixPath(images.base.dockerfile)),

@@ -21,7 +21,9 @@ from deploytag.redaction import redact
 GITLAB_REPORT = "deploytag.env"
 """The file to name as `artifacts: reports: dotenv:` of the GitLab job."""
 
-# GitHub takes a mebibyte for a step; a reason may quote a long log, and a warning name anything.
+_LARGEST = 1_000_000
+"""Bytes of a job's summary: GitHub takes a mebibyte for a step, and nothing of a larger one."""
+# A reason may quote a long log, and a warning name anything.
 _LONGEST_REASON = 20_000
 _LONGEST_LINE = 1000
 _MOST_LINES = 100
@@ -59,7 +61,11 @@ def headline(ending: Report | Collection) -> str:
 
 def markdown(ending: Report | Collection) -> str:
     """The job's summary."""
-    return _collection(ending) if isinstance(ending, Collection) else _run(ending)
+    text = _collection(ending) if isinstance(ending, Collection) else _run(ending)
+    if len(content := text.encode()) <= _LARGEST:
+        return text
+    # What comes last are lists, a line for each entry.
+    return f"{content[:_LARGEST].decode(errors='ignore').rpartition(chr(10))[0]}\n- …\n"
 
 
 def _run(report: Report) -> str:

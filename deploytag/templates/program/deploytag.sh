@@ -26,6 +26,7 @@ find_python() {
     done
 }
 
+grep -q '^[^#]' "$package" || fail "$package names no DeployTag: write there what pip installs it from."
 # Two jobs may share a checkout: the second waits for the first one's environment.
 if command -v flock >/dev/null; then
     exec 9>.deploytag/lock

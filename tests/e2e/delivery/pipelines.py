@@ -129,8 +129,11 @@ class GitHub(Jobs):
     def closed(self, ref: str) -> str:
         """The run of a pull request of that branch which was closed."""
         head = {"ref": ref, "sha": self.tip(ref), "repo": {"full_name": "acme/shop"}}
-        event = {"action": "closed", "pull_request": {"head": head, "base": {"repo": {"full_name": "acme/shop"}}}}
-        return self.job("pull_request", event, "7/merge", self.tip("main"), "deploytag-feature", head_ref=ref)
+        event = {
+            "action": "closed",
+            "pull_request": {"merged": True, "head": head, "base": {"repo": {"full_name": "acme/shop"}}},
+        }
+        return self.job("pull_request", event, "main", self.tip("main"), "deploytag-feature", head_ref=ref)
 
     @property
     def workflow(self) -> dict[str, Any]:

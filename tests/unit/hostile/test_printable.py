@@ -92,3 +92,24 @@ def test_a_report_is_only_a_report(ref: str, url: str, reason: str) -> None:
     text = markdown(report)
     assert not UNPRINTABLE.search(text + headline(report) + github_output(report))
     assert len(text.encode()) < 1 << 20, "GitHub takes no more"
+
+
+@pytest.mark.parametrize("character", ["\N{GRINNING FACE}", "\u202e", "`"])
+def test_a_long_summary_ends_at_a_whole_line(character: str) -> None:
+    """A character may be four bytes, and be shown by as many characters."""
+    lines = (character * 5000,) * 200
+    report = Report(
+        action=Action.DEPLOY,
+        ref="x",
+        stack="x",
+        outcome=Result.FAILED,
+        reason=character * 100_000,
+        repaired=lines,
+        removed=lines,
+        left=lines,
+        warnings=lines,
+    )
+    text = markdown(report)
+    assert len(text.encode()) < 1 << 20
+    assert text.splitlines()[-1].startswith("- …")
+    assert all(line.endswith("`") for line in text.splitlines() if line.startswith("- `"))

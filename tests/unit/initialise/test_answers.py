@@ -87,7 +87,8 @@ def test_a_dockerfile_tells_port_and_image(dockerfile: str, port: int | None, im
     ("origin", "line"),
     [
         ({}, "deploytag==1.2.3"),
-        ({"url": "file:///somebody/deploytag", "dir_info": {"editable": True}}, "deploytag==1.2.3"),
+        # Whoever has that name on an index would run in every job.
+        ({"url": "file:///somebody/deploytag", "dir_info": {"editable": True}}, None),
         (
             {
                 "url": "https://user:t0ken@git.example.com/acme/deploytag",
@@ -97,7 +98,7 @@ def test_a_dockerfile_tells_port_and_image(dockerfile: str, port: int | None, im
         ),
     ],
 )
-def test_the_very_same_deploytag_is_installed(origin: dict[str, object], line: str) -> None:
+def test_the_very_same_deploytag_is_installed(origin: dict[str, object], line: str | None) -> None:
     assert requirement("1.2.3", origin) == line
 
 

@@ -100,9 +100,9 @@ def test_github_looks_when_a_branch_may_have_changed() -> None:
     workflow = github()
     assert set(workflow["on"]) == {"push", "delete", "pull_request", "schedule", "workflow_dispatch"}
     assert workflow["on"]["pull_request"] == {"types": ["closed"]}
-    assert workflow["concurrency"]["cancel-in-progress"] is False
     assert workflow["permissions"] == {"contents": "read"}
     for job in workflow["jobs"].values():
+        assert job["concurrency"]["cancel-in-progress"] is False
         assert job["permissions"] == {"contents": "read", "id-token": "write"}
         assert job["strategy"]["fail-fast"] is False, "one class's sync ends no other's"
     packages = {name: job["permissions"]["packages"] for name, job in github("ghcr.io/acme")["jobs"].items()}
@@ -124,8 +124,9 @@ def test_each_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
 
 
 def test_secrets_are_given_to_single_steps_and_never_written_into_commands() -> None:
-    for job in github()["jobs"].values():
-        assert "env" not in job
+    for registry in REGISTRIES:
+        for job in github(registry)["jobs"].values():
+            assert job.get("env", {}) in ({}, {"LOGIN": "${{ secrets.REGISTRY_USER != '' }}"}), "whether, and not what"
     for step in steps():
         assert "${{" not in step.get("run", ""), "an expression in a script is code that a branch's name could write"
 
@@ -225,7 +226,7 @@ def with_pip(recorder: Recorder) -> None:
 def test_every_script_is_shell(application: Path) -> None:
     pipeline = gitlab(REGISTRIES[1])
     scripts = [step["run"] for step in steps() if "run" in step]
-    scripts += pipeline[".deploytag"]["before_script"]
+    scripts += [*pipeline[".deploytag"]["before_script"], *gitlab()[".deploytag"]["before_script"]]
     scripts += [line for job in pipeline.values() for line in job.get("script", [])]
     for script in scripts:
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
@@ -297,10 +298,18 @@ def test_uv_is_used_where_it_is(recorder: Recorder, application: Path) -> None:
     ]
 
 
+def test_without_a_package_it_is_a_sentence(recorder: Recorder, application: Path) -> None:
+    (application / ".deploytag" / "package.txt").write_text("# nothing yet\n")
+    done = recorder.run("sh", "./deploytag.sh ci", application)
+    assert done.returncode == 1
+    assert "package.txt names no DeployTag" in done.stderr
+    assert recorder.calls == []
+
+
 def test_without_python_it_is_a_sentence(recorder: Recorder, application: Path, tmp_path: Path) -> None:
     only = tmp_path / "only"
     only.mkdir()
-    for name in ("sh", "dirname", "cmp", "flock", "rm", "cp", "env"):
+    for name in ("sh", "dirname", "grep", "cmp", "flock", "rm", "cp", "env"):
         if path := shutil.which(name):
             (only / name).symlink_to(path)
     done = recorder.run("/bin/sh", "./deploytag.sh", application, PATH=str(only))
@@ -336,6 +345,7 @@ def test_githubs_step_keeps_the_kubeconfig_to_itself(
         tmp_path,
         RUNNER_TEMP=str(tmp_path / "temp"),
         DEPLOYTAG_KUBECONFIG="apiVersion: v1",
+        PULUMI_CONFIG_PASSPHRASE="p",
         SYNC=sync,
         ENVIRONMENT=environment,
     )
@@ -384,6 +394,33 @@ def test_gitlab_logs_in_where_it_can(
     assert not list(temporary.iterdir()), "neither the login nor the token outlives the job"
     assert recorder.calls == ([login] if login else [])
     assert not any(" p " in call for call in recorder.calls), "a password is never an argument"
+
+
+@pytest.mark.parametrize(
+    ("job", "builds"), [("deploy:bug", True), ("sync:bug", True), ("stop:bug", False), ("gc", False)]
+)
+def test_gitlab_makes_a_builder_that_knows_dockers_tls(
+    recorder: Recorder, tmp_path: Path, job: str, builds: bool
+) -> None:
+    """Docker in Docker is there a moment after the job has begun."""
+    recorder.add("docker", f'[ "$1" != info ] || [ -e {tmp_path}/there ] || {{ touch {tmp_path}/there; exit 1; }}')
+    whole = gitlab_job(gitlab(), f"deploytag:{job}")
+    done = recorder.run("bash", "\n".join(whole["before_script"]), tmp_path, **whole["variables"], TMPDIR=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    made = "docker buildx create --name deploytag --driver docker-container --use --bootstrap dind"
+    expected = ["docker info", "docker info", "docker context create dind", made]
+    assert recorder.calls == (expected if builds else [])
+
+
+def test_githubs_empty_passphrase_is_none(recorder: Recorder, tmp_path: Path) -> None:
+    """GitHub gives a secret that is missing as an empty variable, and Pulumi would encrypt with that."""
+    (script,) = {step["run"] for step in steps() if "run" in step}
+    (tmp_path / "deploytag.sh").write_text('#!/bin/sh\necho "${PULUMI_CONFIG_PASSPHRASE-unset}"\n')
+    (tmp_path / "deploytag.sh").chmod(0o755)
+    for given, seen in (("", "unset"), ("a b", "a b")):
+        environ = {"RUNNER_TEMP": str(tmp_path), "DEPLOYTAG_KUBECONFIG": "", "SYNC": "false", "ENVIRONMENT": "x"}
+        done = recorder.run("bash", script, tmp_path, **environ, PULUMI_CONFIG_PASSPHRASE=given)
+        assert done.stdout == f"{seen}\n", done.stderr
 
 
 def test_gitlabs_stop_job_uses_the_default_branch(recorder: Recorder, tmp_path: Path) -> None:

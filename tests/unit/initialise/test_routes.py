@@ -56,7 +56,7 @@ def job_of(workflow: dict[str, Any], **event: Any) -> dict[str, Any]:
     """The one job that an event starts."""
     event = {"event": {}} | event
     repository = {"full_name": "acme/shop"}
-    inner = {"ref_type": "branch", "pull_request": {"head": {"repo": repository}}} | event["event"]
+    inner = {"ref_type": "branch", "pull_request": {"merged": True, "head": {"repo": repository}}} | event["event"]
     github = {"repository": "acme/shop"} | event | {"event": inner}
     (job,) = [it for it in workflow["jobs"].values() if condition(it["if"], github=github)]
     return dict(job)
@@ -71,7 +71,7 @@ def environment_of(workflow: dict[str, Any], **event: Any) -> list[str]:
 
 def test_nothing_but_a_newer_push_takes_the_place_of_one_that_waits() -> None:
     """Of those that wait in a group GitHub keeps the newest, which is not always the one that knows the tip."""
-    group = github()["concurrency"]["group"]
+    (group,) = {job["concurrency"]["group"] for job in github()["jobs"].values()}
     push = {"event_name": "push", "ref_name": "feature/a", "run_attempt": 1, "event": {}}
     others: tuple[dict[str, Any], ...] = (
         push | {"run_attempt": 2},
@@ -81,9 +81,31 @@ def test_nothing_but_a_newer_push_takes_the_place_of_one_that_waits() -> None:
         push | {"event_name": "schedule", "ref_name": "main", "event": {"schedule": "7 3 * * *"}},
         push | {"event_name": "workflow_dispatch", "ref_name": "main"},
     )
-    groups = [evaluate(group, github=it) for it in (push, *others)]
+    feature, bug = ({"environment": f"deploytag-{cls}"} for cls in ("feature", "bug"))
+    groups = [evaluate(group, github=it, matrix=feature) for it in (push, *others)]
+    # The sync of a class that waits for its reviewers keeps no other's.
+    groups.append(evaluate(group, github=others[4], matrix=bug))
     assert len(set(groups)) == len(groups)
-    assert evaluate(group, github={**push, "sha": "newer"}) == groups[0]
+    assert evaluate(group, github={**push, "sha": "newer"}, matrix=feature) == groups[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "starts"),
+    [
+        ("delete", {"ref": "feature/a", "ref_type": "branch"}, True),
+        ("delete", {"ref": "feature/a", "ref_type": "tag"}, False),
+        ("delete", {"ref": "gh-readonly-queue/main/pr-7-abc", "ref_type": "branch"}, False),
+        ("pull_request", {"pull_request": {"merged": True, "head": {"repo": {"full_name": "acme/shop"}}}}, True),
+        ("pull_request", {"pull_request": {"merged": False, "head": {"repo": {"full_name": "acme/shop"}}}}, False),
+        ("pull_request", {"pull_request": {"merged": True, "head": {"repo": {"full_name": "fork/shop"}}}}, False),
+    ],
+)
+def test_github_starts_a_job_only_where_a_branch_of_ours_may_be_gone(
+    name: str, event: dict[str, Any], starts: bool
+) -> None:
+    told = {"event_name": name, "repository": "acme/shop", "event": event, "ref_name": "main", "head_ref": "feature/a"}
+    jobs = [job for job in github()["jobs"].values() if condition(job["if"], github=told)]
+    assert len(jobs) == (1 if starts else 0)
 
 
 def expected(table: Policy, ref: str) -> str | None:
@@ -115,12 +137,19 @@ def test_a_branch_of_no_class_may_push_no_image(table: str, registry: str, ref: 
     job = job_of(workflow, event_name="push", ref_name=ref)
     (login,) = [step for step in job["steps"] if step.get("uses", "").startswith("docker/login-action@")]
     packages = job["permissions"].get("packages")
+    given = {"vars": {"AWS_ROLE_ARN": "arn"}, "env": {"LOGIN": "true"}}
+    nothing: dict[str, dict[str, str]] = {"vars": {}, "env": {"LOGIN": "false"}}
     if expected(POLICIES[table], ref):
-        assert (packages, login.get("if")) == ("write" if "ghcr.io" in registry else None, None)
+        assert packages == ("write" if "ghcr.io" in registry else None)
+        assert condition(login.get("if", "true"), **given)
+        # A registry may need none; where it does, the push says so.
+        assert condition(login.get("if", "true"), **nothing) is ("ghcr.io" in registry)
     else:
         assert packages in {None, "read"}
-        assert not condition(login["if"], matrix={"environment": "deploytag"}, vars={"AWS_ROLE_ARN": "arn"})
-        assert condition(login["if"], matrix={"environment": "deploytag.gc"}, vars={"AWS_ROLE_ARN": "arn"})
+        assert not condition(login["if"], matrix={"environment": "deploytag"}, **given)
+        assert condition(login["if"], matrix={"environment": "deploytag.gc"}, **given)
+        # gc is to have no login where it is to delete no images.
+        assert condition(login["if"], matrix={"environment": "deploytag.gc"}, **nothing) is ("ghcr.io" in registry)
 
 
 @pytest.mark.parametrize(
