@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploytag.delivery.converge import converge, url_of, versions_of, watched
-from deploytag.delivery.diagnosis.verify import answers
+from deploytag.delivery.converge import converge, url_of, verified, versions_of, watched
 from deploytag.delivery.hold import Held
 from deploytag.delivery.lifetime import expiry
 from deploytag.delivery.previous import telling_what_still_serves
@@ -78,8 +77,7 @@ def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> De
             # What its class says of the access may have changed, or what the cloud gave it.
             url, versions = url_of(result, held.identity), versions_of(result)
             if not asleep:
-                with world.progress.phase("verify"):
-                    answers(world.cluster, held.identity, url, deployed.revision, settings.verify, check=held.go_on)
+                verified(held, url, deployed.revision, settings.verify, known=deployed.url)
     now = deployed.model_copy(update={"url": url})
     if versions == deployed.secret_versions:
         return Declared(now, repaired)

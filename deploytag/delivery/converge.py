@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from deploytag.delivery.diagnosis.cause import Cause
 from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
+from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult
 from deploytag.delivery.hold import Held, interrupted
@@ -12,6 +13,7 @@ from deploytag.delivery.inventory import databases
 from deploytag.errors import DeploymentError, InterruptedRunError
 from deploytag.identity import Identity
 from deploytag.redaction import redact, spare
+from deploytag.settings import Verify
 
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
@@ -106,6 +108,27 @@ def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
     if ending := held.builds.ending:
         raise _does_not_build(held, ending, result.complaint)
     raise DeploymentError(f"{identity.ref} was not deployed: {result.complaint}")
+
+
+def verified(held: Held, url: str, revision: str, verify: Verify, *, known: str | None) -> None:
+    """Wait until the address serves the revision, and nothing else; `known` is the one that answered before.
+
+    Raises:
+        DeploymentError: it does not come to that.
+        InterruptedRunError, BusyError: the run was asked to end, or does not hold the lease any more.
+    """
+    progress = held.world.progress
+    with progress.phase("verify"):
+        answers(
+            held.world.cluster,
+            held.identity,
+            url,
+            revision,
+            verify,
+            known=known,
+            check=held.go_on,
+            say=progress.say,
+        )
 
 
 def _shut_out(held: Held) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from deploytag import tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
-from deploytag.delivery.converge import converge, url_of, versions_of, watched
+from deploytag.delivery.converge import converge, url_of, verified, versions_of, watched
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
 from deploytag.delivery.diagnosis.health import healthy
 from deploytag.delivery.diagnosis.verify import answers
@@ -163,9 +163,8 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
             with world.progress.phase("apply"):
                 result = converge(held, engine, watcher)
             deployed = _deployed(subject, result)
-            with world.progress.phase("verify"):
-                verify, revision = subject.settings.verify, request.revision
-                answers(world.cluster, identity, deployed.url, revision, verify, check=held.go_on)
+            known = before.deployed.url if before and before.deployed else None
+            verified(held, deployed.url, request.revision, subject.settings.verify, known=known)
     record = held.remember(record.model_copy(update={"deployed": deployed, "asleep": False}), Outcome.SUCCEEDED)
     world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
     return _report(world, request, Result.DEPLOYED, record, repaired=repaired)
@@ -239,7 +238,7 @@ def _serves(world: World, subject: Subject, deployed: Deployed) -> bool:
     try:
         if not healthy(world.cluster, subject.identity):
             return False
-        answers(world.cluster, subject.identity, deployed.url, deployed.revision, at_once)
+        answers(world.cluster, subject.identity, deployed.url, deployed.revision, at_once, known=deployed.url)
     except DeploymentError:
         return False
     return True

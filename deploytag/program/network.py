@@ -90,15 +90,19 @@ def _policies(isolation: Isolation, database: DatabaseServer | None) -> Iterator
 
 
 def _dns(networks: Sequence[Network]) -> Policy:
-    # The label that every distribution of Kubernetes has kept, whichever server is behind it.
-    pods = NetworkPolicyPeerArgs(
-        namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": "kube-system"}),
-        pod_selector=LabelSelectorArgs(match_labels={"k8s-app": "kube-dns"}),
-    )
+    # The label that every distribution of Kubernetes has kept, whichever server is behind it; and that of NodeLocal
+    # DNSCache, to which some networks redirect before they judge.
+    pods = [
+        NetworkPolicyPeerArgs(
+            namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": "kube-system"}),
+            pod_selector=LabelSelectorArgs(match_labels={"k8s-app": app}),
+        )
+        for app in ("kube-dns", "node-local-dns")
+    ]
     return _egress(
         "dns",
         "to the cluster's name servers" + (f" and {_listed(networks)}" if networks else "") + ", port 53",
-        NetworkPolicyEgressRuleArgs(to=[pods, *_blocks(networks)], ports=[*_ports([53], "UDP"), *_ports([53], "TCP")]),
+        NetworkPolicyEgressRuleArgs(to=[*pods, *_blocks(networks)], ports=[*_ports([53], "UDP"), *_ports([53], "TCP")]),
     )
 
 

@@ -82,4 +82,6 @@ def url_of(status: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
     if not addresses:
         raise pulumi.RunError("the chart's Service has no address: it has to be of type LoadBalancer")
     ingress, port = addresses[0], spec["ports"][0]["port"]
-    return f"http://{ingress.get('hostname') or ingress['ip']}" + ("" if port == 80 else f":{port}")
+    host = ingress.get("hostname") or ingress["ip"]
+    # A load balancer with a certificate of its own.
+    return f"https://{host}" if port == 443 else f"http://{host}" + ("" if port == 80 else f":{port}")

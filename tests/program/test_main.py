@@ -126,6 +126,7 @@ def test_provider_settings_that_lead_elsewhere_are_refused(key: str) -> None:
         ({"ip": "172.30.0.200"}, 80, "http://172.30.0.200"),
         ({"ip": "172.30.0.200"}, 8080, "http://172.30.0.200:8080"),
         ({"hostname": "lb.test"}, 80, "http://lb.test"),
+        ({"hostname": "lb.test"}, 443, "https://lb.test"),
     ],
 )
 def test_the_url_is_the_services_address(ingress: dict[str, str], port: int, url: str) -> None:

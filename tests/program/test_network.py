@@ -103,6 +103,7 @@ def test_the_clusters_public_addresses_are_not_the_internet_when_named() -> None
         ("10.0.0.1", 80, "TCP", OTHER, False),
         ("10.0.0.2", 53, "UDP", DNS, True),
         ("10.0.0.2", 53, "TCP", DNS, True),
+        ("10.0.0.2", 53, "UDP", Pod("kube-system", (("k8s-app", "node-local-dns"),)), True),
         ("10.0.0.2", 9153, "TCP", DNS, False),
         ("10.0.0.2", 53, "UDP", Pod("other", DNS.labels), False),
         ("10.0.0.2", 53, "UDP", Pod("kube-system"), False),

@@ -105,7 +105,7 @@ The migration failed.
   ```relation``` <b>orders</b> exists
 ````
 
-- URL: <http://172.30.0.200>
+- what was deployed before still serves at: <http://172.30.0.200>
 - stack: `feature-test`
 """
     )

@@ -18,11 +18,14 @@ _BAD_NAMES = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 _NOT_PULLED = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError"})
 _NOT_CREATED = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _DEFINITE = re.compile(
-    r"not ?found|manifest unknown|denied|unauthorized|forbidden|insufficient_scope|no match for platform|401|403", re.I
+    r"not ?found|manifest unknown|denied|unauthorized|forbidden|insufficient_scope|no match for platform"
+    r"|\b(?:401|403)\b",  # and not within a digest, or an account's number in the image's name
+    re.I,
 )
 _PROBE_KILL = re.compile(r"failed (startup|liveness) probe")
 _READINESS = ("Readiness probe failed", "Readiness probe errored")
 _AUTOSCALER_HELPS = frozenset({"TriggeredScaleUp", "Nominated"})
+_AUTOSCALER_CANNOT = "NotTriggerScaleUp"
 _CANNOT_START = frozenset({"StartError", "ContainerCannotRun"})
 
 
@@ -61,8 +64,10 @@ class _Case:
         if any(event.reason in _AUTOSCALER_HELPS for event in self.events):
             return
         since = condition.last_transition_time or self.pod.metadata.creation_timestamp
-        # A volume takes a while to be made, and a pod that ends to give back what it had.
-        slow = crowded or "PersistentVolumeClaim" in condition.message
+        # A volume takes a while to be made, and a pod that ends to give back what it had. An autoscaler, if there is
+        # one, looks every ten seconds, and says then whether it helps.
+        settled = any(event.reason == _AUTOSCALER_CANNOT for event in self.events)
+        slow = crowded or "PersistentVolumeClaim" in condition.message or not settled
         yield self._suspicion(
             CauseKind.UNSCHEDULABLE,
             f"No node can run pod {self.pod.name}.",

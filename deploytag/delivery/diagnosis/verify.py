@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,6 +22,7 @@ from deploytag.delivery.diagnosis.informer import (
     Informer,
 )
 from deploytag.delivery.diagnosis.objects import Target
+from deploytag.delivery.diagnosis.patience import Patience
 from deploytag.delivery.diagnosis.workloads import ailing
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
@@ -45,6 +48,16 @@ class Answer:
     """The revision that it shows; None: nobody said where to look."""
 
 
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What came instead of the right answer."""
+
+    what: str
+    """A sentence."""
+    reached: bool
+    """Whether anything answered."""
+
+
 def answers(
     cluster: Cluster,
     identity: Identity,
@@ -52,33 +65,46 @@ def answers(
     revision: str,
     verify: Verify,
     *,
+    known: str | None,
     check: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Answer:
     """Wait until the environment's address answers with `revision`, and only pods of the newest revision are behind it.
 
-    `check` is called again and again meanwhile; what it raises ends the waiting.
+    Args:
+        known: the address that answered before; another one that is a name gets the time that a cloud needs for it.
+        check: called again and again meanwhile; what it raises ends the waiting.
+        say: told why it takes longer.
 
     Raises:
         DeploymentError: it did not within the time that the settings give; the sentences say what was seen instead.
     """
-    deadline = time.monotonic() + verify.timeout
+    began = now = time.monotonic()
+    patience = Patience(verify.timeout, began, new_name=url != known and not _is_ip(url))
+    said = False
     complaint = "The cluster did not say which pods are behind the address."
     with Informer(cluster, identity.namespace, KINDS) as informer:
         for snapshot in informer.snapshots(TICK):
             check()
-            seen = misplaced(snapshot, identity.release) or _ask(url, verify, revision)
-            if isinstance(seen, str):
-                complaint = seen
-            # What changed meanwhile may be an old pod that came back, and it may be the one that answered.
-            elif not informer.changed:
-                return seen
-            if time.monotonic() >= deadline:
+            if misplacement := misplaced(snapshot, identity.release):
+                complaint = misplacement
+            elif patience.asks(time.monotonic()):
+                seen = _ask(url, verify, revision)
+                # What changed meanwhile may be an old pod that came back, and it may be the one that answered.
+                if isinstance(seen, Answer) and not informer.changed:
+                    return seen
+                if isinstance(seen, Complaint):
+                    complaint = seen.what
+                    if not seen.reached and patience.unreached(time.monotonic()) and not said:
+                        say(f"{url} is a new name, which may take minutes to be reached: {complaint}")
+                        said = True
+            if patience.over(now := time.monotonic()):
                 break
         refused = "".join(
             f" The cluster does not show its {field}: {why}." for field, why in informer.complaints.items()
         )
     raise DeploymentError(
-        f"{identity.ref} is deployed, but {url} did not answer with {revision} within {verify.timeout} s. "
+        f"{identity.ref} is deployed, but {url} did not answer with {revision} within {now - began:.0f} s. "
         f"{complaint}{refused} The environment stays, to be looked at."
     )
 
@@ -121,19 +147,28 @@ def shown_revision(verify: Verify, headers: Mapping[str, str], document: Any) ->
     return document if isinstance(document, str) else None
 
 
-def _ask(url: str, verify: Verify, revision: str) -> Answer | str:
+def _is_ip(url: str) -> bool:
+    try:
+        ip_address(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _ask(url: str, verify: Verify, revision: str) -> Answer | Complaint:
     """The right answer, or what came instead."""
     try:
         # Not a client that is kept: its connection would go on leading to the pod that it was made to.
         with httpx.stream("GET", url + verify.path, timeout=TRY, headers={"Cache-Control": "no-cache"}) as response:
             document = _document(response) if verify.json_path else None
     except httpx.ConnectError as error:
-        return f"Nothing listens there: {error}."
+        return Complaint(f"Nothing can be reached there: {error}.", reached=False)
     except httpx.TimeoutException:
-        return f"It has not answered within {TRY:.0f} s."
+        return Complaint(f"It has not answered within {TRY:.0f} s.", reached=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"It cannot be asked: {error}."
-    return judge(verify, revision, response.status_code, response.headers, document)
+        return Complaint(f"It cannot be asked: {error}.", reached=False)
+    seen = judge(verify, revision, response.status_code, response.headers, document)
+    return Complaint(seen, reached=True) if isinstance(seen, str) else seen
 
 
 def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str], document: Any = None) -> Answer | str:

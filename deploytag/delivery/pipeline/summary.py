@@ -70,7 +70,10 @@ def markdown(ending: Report | Collection) -> str:
 
 def _run(report: Report) -> str:
     facts = [
-        ("URL" if report.outcome.ok else "what was deployed before still serves at", _link(report.url) if report.url else None),
+        (
+            "URL" if report.outcome.ok else "what was deployed before still serves at",
+            _link(report.url) if report.url else None,
+        ),
         ("commit", _code(report.revision[:12]) if report.revision else None),
         ("stack", _code(report.stack) if report.stack else None),
         ("time", _times(report.seconds) if report.seconds else None),

@@ -55,31 +55,31 @@ def test_only_the_newest_pods_and_the_right_revision_will_do(cluster: Cluster, s
     assert address, output
     url = f"http://{address}"
 
-    assert answers(cluster, identity, url, "one", Verify(header="X-Revision")) == Answer(200, "one")
-    assert answers(cluster, identity, url, "anything", Verify()) == Answer(200, None)
+    assert answers(cluster, identity, url, "one", Verify(header="X-Revision"), known=None) == Answer(200, "one")
+    assert answers(cluster, identity, url, "anything", Verify(), known=None) == Answer(200, None)
     assert healthy(cluster, identity)
     assert complaints_everywhere(cluster, lambda: [space.name])[space.name] == ()
     with pytest.raises(DeploymentError, match="shows the revision 'one'"):
-        answers(cluster, identity, url, "two", SHORT)
+        answers(cluster, identity, url, "two", SHORT, known=None)
 
     # Another revision rolls out.
     helm = space.helm(serving("two"))
     output, _ = helm.communicate()
     assert helm.returncode == 0, output
-    assert answers(cluster, identity, url, "two", Verify(header="X-Revision")).revision == "two"
+    assert answers(cluster, identity, url, "two", Verify(header="X-Revision"), known=None).revision == "two"
 
     # The next one never gets ready: the address answers, and what answers is old.
     helm = space.helm(serving("three", readinessProbe=FAILING), timeout=5)
     helm.communicate()
     old = space.kubectl("get", "endpointslices", "-o", "jsonpath={.items[0].endpoints[0].targetRef.name}")
     with pytest.raises(DeploymentError, match=f"but also {old}"):
-        answers(cluster, identity, url, "two", SHORT)
+        answers(cluster, identity, url, "two", SHORT, known=None)
     assert not healthy(cluster, identity)
 
     # Nothing at all.
     space.kubectl("scale", "deployment", "app", "--replicas=0")
     with pytest.raises(DeploymentError, match="No pod is behind the Service app"):
-        answers(cluster, identity, url, "two", SHORT)
+        answers(cluster, identity, url, "two", SHORT, known=None)
 
 
 def test_waiting_ends_when_the_run_is_told_to_end(cluster: Cluster, space: Namespace) -> None:
@@ -89,4 +89,4 @@ def test_waiting_ends_when_the_run_is_told_to_end(cluster: Cluster, space: Names
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        answers(cluster, identity, "http://192.0.2.1", "one", Verify(), check=check)
+        answers(cluster, identity, "http://192.0.2.1", "one", Verify(), known=None, check=check)

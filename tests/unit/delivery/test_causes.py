@@ -145,7 +145,7 @@ QUOTA = workload(
 @pytest.mark.parametrize(
     ("snapshot", "certain"),
     [
-        pytest.param(serving(PENDING), 10, id="unschedulable"),
+        pytest.param(serving(PENDING), 20, id="unschedulable"),
         pytest.param(serving(PENDING, ENDING), 20, id="unschedulable while a pod ends"),
         pytest.param(serving(pod(conditions=[NO_VOLUME], phase="Pending")), 20, id="its volume is being made"),
         pytest.param(serving(PENDING, events=(event("TriggeredScaleUp"),)), None, id="the autoscaler helps"),
@@ -162,6 +162,12 @@ QUOTA = workload(
             serving(pod(statuses=[container(waiting("ImagePullBackOff", "Back-off: 401 Unauthorized"))])),
             0,
             id="the registry refuses",
+        ),
+        pytest.param(
+            # As in 3 of 100 digests, and in some accounts' numbers.
+            serving(pod(statuses=[container(waiting("ImagePullBackOff", "Back-off pulling app@sha256:8c4031e9"))])),
+            20,
+            id="a digest is no status",
         ),
         pytest.param(
             serving(CREATING, events=(event("FailedMount", "cache not synced", first=1, last=2),)), 21, id="no volume"
@@ -234,7 +240,7 @@ QUOTA = workload(
         ),
         pytest.param(
             Snapshot(pods=(pod("m-1", ("Job", "migrate"), conditions=[UNSCHEDULABLE]),), jobs=(job(active=1),)),
-            10,
+            20,
             id="a hook that no node can run",
         ),
         pytest.param(

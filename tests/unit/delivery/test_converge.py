@@ -128,7 +128,7 @@ def test_it_is_watched_until_the_address_is_verified(converging: Converging) -> 
 
         def verify(held: Held) -> None:
             converging.crash()
-            answers(other.cluster, held.identity, URL, "one", Verify(timeout=PATIENCE), check=held.go_on)
+            answers(other.cluster, held.identity, URL, "one", Verify(timeout=PATIENCE), known=URL, check=held.go_on)
 
         with pytest.raises(DeploymentError, match=CAUSE):
             converging.run(lambda: UP, verify)
