@@ -58,6 +58,11 @@ class EngineResult:
         return "\n".join(self.errors) or self.tail.strip() or f"pulumi ended with exit code {self.code}"
 
 
+SECRETS_PROVIDER = "DEPLOYTAG_SECRETS_PROVIDER"
+"""The variable with what encrypts the secrets in the state of a new stack, such as `awskms://alias/state`. Pulumi takes
+it only when a stack is made, and with a state of one's own a passphrase unless it is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Pulumi on one stack; every process it starts is held by the run."""
@@ -77,7 +82,8 @@ class Engine:
         Raises:
             DeploymentError: it cannot be made.
         """
-        self._must("stack", "select", "--create", self.stack)
+        provider = self.environ.get(SECRETS_PROVIDER)
+        self._must("stack", "select", "--create", self.stack, *(("--secrets-provider", provider) if provider else ()))
 
     def up(self) -> EngineResult:
         """Converge on what the program declares."""

@@ -69,7 +69,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     api, current = await _connect(kubeconfig)
     if complaint := cluster.unexpected(target.cluster, current):
         raise OwnershipError(complaint)
-    endpoints = [cluster.endpoint(current, kubeconfig), *_endpoints(target, administrator, environ)]
+    endpoints = _endpoints(target, administrator, environ, cluster.endpoint(current, kubeconfig))
     if complaints := await unreachable(endpoints):
         raise UnreachableError("\n  ".join(["nothing was touched:", *complaints]))
     isolation = addresses.apart_from(target.isolation, await addresses.networks_of_api_server(current.server))
@@ -118,8 +118,11 @@ async def _owner_and_role(administrator: Administrator | None, identity: Identit
         ) from None
 
 
-def _endpoints(target: Target, administrator: Administrator | None, environ: Mapping[str, str]) -> list[Endpoint]:
+def _endpoints(
+    target: Target, administrator: Administrator | None, environ: Mapping[str, str], api_server: Endpoint | None
+) -> list[Endpoint]:
     wanted = [
+        api_server,
         registry_endpoint(target.registry, environ),
         builder_endpoint(target.builder, environ),
         database_endpoint(administrator) if administrator else None,

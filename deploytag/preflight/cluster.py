@@ -40,6 +40,8 @@ class Current:
     server: str
     ca_file: str | None
     """None: the kubeconfig names no CA, or asks that it is not looked at."""
+    by_proxy: bool = False
+    """Whether it is reached through a proxy, of the kubeconfig's `proxy-url` or HTTPS_PROXY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,19 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
             config_file=kubeconfig, context=_context(kubeconfig), client_configuration=settings
         )
         HostPort.of_url(settings.host)  # or `endpoint` would be the first to see what is no URL
+        settings.retries = False
+        # Everything is asked at once, and a connection that has no place in the pool is a warning of urllib3's.
+        settings.connection_pool_maxsize = CONNECTIONS
+        api = Api(client.ApiClient(settings))  # a proxy of a kind that it does not know is refused here
     # A file that people write, which the client walks without checking what is where.
     except Exception as error:
         raise UnreachableError(
             f"no usable kubeconfig ({kubeconfig}): {error}. Set KUBECONFIG to the file of the cluster "
             f"that {POLICY_FILE} names."
         ) from None
-    settings.retries = False
-    # Everything is asked at once, and a connection that has no place in the pool is a warning of urllib3's.
-    settings.connection_pool_maxsize = CONNECTIONS
-    current = Current(settings.host.rstrip("/"), settings.ssl_ca_cert if settings.verify_ssl else None)
-    return Api(client.ApiClient(settings)), current
+    ca_file = settings.ssl_ca_cert if settings.verify_ssl else None
+    current = Current(settings.host.rstrip("/"), ca_file, by_proxy=bool(settings.proxy))
+    return api, current
 
 
 def _context(kubeconfig: str) -> str | None:
@@ -129,8 +133,10 @@ def fingerprints(ca_file: Path) -> frozenset[str]:
     return found
 
 
-def endpoint(current: Current, kubeconfig: str) -> Endpoint:
-    """The API server, to be asked whether it answers."""
+def endpoint(current: Current, kubeconfig: str) -> Endpoint | None:
+    """The API server, to be asked whether it answers; None where only the client knows the way to it."""
+    if current.by_proxy:
+        return None
     return Endpoint("the Kubernetes API server", HostPort.of_url(current.server), f"the kubeconfig {kubeconfig}")
 
 

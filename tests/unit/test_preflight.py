@@ -208,6 +208,7 @@ def test_a_ca_that_is_no_certificate_matters_only_to_a_policy_that_names_one(tmp
         kubeconfig("3"),
         kubeconfig("host.test:6443"),
         kubeconfig("https://host.test:port"),
+        kubeconfig("https://host.test", "proxy-url: nonsense://127.0.0.1:1"),
     ],
 )
 def test_no_usable_kubeconfig_is_a_sentence(tmp_path: Path, content: str | None) -> None:
@@ -216,6 +217,19 @@ def test_no_usable_kubeconfig_is_a_sentence(tmp_path: Path, content: str | None)
         path.write_text(content)
     with pytest.raises(UnreachableError, match="Set KUBECONFIG"):
         cluster.connect(str(path))
+
+
+@pytest.mark.parametrize(("more", "asked"), [("", True), ("proxy-url: http://127.0.0.1:3128", False)])
+def test_what_only_the_client_knows_the_way_to_is_asked_by_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, asked: bool
+) -> None:
+    for variable in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    path = tmp_path / "config"
+    (tmp_path / "ca.pem").write_text(CA)
+    path.write_text(kubeconfig("https://host.test", f"certificate-authority: {tmp_path}/ca.pem", more))
+    _, current = cluster.connect(str(path))
+    assert (cluster.endpoint(current, str(path)) is not None) is asked
 
 
 def test_a_ca_that_is_not_verified_is_none(tmp_path: Path) -> None:

@@ -178,5 +178,6 @@ def rights(where: str, found: Rights) -> Iterator[Finding]:
     if public := ", ".join(found.public):
         yield warning(
             f"every environment's role may connect to {public}",
-            f"Once: REVOKE CONNECT ON DATABASE {public} FROM PUBLIC",
+            f"Once: GRANT CONNECT ON DATABASE {public} TO {where.partition(' ')[0]}; "
+            f"REVOKE CONNECT ON DATABASE {public} FROM PUBLIC",
         )

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from deploytag.delivery.backend import Backend
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
+from deploytag.delivery.engine import SECRETS_PROVIDER
 from deploytag.delivery.project import Project
 from deploytag.delivery.store import Lock, StateStore, limitation
 from deploytag.errors import SettingsError
@@ -42,7 +43,9 @@ def backend(root: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
 def secrets_provider(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
     """How the secrets in the state are encrypted."""
     passphrase_file = environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
-    if environ.get("PULUMI_CONFIG_PASSPHRASE"):
+    if provider := environ.get(SECRETS_PROVIDER):
+        yield ok(f"{SECRETS_PROVIDER} is {provider}: new stacks are made with it")
+    elif environ.get("PULUMI_CONFIG_PASSPHRASE"):
         yield ok("PULUMI_CONFIG_PASSPHRASE is set")
     elif passphrase_file:
         if Path(passphrase_file).is_file():
@@ -54,11 +57,14 @@ def secrets_provider(project: Project, environ: Mapping[str, str]) -> Iterator[F
     elif "PULUMI_CONFIG_PASSPHRASE" in environ:
         yield warning("PULUMI_CONFIG_PASSPHRASE is empty: whoever sees the state can read its secrets", "Set one.")
     elif providers := _providers(project):
-        yield ok(f"{', '.join(sorted(providers))} (the stacks' own)")
+        yield warning(
+            f"{', '.join(sorted(providers))} (the stacks' own), and nothing for the stack of a new branch",
+            f"Set {SECRETS_PROVIDER} to the same.",
+        )
     else:
         yield problem(
-            "PULUMI_CONFIG_PASSPHRASE is not set, and no stack names a secrets provider",
-            "Set it, or make stacks with `--secrets-provider awskms://…`.",
+            f"neither PULUMI_CONFIG_PASSPHRASE nor {SECRETS_PROVIDER} is set, and no stack names a secrets provider",
+            f"Set one of them: {SECRETS_PROVIDER} to awskms://… or another of Pulumi's providers.",
             SettingsError,
         )
     if environ.get("PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER") != "true":

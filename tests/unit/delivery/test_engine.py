@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,6 +84,22 @@ def test_an_operation_that_works() -> None:
     [command] = children.commands
     assert command[0] == "up"
     assert {"--yes", "--skip-preview", "--json", "--non-interactive"} <= set(command)
+
+
+@pytest.mark.parametrize(
+    ("environ", "more"),
+    [
+        ({}, []),
+        ({"DEPLOYTAG_SECRETS_PROVIDER": ""}, []),
+        ({"DEPLOYTAG_SECRETS_PROVIDER": "awskms://alias/state"}, ["--secrets-provider", "awskms://alias/state"]),
+    ],
+)
+def test_a_new_stack_has_the_provider_of_the_environment(environ: dict[str, str], more: list[str]) -> None:
+    children = FakeChildren()
+    replace(engine(children), environ=environ).ensure_stack()
+    [command] = children.commands
+    assert command[:4] == ["stack", "select", "--create", "feature-test"]
+    assert [word for word in command[4:] if word in {"--secrets-provider", "awskms://alias/state"}] == more
 
 
 def test_what_the_engine_complains_of_is_said_once_and_its_formulas_not_at_all() -> None:

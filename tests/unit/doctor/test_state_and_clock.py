@@ -58,6 +58,7 @@ def project(root: Path) -> Project:
     [
         ({"PULUMI_CONFIG_PASSPHRASE": "s3cret"}, Level.OK),
         ({"PULUMI_CONFIG_PASSPHRASE": ""}, Level.WARNING),
+        ({"DEPLOYTAG_SECRETS_PROVIDER": "awskms://alias/state"}, Level.OK),
         ({"PULUMI_CONFIG_PASSPHRASE_FILE": __file__}, Level.OK),
         ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/nonexistent"}, Level.PROBLEM),
         ({}, Level.PROBLEM),
@@ -71,11 +72,12 @@ def test_how_the_states_secrets_are_read(tmp_path: Path, environ: dict[str, str]
     assert len(list(state.secrets_provider(project(tmp_path), environ))) == 2
 
 
-def test_a_stacks_own_provider_needs_no_passphrase(tmp_path: Path) -> None:
+def test_a_stacks_own_provider_is_no_new_stacks(tmp_path: Path) -> None:
     (tmp_path / "stacks").mkdir()
     (tmp_path / "stacks" / "Pulumi.main.yaml").write_text("secretsprovider: awskms://alias/state?region=eu-west-1\n")
     found, _ = state.secrets_provider(project(tmp_path), {})
-    assert (found.level, found.seen) == (Level.OK, "awskms (the stacks' own)")
+    assert (found.level, found.cure) == (Level.WARNING, "Set DEPLOYTAG_SECRETS_PROVIDER to the same.")
+    assert found.seen.startswith("awskms (the stacks' own)")
 
 
 def test_who_holds_a_lock_since_when_is_said() -> None:
