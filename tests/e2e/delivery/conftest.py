@@ -29,3 +29,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield f"s3://{name}/team/a?endpoint={os.environ['AWS_ENDPOINT_URL']}&s3ForcePathStyle=true&region=us-east-1"
     it.objects.all().delete()
     it.delete()
+
+
+@pytest.fixture
+def secrets_provider() -> Iterator[str]:
+    """A key of the test's own that encrypts what is secret in states, as Pulumi names it."""
+    kms = boto3.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    yield f"awskms://{key}?region=us-east-1"
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)

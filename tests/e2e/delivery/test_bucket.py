@@ -1,4 +1,7 @@
-"""A whole life of an environment whose state is in a bucket: what is not said here is the same as in a folder."""
+"""A whole life of an environment whose state is in a bucket, and encrypted by a key service.
+
+What is not said here is the same as in a folder, and with a passphrase.
+"""
 
 import random
 from pathlib import Path
@@ -14,9 +17,10 @@ pytestmark = pytest.mark.e2e
 REF = "feature/in-a-bucket"
 
 
-def test_an_environment_lives_and_ends(bucket: str, tmp_path: Path) -> None:
+def test_an_environment_lives_and_ends(bucket: str, secrets_provider: str, tmp_path: Path) -> None:
     with pushing(tmp_path) as it:
-        it.checkout.environ["PULUMI_BACKEND_URL"] = bucket
+        it.checkout.environ |= {"PULUMI_BACKEND_URL": bucket, "DEPLOYTAG_SECRETS_PROVIDER": secrets_provider}
+        del it.checkout.environ["PULUMI_CONFIG_PASSPHRASE"]
         it.small()
         identity = it.identity(REF)
         # Deployed, pushed again, killed, and deployed by the same command.

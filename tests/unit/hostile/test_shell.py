@@ -72,9 +72,9 @@ def test_the_script_passes_its_arguments_on_as_they_are(tmp_path: Path, hostile:
     folder = tmp_path / "application"
     bin_ = folder / ".deploytag" / "venv" / "bin"
     bin_.mkdir(parents=True)
-    for name in ("requirements.txt", "package.txt"):
-        (folder / ".deploytag" / name).write_text("")
-    (bin_.parent / "installed.txt").write_text("")
+    (folder / ".deploytag" / "requirements.txt").write_text("")
+    for path in (folder / ".deploytag" / "package.txt", bin_.parent / "installed.txt"):
+        path.write_text("deploytag==0.1.0\n")
     for name in ("python", "deploytag"):
         (bin_ / name).write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
         (bin_ / name).chmod(0o755)
