@@ -86,12 +86,12 @@ def test_after_a_broken_push_what_was_deployed_before_is_said_to_serve(branch: P
     branch.checkout.edit(
         "charts/app/templates/web.yaml",
         "          ports:\n",
-        "          command: [python, -c, raise SystemExit('no such module')]\n          ports:\n",
+        "          command: [no-such-program]\n          ports:\n",
     )
     branch.push(ref)
     failed = branch.report("deploy", ref, code=11)
     assert (failed["outcome"], failed["url"]) == ("failed", url)
-    assert "no such module" in failed["reason"]
+    assert "Container web" in failed["reason"]
     page = httpx.get(url).json()
     assert page["revision"] == first
 

@@ -192,6 +192,8 @@ def test_a_right_that_somebody_removed(repository: Checkout, where: str) -> None
     # And one that an interrupted run had not made yet.
     kubectl("delete", "namespace", identity.namespace)
     kubectl("create", "namespace", identity.namespace)
+    # As every environment has it from its first moment: nothing else of one without may be changed.
+    kubectl("label", "namespace", identity.namespace, "pod-security.kubernetes.io/enforce=restricted")
     for key, value in annotations(identity).items():
         kubectl("annotate", "namespace", identity.namespace, f"{key}={value}")
     recovered(tools(repository, identity))

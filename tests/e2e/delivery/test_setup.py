@@ -102,7 +102,10 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
         revision = application.must("git", "rev-parse", "HEAD").strip()
         url = application.outputs(identity)["url"]
         assert httpx.get(url, timeout=10).text == f"feature/setup at {revision}\n"
-        assert "Warning" not in kubectl("get", "events", "-n", identity.namespace, "-o", "jsonpath={.items[*].type}")
+        # But for a probe that came before the page was there, as on a busy machine.
+        events = json.loads(kubectl("get", "events", "-n", identity.namespace, "-o", "json"))["items"]
+        warnings = [it["message"] for it in events if it["type"] == "Warning" and it["reason"] != "Unhealthy"]
+        assert not warnings
         # Nothing of DeployTag's own files is in the image: a change of them builds no other.
         with (application.path / "deploytag.yaml").open("a") as settings:
             settings.write("# edited\n")
