@@ -69,7 +69,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     api, current = await _connect(kubeconfig)
     if complaint := cluster.unexpected(target.cluster, current):
         raise OwnershipError(complaint)
-    endpoints = _endpoints(target, administrator, environ, cluster.endpoint(current, kubeconfig))
+    endpoints = _endpoints(target, administrator, environ, cluster.endpoint(current, kubeconfig, environ))
     if complaints := await unreachable(endpoints):
         raise UnreachableError("\n  ".join(["nothing was touched:", *complaints]))
     isolation = addresses.apart_from(target.isolation, await addresses.networks_of_api_server(current.server))

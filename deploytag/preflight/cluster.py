@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -19,7 +20,7 @@ from deploytag.api import CONFIG_MAPS, NAMESPACES, Api, annotations_of
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
-from deploytag.preflight.endpoints import Endpoint
+from deploytag.preflight.endpoints import Endpoint, through_proxy
 from deploytag.preflight.patience import ask
 from deploytag.settings import POLICY_FILE, Cluster
 
@@ -40,8 +41,8 @@ class Current:
     server: str
     ca_file: str | None
     """None: the kubeconfig names no CA, or asks that it is not looked at."""
-    by_proxy: bool = False
-    """Whether it is reached through a proxy, of the kubeconfig's `proxy-url` or HTTPS_PROXY."""
+    own_proxy: bool = False
+    """Whether the kubeconfig names a proxy to it (`proxy-url`), beside those of the environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
             f"that {POLICY_FILE} names."
         ) from None
     ca_file = settings.ssl_ca_cert if settings.verify_ssl else None
-    current = Current(settings.host.rstrip("/"), ca_file, by_proxy=bool(settings.proxy))
+    of_environment = client.Configuration(host=settings.host).proxy
+    current = Current(settings.host.rstrip("/"), ca_file, own_proxy=settings.proxy != of_environment)
     return api, current
 
 
@@ -133,11 +135,17 @@ def fingerprints(ca_file: Path) -> frozenset[str]:
     return found
 
 
-def endpoint(current: Current, kubeconfig: str) -> Endpoint | None:
-    """The API server, to be asked whether it answers; None where only the client knows the way to it."""
-    if current.by_proxy:
+def endpoint(current: Current, kubeconfig: str, environ: Mapping[str, str]) -> Endpoint | None:
+    """The API server, to be asked whether it answers; None where only the client knows the way to it.
+
+    Raises:
+        SettingsError: the environment names a proxy that is none.
+    """
+    if current.own_proxy:
         return None
-    return Endpoint("the Kubernetes API server", HostPort.of_url(current.server), f"the kubeconfig {kubeconfig}")
+    address = HostPort.of_url(current.server)
+    service = Endpoint("the Kubernetes API server", address, f"the kubeconfig {kubeconfig}")
+    return through_proxy(service, urlsplit(current.server).scheme, environ)
 
 
 async def look(api: Api, identity: Identity) -> NamespaceFacts:

@@ -36,12 +36,12 @@ def aws_endpoint(environ: Mapping[str, str]) -> Endpoint | None:
                 endpoint = Endpoint("AWS Secrets Manager", HostPort.of_url(url), f"{variable}={url}")
             except AddressError as error:
                 raise SettingsError(f"{variable} cannot be used ({url}): {error}. Correct it or unset it.") from None
-            return _through_proxy(endpoint, urlsplit(url).scheme, environ)
+            return through_proxy(endpoint, urlsplit(url).scheme, environ)
     for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if region := environ.get(variable):
             domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
             address = HostPort(f"secretsmanager.{region}.{domain}", 443)
-            return _through_proxy(Endpoint("AWS Secrets Manager", address, f"{variable}={region}"), "https", environ)
+            return through_proxy(Endpoint("AWS Secrets Manager", address, f"{variable}={region}"), "https", environ)
     return None
 
 
@@ -58,7 +58,7 @@ def registry_endpoint(registry: str, environ: Mapping[str, str]) -> Endpoint:
             f"the stack's config `registry` cannot be used ({registry}): {error}. "
             "Correct it: `pulumi config set registry HOST[:PORT]`."
         ) from None
-    return _through_proxy(
+    return through_proxy(
         Endpoint("the image registry", address, f"the stack's config `registry` ({registry})"), "https", environ
     )
 
@@ -118,7 +118,7 @@ def _builder_address(url: str) -> HostPort | PurePosixPath | None:
     return parse_host_port(rest) if scheme == "tcp" else None
 
 
-def _through_proxy(endpoint: Endpoint, scheme: str, environ: Mapping[str, str]) -> Endpoint:
+def through_proxy(endpoint: Endpoint, scheme: str, environ: Mapping[str, str]) -> Endpoint:
     """The proxy in the service's place where the environment sends it through one: nothing else can be reached."""
     if not isinstance(endpoint.address, HostPort) or not (proxy := proxy_of(endpoint.address, scheme, environ)):
         return endpoint

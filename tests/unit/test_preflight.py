@@ -219,17 +219,30 @@ def test_no_usable_kubeconfig_is_a_sentence(tmp_path: Path, content: str | None)
         cluster.connect(str(path))
 
 
-@pytest.mark.parametrize(("more", "asked"), [("", True), ("proxy-url: http://127.0.0.1:3128", False)])
-def test_what_only_the_client_knows_the_way_to_is_asked_by_it_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, asked: bool
+@pytest.mark.parametrize(
+    ("environ", "more", "asked"),
+    [
+        ({}, "", "host.test:443"),
+        ({}, "proxy-url: http://127.0.0.1:3128", None),
+        ({"HTTPS_PROXY": "http://proxy.test:3128"}, "", "proxy.test:3128"),
+        ({"HTTPS_PROXY": "http://proxy.test:3128"}, "proxy-url: http://127.0.0.1:3128", None),
+        ({"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "host.test"}, "", "host.test:443"),
+    ],
+)
+def test_an_api_server_is_asked_where_the_client_asks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], more: str, asked: str | None
 ) -> None:
-    for variable in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     path = tmp_path / "config"
     (tmp_path / "ca.pem").write_text(CA)
     path.write_text(kubeconfig("https://host.test", f"certificate-authority: {tmp_path}/ca.pem", more))
     _, current = cluster.connect(str(path))
-    assert (cluster.endpoint(current, str(path)) is not None) is asked
+    endpoint = cluster.endpoint(current, str(path), environ)
+    assert (str(endpoint.address) if endpoint else None) == asked
 
 
 def test_a_ca_that_is_not_verified_is_none(tmp_path: Path) -> None:
