@@ -62,11 +62,13 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
     Raises:
         UnreachableError: there is no usable kubeconfig.
     """
-    settings = client.Configuration()
+    settings, context = client.Configuration(), _context(kubeconfig)
     try:
         config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=kubeconfig, context=_context(kubeconfig), client_configuration=settings
+            config_file=kubeconfig, context=context, client_configuration=settings
         )
+        given = settings.api_key.get("authorization") or settings.cert_file
+        command = None if given else _credential_command(kubeconfig, context)
         HostPort.of_url(settings.host)  # or `endpoint` would be the first to see what is no URL
         settings.retries = False
         # Everything is asked at once, and a connection that has no place in the pool is a warning of urllib3's.
@@ -78,6 +80,12 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
             f"no usable kubeconfig ({kubeconfig}): {error}. Set KUBECONFIG to the file of the cluster "
             f"that {POLICY_FILE} names."
         ) from None
+    if command:
+        # The client goes on without, and would be told that nobody may see anything.
+        raise UnreachableError(
+            f"`{command}`, which the kubeconfig {kubeconfig} names for its credentials, gave none. Run it by hand: it "
+            "says why, such as that a login has expired. Nothing was touched."
+        )
     ca_file = settings.ssl_ca_cert if settings.verify_ssl else None
     of_environment = client.Configuration(host=settings.host).proxy
     current = Current(settings.host.rstrip("/"), ca_file, own_proxy=settings.proxy != of_environment)
@@ -93,6 +101,16 @@ def _context(kubeconfig: str) -> str | None:
         return None
     files = KubeConfigMerger(kubeconfig).config_files  # type: ignore[no-untyped-call]
     return next((name for it in files.values() if (name := it.get("current-context"))), None)
+
+
+def _credential_command(kubeconfig: str, context: str | None) -> str | None:
+    """What the kubeconfig's user has run for credentials; None: nothing."""
+    merged = KubeConfigMerger(kubeconfig).config  # type: ignore[no-untyped-call]
+    chosen = merged["contexts"].get_with_name(context or merged["current-context"])["context"]
+    name = chosen.safe_get("user")
+    user = name and merged["users"].get_with_name(name)["user"]
+    found = user and user.safe_get("exec")
+    return " ".join([found["command"], *(found.get("args") or ())]) if found else None
 
 
 def unexpected(expected: Cluster, current: Current) -> str | None:

@@ -219,6 +219,14 @@ def test_no_usable_kubeconfig_is_a_sentence(tmp_path: Path, content: str | None)
         cluster.connect(str(path))
 
 
+def test_a_command_that_gives_no_credentials_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    command = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, exit 7]}"
+    path.write_text(kubeconfig("https://host.test").replace("user: {}", "user: {" + command + "}"))
+    with pytest.raises(UnreachableError, match="`sh -c exit 7`, which .* gave none"):
+        cluster.connect(str(path))
+
+
 @pytest.mark.parametrize(
     ("environ", "more", "asked"),
     [
