@@ -223,7 +223,7 @@ def test_a_command_that_gives_no_credentials_is_a_sentence(tmp_path: Path) -> No
     path = tmp_path / "config"
     command = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, exit 7]}"
     path.write_text(kubeconfig("https://host.test").replace("user: {}", "user: {" + command + "}"))
-    with pytest.raises(UnreachableError, match="`sh -c exit 7`, which .* gave none"):
+    with pytest.raises(UnreachableError, match=r"`sh -c exit 7`, which .* gave none"):
         cluster.connect(str(path))
 
 

@@ -54,10 +54,14 @@ class Login:
 
     user: str
     password: str
+    is_token: bool = False
+    """Whether the password is an identity token, for which a token is to be had and which is no login by itself."""
 
     @property
     def header(self) -> dict[str, str]:
-        """As HTTP's basic authentication."""
+        """As HTTP's basic authentication; nothing for an identity token."""
+        if self.is_token:
+            return {}
         return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()}
 
 
@@ -207,7 +211,13 @@ class Registry:
         return answer
 
     def _send(
-        self, method: str, url: str, headers: Mapping[str, str], params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        *,
+        form: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """One question; its answer is read within its limits, however slowly it comes.
 
@@ -216,7 +226,7 @@ class Registry:
         """
         until = time.monotonic() + 2 * SECONDS
         try:
-            with self._client.stream(method, url, headers=dict(headers), params=params) as answer:
+            with self._client.stream(method, url, headers=dict(headers), params=params, data=form) as answer:
                 content = bytearray()
                 for chunk in answer.iter_bytes():
                     content += chunk
@@ -242,12 +252,18 @@ class Registry:
             self._tokens[repository, actions] = login.get("Authorization", "")
             return
         asked = dict(_CHALLENGE.findall(challenge))
-        if not asked.get("realm", "").startswith("https://"):
-            login = {}
+        realm = asked.get("realm", "")
         query = {"scope": f"repository:{repository}:{actions}"}
         if service := asked.get("service"):
             query["service"] = service
-        answer = self._send("GET", asked.get("realm", ""), login, query)
+        if not realm.startswith("https://"):
+            answer = self._send("GET", realm, {}, query)
+        elif self._login and self._login.is_token:
+            # Docker's "OAuth 2 token authentication" of a registry; Azure's wants it.
+            grant = {"grant_type": "refresh_token", "client_id": "deploytag", "refresh_token": self._login.password}
+            answer = self._send("POST", realm, {}, form=query | grant)
+        else:
+            answer = self._send("GET", realm, login, query)
         self._expect(answer, f"for a token to {actions} {repository}")
         match self._document(answer):
             case {"token": str(token)} | {"access_token": str(token)}:
@@ -289,11 +305,10 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
     path = folder / "config.json"
     try:
         config = parse_json(read_file(path))
-        auth = (config.get("auths") or {}).get(host, {}).get("auth")
-        if auth:
-            user, _, password = base64.b64decode(auth).decode().partition(":")
-            return Login(user, password)
-        helper = (config.get("credHelpers") or {}).get(host) or config.get("credsStore")
+        # As Docker does: what a helper keeps goes before what an earlier login left in the file.
+        if helper := (config.get("credHelpers") or {}).get(host) or config.get("credsStore"):
+            return _from_helper(f"docker-credential-{helper}", host, environ)
+        return _from_file((config.get("auths") or {}).get(host, {}))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError, TypeError):
@@ -301,7 +316,13 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
         raise UnreachableError(
             f"Docker's configuration {path} cannot be read. `docker login` writes it anew."
         ) from None
-    return _from_helper(f"docker-credential-{helper}", host, environ) if helper else None
+
+
+def _from_file(entry: Mapping[str, str]) -> Login | None:
+    user, _, password = base64.b64decode(entry.get("auth", "")).decode().partition(":")
+    if token := entry.get("identitytoken"):
+        return Login(user, token, is_token=True)
+    return Login(user, password) if user else None
 
 
 def _from_helper(command: str, host: str, environ: Mapping[str, str]) -> Login | None:
@@ -318,6 +339,7 @@ def _from_helper(command: str, host: str, environ: Mapping[str, str]) -> Login |
         if done.returncode:  # it has no login for this registry; some need none
             return None
         document = parse_json(done.stdout)
-        return Login(str(document["Username"]), str(document["Secret"]))
+        user, secret = str(document["Username"]), str(document["Secret"])
+        return Login(user, secret, is_token=user == "<token>")
     except (OSError, ValueError, LookupError, TypeError, subprocess.TimeoutExpired):
         raise UnreachableError(f"{command}, which Docker's configuration names for {host}, does not work.") from None

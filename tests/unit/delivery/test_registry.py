@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -68,6 +69,27 @@ def test_a_token_is_fetched_where_the_registry_says(tmp_path: Path) -> None:
     with registry(answer, logged_in(tmp_path)) as it:
         it.delete("shop/app", DIGEST)
     assert asked == [(LOGIN, {"scope": "repository:shop/app:pull,delete", "service": "registry.test"})]
+
+
+def test_an_identity_token_is_exchanged(tmp_path: Path) -> None:
+    """As `az acr login` leaves one."""
+    asked = []
+    nobody = base64.b64encode(b"00000000-0000-0000-0000-000000000000:").decode()
+    environ = logged_in(tmp_path, auths={"registry.test": {"auth": nobody, "identitytoken": "refresh"}})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.test":
+            form = parse_qs(request.content.decode())
+            asked.append((request.method, request.headers.get("Authorization"), form["refresh_token"], form["scope"]))
+            return httpx.Response(200, json={"access_token": "t0"})
+        if request.url.path != "/v2/" and request.headers.get("Authorization") != "Bearer t0":
+            challenge = 'Bearer realm="https://auth.test/token",service="registry.test"'
+            return httpx.Response(401, headers={"WWW-Authenticate": challenge})
+        return httpx.Response(202)
+
+    with registry(answer, environ) as it:
+        it.delete("shop/app", DIGEST)
+    assert asked == [("POST", None, ["refresh"], ["repository:shop/app:pull,delete"])]
 
 
 def test_a_login_is_sent_only_when_asked_for_and_only_over_tls(tmp_path: Path) -> None:
@@ -136,9 +158,13 @@ def test_credentials_come_from_a_helper(tmp_path: Path, key: str) -> None:
     helper = tmp_path / "docker-credential-test"
     helper.write_text('#!/bin/sh\nread host; echo "{\\"Username\\": \\"$host\\", \\"Secret\\": \\"s\\"}"\n')
     helper.chmod(0o755)
-    environ = logged_in(tmp_path, **{key: "test" if key == "credsStore" else {"registry.test": "test"}})
+    stale = {"registry.test": {"auth": base64.b64encode(b"user:of yesterday").decode()}}
+    environ = logged_in(tmp_path, auths=stale, **{key: "test" if key == "credsStore" else {"registry.test": "test"}})
     found = credentials("registry.test", {**environ, "PATH": f"{tmp_path}:/usr/bin:/bin"})
     assert found == Login("registry.test", "s")
+    helper.write_text('#!/bin/sh\necho "{\\"Username\\": \\"<token>\\", \\"Secret\\": \\"s\\"}"\n')
+    found = credentials("registry.test", {**environ, "PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert found == Login("<token>", "s", is_token=True)
 
 
 @pytest.mark.parametrize(
