@@ -12,7 +12,7 @@ from deploytag.administrator import in_own_session
 from deploytag.delivery.events import Diagnostic, Event, Step, parse
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.processes.children import Children, Finished
-from deploytag.errors import DeploymentError, UnreachableError
+from deploytag.errors import DeploymentError, InterruptedRunError, UnreachableError
 
 OnEvent = Callable[[Event], None]
 
@@ -104,8 +104,10 @@ class Engine:
         return reader.result(finished.code), tuple(steps)
 
     def destroy(self) -> EngineResult:
-        """Remove every resource of the state; what was removed by hand before is no obstacle."""
-        return self._operate("destroy", "--refresh")
+        """Remove every resource of the state; neither what was removed by hand before nor that there is no stack is an
+        obstacle."""
+        result = self._operate("destroy", "--refresh")
+        return EngineResult(0) if not result.ok and self._no_stack in result.complaint else result
 
     def refresh(self, *, clear_pending: bool, exclude: Sequence[str] = ()) -> None:
         """Let the state say what is there.
@@ -143,11 +145,28 @@ class Engine:
             self._must("import", "--stack", self.stack, *options)
 
     def state(self) -> dict[str, Any] | None:
-        """What `pulumi stack export` says; None: there is no such stack."""
-        finished = self._run("stack", "export", "--stack", self.stack)
-        if finished.code:
-            return None
-        state: dict[str, Any] = json.loads(finished.output)
+        """What `pulumi stack export` says; None: there is no such stack.
+
+        Raises:
+            UnreachableError: the backend did not say. An environment whose state is not known is not one without state.
+            InterruptedRunError: the run was asked to end meanwhile.
+        """
+        with TemporaryDirectory() as folder:
+            # To a file: what is printed holds warnings too, and only the end of it is kept.
+            path = Path(folder) / "state.json"
+            finished = self._run("stack", "export", "--stack", self.stack, f"--file={path}")
+            if self.cancellation.requested:
+                raise InterruptedRunError(
+                    f"stopped by {self.cancellation.reason} before the state of {self.stack} was read. Run it again."
+                )
+            if finished.code and self._no_stack in finished.output:
+                return None
+            if finished.code:
+                raise UnreachableError(
+                    f"the state of {self.stack} could not be read: {_said(finished)}. Nothing was touched since; run "
+                    "it again when the backend answers."
+                )
+            state: dict[str, Any] = json.loads(path.read_bytes())
         return state
 
     def unprotect(self) -> None:
@@ -159,19 +178,27 @@ class Engine:
         self._must("state", "unprotect", "--all", "--yes", "--stack", self.stack)
 
     def remove_stack(self) -> None:
-        """Forget the stack, whatever its state still holds.
+        """Forget the stack, whatever its state still holds; that there is none is no error.
 
         Raises:
             DeploymentError: the backend does not let it go.
         """
-        self._must("stack", "rm", "--yes", "--force", "--preserve-config", "--stack", self.stack)
+        command = ("stack", "rm", "--yes", "--force", "--preserve-config", "--stack", self.stack)
+        finished = self._run(*command)
+        if self._no_stack not in finished.output:
+            self._succeeded(finished, command)
+
+    @property
+    def _no_stack(self) -> str:
+        """What a command fails with when there is no such stack; by its exit code it could be any failure."""
+        return f"no stack named '{self.stack}' found"
 
     def _must(self, *arguments: str) -> None:
-        finished = self._run(*arguments)
+        self._succeeded(self._run(*arguments), arguments)
+
+    def _succeeded(self, finished: Finished, arguments: Sequence[str]) -> None:
         if finished.code:
-            raise DeploymentError(
-                f"`pulumi {arguments[0]}` failed on {self.stack}: {finished.output.strip().removeprefix('error: ')}"
-            )
+            raise DeploymentError(f"`pulumi {arguments[0]}` failed on {self.stack}: {_said(finished)}")
 
     def _operate(self, *arguments: str) -> EngineResult:
         reader = _Reader(self.on_event)
@@ -230,6 +257,10 @@ class _Reader:
 
     def result(self, code: int) -> EngineResult:
         return EngineResult(code, self._outputs, tuple(self._errors), "\n".join(self._other))
+
+
+def _said(finished: Finished) -> str:
+    return finished.output.strip().removeprefix("error: ") or f"pulumi ended with exit code {finished.code}"
 
 
 def _pulumi() -> str:

@@ -12,7 +12,7 @@ from deploytag.delivery.engine import Engine, write_project
 from deploytag.delivery.events import Event
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.processes.children import Children, Finished
-from deploytag.errors import DeploymentError
+from deploytag.errors import DeploymentError, InterruptedRunError, UnreachableError
 
 STACK = "urn:pulumi:feature-test::shop::pulumi:pulumi:Stack::shop-feature-test"
 
@@ -110,8 +110,31 @@ def test_what_the_engine_complains_of_is_said_once_and_its_formulas_not_at_all()
 
 
 def test_a_command_that_could_not_even_begin_says_why() -> None:
-    result = engine(FakeChildren(["error: no stack named 'feature-test' found"], code=255)).destroy()
+    result = engine(FakeChildren(["error: no stack named 'feature-test' found"], code=255)).up()
     assert result.complaint == "error: no stack named 'feature-test' found"
+
+
+def test_where_there_is_no_stack_there_is_nothing_to_remove() -> None:
+    it = engine(FakeChildren(["error: no stack named 'feature-test' found"], code=255))
+    it.remove_stack()
+    assert it.destroy().ok
+    assert it.state() is None
+
+
+@pytest.mark.parametrize("said", ["error: could not list bucket", "error: no stack named 'another' found", ""])
+def test_a_state_that_cannot_be_read_is_not_taken_for_none(said: str) -> None:
+    it = engine(FakeChildren([said], code=255))
+    with pytest.raises(UnreachableError, match="the state of feature-test could not be read: "):
+        it.state()
+    with pytest.raises(DeploymentError, match="`pulumi stack` failed on feature-test"):
+        it.remove_stack()
+
+
+def test_an_export_that_a_signal_ended_says_nothing_of_the_state() -> None:
+    it = engine(FakeChildren(["error: no stack named 'feature-test' found"], code=255))
+    it.cancellation.request("SIGTERM")
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM"):
+        it.state()
 
 
 def test_a_refresh_that_fails_is_a_sentence() -> None:
