@@ -24,6 +24,7 @@ from deploytag.delivery.diagnosis.informer import (
 from deploytag.delivery.diagnosis.objects import Target
 from deploytag.delivery.diagnosis.patience import Patience
 from deploytag.delivery.diagnosis.workloads import ailing
+from deploytag.delivery.fetch import EndlessError, fetch
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
@@ -34,7 +35,7 @@ KINDS = (ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
 TICK = 0.25
 """Seconds between two tries when nothing changes in the cluster: nodes learn of new endpoints a moment later."""
 TRY = 5.0
-"""Seconds one answer may take."""
+"""Seconds one answer may take, all of it."""
 LARGEST_ANSWER = 1 << 20
 """Bytes of JSON that hold the revision: the application is not trusted to end."""
 
@@ -158,15 +159,18 @@ def _is_ip(url: str) -> bool:
 def _ask(url: str, verify: Verify, revision: str) -> Answer | Complaint:
     """The right answer, or what came instead."""
     try:
-        # Not a client that is kept: its connection would go on leading to the pod that it was made to.
-        with httpx.stream("GET", url + verify.path, timeout=TRY, headers={"Cache-Control": "no-cache"}) as response:
-            document = _document(response) if verify.json_path else None
+        # A connection of its own: one that is kept would go on leading to the pod that it was made to.
+        request = httpx.Request("GET", url + verify.path, headers={"Cache-Control": "no-cache"})
+        response = fetch(request, seconds=TRY, largest=LARGEST_ANSWER if verify.json_path else None)
     except httpx.ConnectError as error:
         return Complaint(f"Nothing can be reached there: {error}.", reached=False)
     except httpx.TimeoutException:
         return Complaint(f"It has not answered within {TRY:.0f} s.", reached=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except EndlessError as error:
+        return Complaint(f"It does not show its revision: {error}.", reached=True)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         return Complaint(f"It cannot be asked: {error}.", reached=False)
+    document = _document(response.content) if verify.json_path else None
     seen = judge(verify, revision, response.status_code, response.headers, document)
     return Complaint(seen, reached=True) if isinstance(seen, str) else seen
 
@@ -185,15 +189,9 @@ def judge(verify: Verify, revision: str, status: int, headers: Mapping[str, str]
     return f"It answered with status {status} and shows {said} ({where})."
 
 
-def _document(response: httpx.Response) -> Any:
-    """What it says in JSON; None when it is none, too long, or does not come to its end."""
-    until = time.monotonic() + TRY
-    content = bytearray()
-    for chunk in response.iter_bytes():
-        content += chunk
-        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
-            return None
+def _document(content: bytes) -> Any:
+    """What it says in JSON; None when it is none."""
     try:
-        return parse_json(bytes(content))
+        return parse_json(content)
     except DocumentError:
         return None

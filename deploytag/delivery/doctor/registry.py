@@ -14,7 +14,7 @@ from deploytag.errors import SettingsError
 
 
 def pushes(
-    project: Project, environ: Mapping[str, str], transport: httpx.BaseTransport | None = None
+    project: Project, environ: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
 ) -> Iterator[Finding]:
     """Whether both images can be pushed, to wherever the policy has a class's images.
 
@@ -27,9 +27,9 @@ def pushes(
     if name is None:
         raise SettingsError("Pulumi.yaml gives the config `registry` no default, so where images go is not known.")
     paths = project.need_trusted().policy.image_repositories(pulumi.name)
-    with Registry(name, environ, transport) as registry:
-        for repository in (f"{path}/{image}" for path in paths for image in IMAGES):
-            yield said(f"{name}/{repository}", registry.try_push(repository))
+    registry = Registry(name, environ, transport)
+    for repository in (f"{path}/{image}" for path in paths for image in IMAGES):
+        yield said(f"{name}/{repository}", registry.try_push(repository))
 
 
 def said(name: str, status: int) -> Finding:

@@ -1,6 +1,5 @@
 """One collection, from what there is to what became of it. `Collected.error` is pure."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,21 +68,20 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool) ->
     plan = decide(wiring.facts(world, memory, allow_shrink=allow_shrink))
     if plan.refs is None or plan.refused is not None:
         return Collected(world.project, plan)
-    with ExitStack() as opened:
-        client = None
-        try:
-            client = opened.enter_context(Registry(registry or _registry(world.repository), world.environ))
-        except DeployTagError as error:
-            images = ImagePlan(unreferenced=memory.unreferenced, failure=error)
-        else:
-            images = wiring.images(world, client, memory)
-        if not yes:
-            return Collected(world.project, plan, images)
-        with stoppable() as cancellation:
-            collector = wiring.Collector(world, client, cancellation)
-            results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
-        wiring.remember(world, plan.branches, images)
-        return Collected(world.project, plan, images, results)
+    client = None
+    try:
+        client = Registry(registry or _registry(world.repository), world.environ)
+    except DeployTagError as error:
+        images = ImagePlan(unreferenced=memory.unreferenced, failure=error)
+    else:
+        images = wiring.images(world, client, memory)
+    if not yes:
+        return Collected(world.project, plan, images)
+    with stoppable() as cancellation:
+        collector = wiring.Collector(world, client, cancellation)
+        results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
+    wiring.remember(world, plan.branches, images)
+    return Collected(world.project, plan, images, results)
 
 
 def _registry(repository: Path) -> str:

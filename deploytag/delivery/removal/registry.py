@@ -7,22 +7,21 @@ import base64
 import re
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from deploytag.delivery.fetch import EndlessError, fetch
 from deploytag.delivery.removal.image_gc import StoredImage
 from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import DeployTagError, UnreachableError
 
 SECONDS = 20.0
-"""How long one question may take."""
+"""How long one question may take, with all of its answer."""
 AT_ONCE = 8
 """So many questions are asked at the same time."""
 
@@ -68,23 +67,17 @@ class Login:
 class Registry:
     """One registry, and below it the repositories of one team."""
 
-    def __init__(self, name: str, environ: Mapping[str, str], transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, name: str, environ: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         """`name` is as in the stack's config: `registry.example.com:5000`, or `ghcr.io/team`."""
         self._host, _, prefix = name.partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._environ = environ
-        self._client = httpx.Client(timeout=SECONDS, follow_redirects=True, transport=transport)
+        self._transport = transport
         self._base = ""
         self._login: Login | None = None
         self._tokens: dict[tuple[str, str], str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
 
     def images(self, repository: str) -> list[StoredImage]:
         """Everything that has a tag in a repository; nothing when there is no such repository.
@@ -192,7 +185,7 @@ class Registry:
             return
         for base in (f"https://{self._host}", f"http://{self._host}"):
             try:
-                self._client.get(f"{base}/v2/")
+                self._fetch(httpx.Request("GET", f"{base}/v2/"))
             except httpx.ConnectError as error:
                 if base.startswith("https") and _speaks_plainly(error):
                     continue
@@ -224,21 +217,17 @@ class Registry:
         Raises:
             UnreachableError: there is none.
         """
-        until = time.monotonic() + 2 * SECONDS
         try:
-            with self._client.stream(method, url, headers=dict(headers), params=params, data=form) as answer:
-                content = bytearray()
-                for chunk in answer.iter_bytes():
-                    content += chunk
-                    if len(content) > LARGEST_ANSWER or time.monotonic() > until:
-                        raise UnreachableError(f"the image registry {self._host} does not end its answer.")
+            return self._fetch(httpx.Request(method, url, headers=dict(headers), params=params, data=form))
+        except EndlessError:
+            raise UnreachableError(f"the image registry {self._host} does not end its answer.") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._silent(error) from None
         except (UnicodeError, ValueError):  # what a registry says in a challenge or a token becomes a part of a request
             raise UnreachableError(f"the image registry {self._host} says what cannot be sent back to it.") from None
-        return httpx.Response(
-            answer.status_code, headers=_undone(answer.headers), content=bytes(content), request=answer.request
-        )
+
+    def _fetch(self, request: httpx.Request) -> httpx.Response:
+        return fetch(request, seconds=SECONDS, largest=LARGEST_ANSWER, redirects=True, transport=self._transport)
 
     def _headers(self, repository: str, actions: str) -> dict[str, str]:
         token = self._tokens.get((repository, actions))
@@ -273,14 +262,6 @@ class Registry:
 
     def _silent(self, error: Exception) -> UnreachableError:
         return UnreachableError(f"the image registry {self._host} does not answer: {error}.")
-
-
-def _undone(headers: httpx.Headers) -> httpx.Headers:
-    """The headers of an answer whose content is unpacked already."""
-    kept = headers.copy()
-    for name in ("Content-Encoding", "Content-Length", "Transfer-Encoding"):
-        kept.pop(name, None)
-    return kept
 
 
 def _speaks_plainly(error: httpx.ConnectError) -> bool:

@@ -104,8 +104,7 @@ def test_a_registry_that_does_not_answer_is_an_error_of_the_images_and_what_was_
     memory = GcMemory(unreferenced={"sha256:0123": NOW})
     policy = SimpleNamespace(image_repositories=lambda project: [project])
     world: Any = SimpleNamespace(project="shop", policy=policy)
-    with Registry("127.0.0.1:9", os.environ) as registry:
-        plan = wiring.images(world, registry, memory)
+    plan = wiring.images(world, Registry("127.0.0.1:9", os.environ), memory)
     assert type(plan.failure) is UnreachableError
     assert "127.0.0.1:9" in str(plan.failure)
     assert (plan.entries, plan.unreferenced, plan.withheld) == ((), memory.unreferenced, None)

@@ -44,14 +44,14 @@ def test_images_are_listed_page_by_page_and_by_digest() -> None:
                 return httpx.Response(200, headers={"Docker-Content-Digest": f"sha256:{letter * 64}"})
         return httpx.Response(200)
 
-    with registry(answer, name="registry.test/team") as it:
-        found = {image.digest[7]: (image.repository, image.tags) for image in it.images("shop/app")}
+    it = registry(answer, name="registry.test/team")
+    found = {image.digest[7]: (image.repository, image.tags) for image in it.images("shop/app")}
     assert found == {"a": ("shop/app", ("a", "b")), "b": ("shop/app", ("c",))}
 
 
 def test_a_repository_that_is_not_there_has_no_images() -> None:
-    with registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else 404)) as it:
-        assert it.images("shop/app") == []
+    it = registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else 404))
+    assert it.images("shop/app") == []
 
 
 def test_a_token_is_fetched_where_the_registry_says(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_token_is_fetched_where_the_registry_says(tmp_path: Path) -> None:
             return httpx.Response(401, headers={"WWW-Authenticate": challenge})
         return httpx.Response(202)
 
-    with registry(answer, logged_in(tmp_path)) as it:
-        it.delete("shop/app", DIGEST)
+    it = registry(answer, logged_in(tmp_path))
+    it.delete("shop/app", DIGEST)
     assert asked == [(LOGIN, {"scope": "repository:shop/app:pull,delete", "service": "registry.test"})]
 
 
@@ -87,8 +87,8 @@ def test_an_identity_token_is_exchanged(tmp_path: Path) -> None:
             return httpx.Response(401, headers={"WWW-Authenticate": challenge})
         return httpx.Response(202)
 
-    with registry(answer, environ) as it:
-        it.delete("shop/app", DIGEST)
+    it = registry(answer, environ)
+    it.delete("shop/app", DIGEST)
     assert asked == [("POST", None, ["refresh"], ["repository:shop/app:pull,delete"])]
 
 
@@ -101,8 +101,8 @@ def test_a_login_is_sent_only_when_asked_for_and_only_over_tls(tmp_path: Path) -
             return httpx.Response(401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
         return httpx.Response(202)
 
-    with registry(answer, logged_in(tmp_path)) as it:
-        it.delete("shop/app", DIGEST)
+    it = registry(answer, logged_in(tmp_path))
+    it.delete("shop/app", DIGEST)
     assert seen == [("https", None), ("https", None), ("https", LOGIN)]
 
 
@@ -119,30 +119,30 @@ def test_a_registry_without_tls_gets_no_login(tmp_path: Path) -> None:
             return httpx.Response(200)
         return httpx.Response(401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
 
-    with registry(answer, logged_in(tmp_path)) as it, pytest.raises(NoDeletionError):
+    it = registry(answer, logged_in(tmp_path))
+    with pytest.raises(NoDeletionError):
         it.delete("shop/app", DIGEST)
     assert not any(seen)
 
 
 @pytest.mark.parametrize("code", [403, 405])
 def test_a_registry_that_deletes_nothing_is_named(code: int) -> None:
-    with (
-        registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else code)) as it,
-        pytest.raises(NoDeletionError, match="lifecycle rule"),
-    ):
+    it = registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else code))
+    with pytest.raises(NoDeletionError, match="lifecycle rule"):
         it.delete("shop/app", DIGEST)
 
 
 def test_deleting_what_is_gone_is_no_error() -> None:
-    with registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else 404)) as it:
-        it.delete("shop/app", DIGEST)
+    it = registry(lambda request: httpx.Response(200 if request.url.path == "/v2/" else 404))
+    it.delete("shop/app", DIGEST)
 
 
 def test_a_silent_registry_is_a_sentence() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectTimeout("timed out")
 
-    with registry(answer) as it, pytest.raises(UnreachableError, match=r"registry\.test does not answer"):
+    it = registry(answer)
+    with pytest.raises(UnreachableError, match=r"registry\.test does not answer"):
         it.images("shop/app")
 
 

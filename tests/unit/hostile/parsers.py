@@ -607,14 +607,13 @@ def _registry(given: list[dict[str, Any]]) -> None:
         lambda it: it.try_push("shop/app"),
     ):
         turns = [*given, *given]
-        with Registry("registry.test", {}, httpx.MockTransport(answer)) as registry:
-            try:
-                found = ask(registry)  # type: ignore[no-untyped-call]
-                for image in found if isinstance(found, list) else ():
-                    assert image.digest.startswith("sha")
-                    assert all("/" not in tag for tag in image.tags)
-            except DeployTagError:
-                continue
+        try:
+            found = ask(Registry("registry.test", {}, httpx.MockTransport(answer)))  # type: ignore[no-untyped-call]
+            for image in found if isinstance(found, list) else ():
+                assert image.digest.startswith("sha")
+                assert all("/" not in tag for tag in image.tags)
+        except DeployTagError:
+            continue
 
 
 DOCKER = {"auths": {"registry.test": {"auth": base64.b64encode(b"user:secret").decode()}}, "credHelpers": {"x": "y"}}
