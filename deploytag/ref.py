@@ -44,7 +44,7 @@ def find_revision(environ: Mapping[str, str], repository_path: Path) -> str:
         environ,
         lambda: read_event(environ),
         lambda: repository.read_head(repository_path),
-        lambda: repository.is_dirty(repository_path),
+        lambda: bool(repository.changed_files(repository_path)),
     )
 
 

@@ -87,15 +87,17 @@ def ignored(path: Path, names: Sequence[str]) -> list[str]:
     return [os.fsdecode(name) for name in done.stdout.split(b"\0")[:-1]]
 
 
-def is_dirty(path: Path) -> bool:
-    """Whether a tracked file differs from HEAD in the index or in the working tree."""
+def changed_files(path: Path) -> list[str]:
+    """The tracked files that differ from HEAD in the index or in the working tree, below the repository's root."""
     import git  # noqa: PLC0415 - see _open
 
     with _open(path) as repository:
         try:
-            return repository.is_dirty(untracked_files=False)
+            said: str = repository.git.status("--porcelain", "-z", "--untracked-files=no", "--no-renames")
         except git.GitCommandError as error:
             raise RefError(_command_failed("compare the files with HEAD", path, error)) from error
+    # Two letters that say how, and a space.
+    return [entry[3:] for entry in said.split("\0") if entry]
 
 
 @contextmanager

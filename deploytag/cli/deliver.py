@@ -56,11 +56,15 @@ def request(checkout: Checkout, ref: str, revision: str | None, *, recreate: boo
     from deploytag import repository  # noqa: PLC0415
     from deploytag.delivery.deploy import Request  # noqa: PLC0415
     from deploytag.errors import RefError  # noqa: PLC0415
-    from deploytag.ref import find_revision  # noqa: PLC0415
+    from deploytag.ref import decide_revision, read_event  # noqa: PLC0415
 
-    found = find_revision(os.environ, checkout.root)
+    def read_head() -> repository.Head:
+        return repository.read_head(checkout.root)
+
+    # Whether it is what is checked out, to the last file, is for the run to see.
+    found = decide_revision(os.environ, lambda: read_event(os.environ), read_head, lambda: False)
     if revision is not None:
-        head = repository.read_head(checkout.root).commit
+        head = read_head().commit
         if not head.startswith(revision.lower()) or len(revision) < 7:
             raise RefError(
                 f"{revision} is not the commit that is checked out, which is {head}: `git switch --detach {revision}` "

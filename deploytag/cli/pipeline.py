@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +68,6 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
     def deploy(ref: str, commit: str) -> Report:
         from deploytag.delivery import deploy as delivery  # noqa: PLC0415
 
-        _check_out(checkout.root, ref, commit)
         return delivery.deploy(checkout.open(progress), delivery.Request(ref, commit))
 
     def destroy(plan: Destroy) -> Report:
@@ -102,24 +100,6 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
         return Collection.of(done), done.error
 
     return Commands(deploy, destroy, gc, progress.say)
-
-
-def _check_out(root: Path, ref: str, commit: str) -> None:
-    """What is built is what is checked out, and for a pull request a CI may have checked out a merge that it made.
-
-    Raises:
-        RefError: it is another commit than the one this run is for.
-    """
-    from deploytag import repository  # noqa: PLC0415
-    from deploytag.errors import RefError  # noqa: PLC0415
-
-    head = repository.read_head(root).commit
-    if head != commit and not os.environ.get("DEPLOYTAG_REVISION"):
-        raise RefError(
-            f"This run is to deploy {ref} at {commit[:12]}, but {head[:12]} is checked out, which nobody pushed. "
-            f"Have the CI check out {commit[:12]} (GitHub: `ref: ${{{{ github.event.pull_request.head.sha }}}}`); "
-            "nothing was touched."
-        )
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:

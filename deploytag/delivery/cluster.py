@@ -1,5 +1,6 @@
 """The cluster that a run acts on: opened once, after it proved to be the one the policy expects."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,10 +22,10 @@ def open_cluster(expected: ExpectedCluster, environ: Mapping[str, str]) -> Clust
     """A client for the kubeconfig's current context. Asks the cluster nothing.
 
     Raises:
-        UnreachableError: there is no usable kubeconfig.
+        UnreachableError: there is no usable kubeconfig, or the command that it names for credentials does not end.
         OwnershipError: it is not the cluster that the policy expects.
     """
-    api, current = preflight.connect(kubeconfig_path(environ))
+    api, current = asyncio.run(preflight.connect_in_time(kubeconfig_path(environ)))
     if complaint := preflight.unexpected(expected, current):
         raise OwnershipError(complaint)
     return Cluster(api)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from deploytag import tests_command
+from deploytag import repository, tests_command
 from deploytag.delivery.admission import admit, refuse_beyond
 from deploytag.delivery.converge import converge, url_of, verified, versions_of, watched
 from deploytag.delivery.decision import AlreadyServed, Facts, Go, Plan, Skip, decide, outdated
@@ -27,11 +27,15 @@ from deploytag.delivery.secret_versions import check, secrets_manager
 from deploytag.delivery.world import World
 from deploytag.errors import DeploymentError, RefError, UnreachableError
 from deploytag.identity import Identity
+from deploytag.printable import one_line
 from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trees import STAGE, stage
 
 ASK_AGAIN = 10.0
 """Seconds after which a run that waits asks the remote again whether something newer was pushed."""
+
+SHOWN = 5
+"""Changed files that are named."""
 
 Tip = Callable[[str], str | None]
 """The commit that a ref is at; None: there is no such ref."""
@@ -66,8 +70,7 @@ class Subject:
 
 def plan(world: World, request: Request) -> Plan:
     """What `deploy` would do. Touches nothing."""
-    _refuse(world, request)
-    return decide(_facts(world, _subject(world, request), world.trusted.tip))
+    return _outdated(world, request) or decide(_facts(world, _subject(world, request), world.trusted.tip))
 
 
 def deploy(world: World, request: Request) -> Report:
@@ -80,9 +83,7 @@ def deploy(world: World, request: Request) -> Report:
     if difference := world.trusted.differs(world.repository):
         progress.say(difference)
     with progress.phase("look"):
-        _refuse(world, request)
-        # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
-        skip = outdated(_order(world, request, world.trusted.tip))
+        skip = _outdated(world, request)
     if skip:
         return _nothing_done(world, request, skip)
     run = Run.start(Action.DEPLOY, request.revision)
@@ -106,9 +107,7 @@ def _test_and_deploy(world: World, request: Request, run: Run) -> Report | Plan:
     progress.say(f"{request.ref} at {request.revision[:12]} is deployed: {decided.why}")
     before = facts.record.deployed if facts.record else None
     with telling_what_still_serves(before, subject.settings.verify, progress), stoppable() as cancellation:
-        if (tests := subject.settings.tests) is not None:
-            with progress.phase("tests"):
-                tests_command.run_tests(tests, world.repository, world.environ, cancellation, run, say=progress.quote)
+        _test(world, subject, run, cancellation)
         return _deploy(world, subject, run, cancellation)
 
 
@@ -170,19 +169,59 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
     return _report(world, request, Result.DEPLOYED, record, repaired=repaired)
 
 
-def _refuse(world: World, request: Request) -> None:
-    """Refuse what can have no environment, or is no commit.
+def _outdated(world: World, request: Request) -> Skip | None:
+    """Why something newer is to be deployed instead; otherwise what would be built is the commit.
 
     Raises:
         SettingsError: the ref belongs to no class.
-        RefError: tracked files differ from the commit.
+        RefError: another commit is checked out, or tracked files differ from it.
     """
     world.policy.class_of(request.ref)
-    if request.revision.endswith("-dirty"):
+    # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
+    if skip := outdated(_order(world, request, world.trusted.tip)):
+        return skip
+    _refuse_other_content(world, request)
+    return None
+
+
+def _refuse_other_content(world: World, request: Request) -> None:
+    head = repository.read_head(world.repository).commit
+    if head != request.revision:
         raise RefError(
-            f"tracked files differ from the commit {request.revision[:12]}, so it is not what would be deployed: "
+            f"This run is to deploy {request.ref} at {request.revision[:12]}, but {head[:12]} is checked out, which "
+            "would be built. Check that commit out; a CI may have made a merge for a pull request (GitHub: `ref: "
+            "${{ github.event.pull_request.head.sha }}` at actions/checkout). Nothing was touched."
+        )
+    if changed := _changed(world):
+        raise RefError(
+            f"tracked files differ from the commit {head[:12]} ({changed}), so it is not what would be deployed: "
             "commit or stash them, or use `pulumi up`, which takes the files as they are. Nothing was touched."
         )
+
+
+def _test(world: World, subject: Subject, run: Run, cancellation: Cancellation) -> None:
+    """Run the application's tests, if it has any; what is built afterwards is still the commit.
+
+    Raises:
+        FailedTestsError: they failed.
+        RefError: they changed tracked files, which would be built.
+    """
+    if (tests := subject.settings.tests) is None:
+        return
+    progress = world.progress
+    with progress.phase("tests"):
+        tests_command.run_tests(tests, world.repository, world.environ, cancellation, run, say=progress.quote)
+    if changed := _changed(world):
+        raise RefError(
+            f"the application's tests changed tracked files ({changed}), so what would be built is not the commit "
+            f"{subject.request.revision[:12]} any more. Have them write only what git ignores. Nothing was touched."
+        )
+
+
+def _changed(world: World) -> str:
+    """Which tracked files are not those of the commit, as a person reads it; empty when all are."""
+    changed = repository.changed_files(world.repository)
+    return ", ".join(map(one_line, changed[:SHOWN])) + (", …" if len(changed) > SHOWN else "")
 
 
 def _subject(world: World, request: Request) -> Subject:

@@ -66,7 +66,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     """
     administrator = target.administrator
     kubeconfig = kubeconfig_path(environ)
-    api, current = await _connect(kubeconfig)
+    api, current = await cluster.connect_in_time(kubeconfig)
     if complaint := cluster.unexpected(target.cluster, current):
         raise OwnershipError(complaint)
     endpoints = _endpoints(target, administrator, environ, cluster.endpoint(current, kubeconfig, environ))
@@ -84,17 +84,6 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
     if complaint := foreign(target.identity, facts, databases, needs_database=administrator is not None):
         raise OwnershipError(complaint)
     return Seen(deployers, isolation)
-
-
-async def _connect(kubeconfig: str) -> tuple[Api, cluster.Current]:
-    # The kubeconfig may name a command that fetches the credentials from somewhere.
-    try:
-        return await ask(cluster.TIMEOUT, partial(cluster.connect, kubeconfig))
-    except TimeoutError:
-        raise UnreachableError(
-            f"the command that the kubeconfig {kubeconfig} names for its credentials has not ended within "
-            f"{cluster.TIMEOUT} s; nothing was touched."
-        ) from None
 
 
 async def _render(target: Target, isolation: Isolation) -> None:

@@ -92,6 +92,21 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
     return api, current
 
 
+async def connect_in_time(kubeconfig: str) -> tuple[Api, Current]:
+    """As `connect`, within `TIMEOUT`: the kubeconfig may name a command that fetches the credentials from somewhere.
+
+    Raises:
+        UnreachableError: there is no usable kubeconfig, or that command does not end.
+    """
+    try:
+        return await ask(TIMEOUT, partial(connect, kubeconfig))
+    except TimeoutError:
+        raise UnreachableError(
+            f"the command that the kubeconfig {kubeconfig} names for its credentials has not ended within "
+            f"{TIMEOUT} s; nothing was touched."
+        ) from None
+
+
 def _context(kubeconfig: str) -> str | None:
     """The current context of several files as Helm and Pulumi take it, the first that one names; None: as it is.
 

@@ -234,15 +234,3 @@ def test_the_last_line_says_how_it_ended(
     assert (code, json.loads(out)["outcome"]) == (11, "failed")
     recorder.error = None
     assert ci(github("schedule"))[:2] == (0, "What should not exist is collected\n")
-
-
-def test_a_merge_that_the_ci_made_is_not_taken_for_what_was_pushed(
-    ci: Callable[..., tuple[int, str, str]], checkout: Checkout
-) -> None:
-    """GitHub checks it out for a pull request unless told otherwise; its files are nobody's commit."""
-    pushed = checkout.git("rev-parse", "HEAD")
-    merge = checkout.commit()
-    code, _, err = ci({"GITLAB_CI": "true", "CI_COMMIT_BRANCH": REF, "CI_COMMIT_SHA": pushed, "CI_PROJECT_DIR": ""})
-    assert code == 4
-    assert f"deploy {REF} at {pushed[:12]}, but {merge[:12]} is checked out" in err
-    assert "DEPLOYTAG_RESULT=failed" in (checkout.path / "deploytag.env").read_text()

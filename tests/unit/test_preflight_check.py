@@ -14,6 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from deploytag.administrator import Administrator
+from deploytag.delivery.cluster import open_cluster
 from deploytag.errors import ContentError, UnreachableError
 from deploytag.identity import identify
 from deploytag.preflight import Target, addresses, chart, check, cluster, database
@@ -134,6 +135,8 @@ def test_a_credential_command_that_does_not_end_is_a_sentence(tmp_path: Path, ha
         path.write_text(json.dumps(content))
         with pytest.raises(UnreachableError, match="names for its credentials has not ended within 1 s"):
             asyncio.run(check(wanted, environ))
+        with pytest.raises(UnreachableError, match="names for its credentials has not ended within 1 s"):
+            open_cluster(wanted.cluster, environ)
 
 
 def test_the_administrator_connects_to_its_own_database(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:

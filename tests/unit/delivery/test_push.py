@@ -20,7 +20,7 @@ from deploytag.delivery.push import remembering_push
 from deploytag.delivery.record import Attempt, Outcome, Record
 from deploytag.delivery.records import Records
 from deploytag.delivery.run import Action, Run
-from deploytag.errors import FailedTestsError, InterruptedRunError, SettingsError
+from deploytag.errors import FailedTestsError, InterruptedRunError, RefError, SettingsError
 from deploytag.settings import Policy
 from tests.unit.checkout import Checkout
 from tests.unit.delivery.fake_config_maps import ConfigMaps
@@ -192,3 +192,35 @@ def test_a_push_that_was_superseded_moves_nothing(pushed: Callable[[Any], Any], 
     world, before = pushed({}), read(records)
     assert delivery.deploy(world, delivery.Request(REF, NEW)).outcome == "skipped"
     assert read(records) == before
+
+
+def test_a_merge_that_a_ci_made_is_not_taken_for_what_was_pushed(
+    pushed: Callable[[Any], Any], checkout: Checkout, records: Records
+) -> None:
+    """GitHub checks it out for a pull request unless told otherwise; its files are nobody's commit."""
+    world, before = pushed({}), read(records)
+    merge = checkout.commit()
+    with pytest.raises(RefError, match=f"{REF} at {world.commit[:12]}, but {merge[:12]} is checked out"):
+        delivery.deploy(world, delivery.Request(REF, world.commit))
+    with pytest.raises(RefError, match="is checked out"):
+        delivery.plan(world, delivery.Request(REF, world.commit))
+    assert read(records) == before
+
+
+def test_changed_files_are_not_taken_for_their_commit(
+    pushed: Callable[[Any], Any], checkout: Checkout, records: Records
+) -> None:
+    world, before = pushed({}), read(records)
+    checkout.write("untracked")
+    checkout.write("Dockerfile", "FROM elsewhere\n")
+    checkout.track({"deploytag.yaml": "images: {}\n"})
+    with pytest.raises(RefError, match=rf"differ from the commit {world.commit[:12]} \(Dockerfile, deploytag\.yaml\)"):
+        delivery.deploy(world, delivery.Request(REF, world.commit))
+    assert read(records) == before
+
+
+def test_what_tests_change_is_not_built_as_the_commit(pushed: Callable[[Any], Any], records: Records) -> None:
+    world = pushed({"tests": {"command": ["sh", "-c", "echo FROM elsewhere > Dockerfile; touch untracked"]}})
+    with pytest.raises(RefError, match=r"tests changed tracked files \(Dockerfile\)"):
+        delivery.deploy(world, delivery.Request(REF, world.commit))
+    assert str(read(records).undeployed).startswith(world.commit[:12])
