@@ -72,10 +72,21 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
 
     def destroy(plan: Destroy) -> Report:
         from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-        from deploytag.delivery.report import Report, Result  # noqa: PLC0415
-        from deploytag.delivery.run import Action, SkippedError  # noqa: PLC0415
+        from deploytag.delivery.run import SkippedError  # noqa: PLC0415
+        from deploytag.errors import DeployTagError  # noqa: PLC0415
 
-        world = checkout.open(progress)
+        try:
+            world = checkout.open(progress)
+        except DeployTagError as error:
+            if not plan.classless:
+                raise
+            # What a class's jobs are given to act with, this one was not.
+            return _left_alone(
+                checkout,
+                plan.ref,
+                f"{plan.ref} belongs to no class, so it should have no environment, and this job cannot look: {error} "
+                "Should it have one of an earlier policy, `gc` removes it.",
+            )
 
         def made_again() -> str | None:
             there = not plan.asked_for and world.remote.tip(plan.ref) is not None
@@ -86,8 +97,7 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
             gone = None if plan.asked_for else (lambda: None)
             return removal.remove(world, plan.ref, still=made_again, tip=gone)
         except SkippedError as skipped:
-            stack = world.identity(plan.ref).stack
-            return Report(action=Action.DESTROY, ref=plan.ref, stack=stack, outcome=Result.SKIPPED, reason=str(skipped))
+            return _left_alone(checkout, plan.ref, str(skipped))
 
     def gc() -> tuple[Collection, DeployTagError | None]:
         from deploytag.cli import remove  # noqa: PLC0415
@@ -100,6 +110,14 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
         return Collection.of(done), done.error
 
     return Commands(deploy, destroy, gc, progress.say)
+
+
+def _left_alone(checkout: Checkout, ref: str, reason: str) -> Report:
+    from deploytag.delivery.report import Report, Result  # noqa: PLC0415 - as above
+    from deploytag.delivery.run import Action  # noqa: PLC0415
+
+    stack = checkout.identity(ref).stack
+    return Report(action=Action.DESTROY, ref=ref, stack=stack, outcome=Result.SKIPPED, reason=reason)
 
 
 def _print_plan(plan: Plan, *, as_json: bool) -> None:

@@ -147,6 +147,11 @@ def test_a_branch_that_is_there_and_one_that_is_gone(
     assert plan(environ, event, tip=None) == GONE
 
 
+def test_a_branch_of_no_class_that_is_gone_may_be_one_that_no_job_has_credentials_for() -> None:
+    gone = plan(github("delete"), {"ref": "chore/x", "ref_type": "branch"}, tip=None)
+    assert gone == Destroy("chore/x", "chore/x is gone from the remote.", classless=True)
+
+
 @pytest.mark.parametrize(
     ("environ", "event", "expected"),
     [

@@ -234,3 +234,16 @@ def test_the_last_line_says_how_it_ended(
     assert (code, json.loads(out)["outcome"]) == (11, "failed")
     recorder.error = None
     assert ci(github("schedule"))[:2] == (0, "What should not exist is collected\n")
+
+
+def test_a_job_without_credentials_leaves_a_gone_branch_of_no_class_alone(
+    ci: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    """As GitHub starts one for each branch that is deleted, whatever it is."""
+    (tmp_path / "kubeconfig").write_text("\n")
+    environ = {"KUBECONFIG": str(tmp_path / "kubeconfig"), "PULUMI_BACKEND_URL": f"file://{tmp_path}"}
+    code, out, err = ci({**environ, "DEPLOYTAG_BRANCH": "chore/x"}, "--json")
+    assert (code, json.loads(out)["outcome"]) == (0, "skipped"), err
+    assert "belongs to no class" in json.loads(out)["reason"]
+    code, out, _ = ci({**environ, "DEPLOYTAG_BRANCH": "feature/gone"}, "--json")
+    assert (code, json.loads(out)["outcome"]) == (8, "failed"), "one that has a class may have an environment"

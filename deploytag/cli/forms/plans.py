@@ -33,3 +33,5 @@ class CiPlan(Form):
     why: str | None = None
     asked_for: bool = False
     """Of a destroy: whether somebody wants it gone though its branch may be there."""
+    classless: bool = False
+    """Of a destroy: whether the policy has no class for the branch, so that there should be no environment."""

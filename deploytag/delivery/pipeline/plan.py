@@ -34,6 +34,8 @@ class Destroy:
     why: str
     asked_for: bool = False
     """Whether somebody wants it gone though its branch may be there. Otherwise a branch that was made again stays."""
+    classless: bool = False
+    """Whether the policy has no class for it: there should be no environment, and this run may have no credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,11 @@ def decide(
     if trigger is Trigger.STOP:
         return Destroy(ref.name, f"The CI was told to stop the environment of {ref.name}.", asked_for=True)
     if tip(ref.name) is None:
-        return _gone(ref)
+        return _gone(ref, policy)
     return _there(ref, trigger, policy, lambda: decide_revision(environ, event, head, lambda: False))
 
 
-def _gone(ref: Ref) -> Plan:
+def _gone(ref: Ref, policy: Policy) -> Plan:
     if ref.source == "git":
         # No CI was ever told of this branch: a person tries the command in a checkout, and has not pushed.
         return Skip(
@@ -89,7 +91,7 @@ def _gone(ref: Ref) -> Plan:
             f"`deploytag destroy {ref.name}` removes its environment.",
             ref.name,
         )
-    return Destroy(ref.name, f"{ref.name} is gone from the remote.")
+    return Destroy(ref.name, f"{ref.name} is gone from the remote.", classless=policy.refusal(ref.name) is not None)
 
 
 def _there(ref: Ref, trigger: Trigger, policy: Policy, commit: Callable[[], str]) -> Plan:
