@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from deploytag.delivery.again import declare_again, report
+from deploytag.delivery.diagnosis.health import awake
 from deploytag.delivery.hold import PATIENCE, hold
 from deploytag.delivery.processes.cancellation import Cancellation
 from deploytag.delivery.provenance import hindrance
@@ -82,8 +83,12 @@ def _set(
         pushed = record.pushed if asleep else attempt.started
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
         record = held.remember(record, Outcome.SUCCEEDED)
-        world.progress.done(f"{ref} is {result}" + ("" if asleep else f" at {declared.deployed.url}"))
-        return report(world, identity, action, result, record, reason=None, repaired=declared.repaired)
+        reason = None
+        if asleep and (running := awake(world.cluster, identity)):
+            reason = f"its chart does not stop {', '.join(running)}"
+        where = (f"; {reason}" if reason else "") if asleep else f" at {declared.deployed.url}"
+        world.progress.done(f"{ref} is {result}{where}")
+        return report(world, identity, action, result, record, reason=reason, repaired=declared.repaired)
 
 
 def _recorded(record: Record | None, identity: Identity) -> tuple[Record, Deployed]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from deploytag.api import DEPLOYMENTS, STATEFUL_SETS
+from deploytag.api import CRON_JOBS, DEPLOYMENTS, STATEFUL_SETS
 from deploytag.delivery.asking import RefusedError
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
-from deploytag.delivery.diagnosis.objects import Workload
+from deploytag.delivery.diagnosis.objects import CronJob, Workload
 from deploytag.delivery.diagnosis.workloads import complaints
 from deploytag.identity import Identity
 
@@ -28,6 +28,24 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
         except RefusedError:
             # Its namespace is gone, or bare: the rights to look are in it.
             return False
+
+
+def awake(cluster: Cluster, identity: Identity) -> tuple[str, ...]:
+    """What of the environment makes pods, by kind and name, though it sleeps: its chart does not stop it.
+
+    Raises:
+        UnreachableError: the cluster does not say.
+    """
+    namespace = identity.namespace
+    with ThreadPoolExecutor(3) as threads:
+        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS, namespace)
+        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS, namespace)
+        cron_jobs = threads.submit(listed, cluster, CronJob, CRON_JOBS, namespace)
+        return (
+            *(f"Deployment {it.name}" for it in deployments.result() if it.spec.replicas),
+            *(f"StatefulSet {it.name}" for it in stateful_sets.result() if it.spec.replicas),
+            *(f"CronJob {it.name}" for it in cron_jobs.result() if not it.spec.suspend),
+        )
 
 
 def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[str]]) -> dict[str, tuple[str, ...]]:

@@ -209,6 +209,18 @@ class Workload(KubernetesObject):
         return next((condition for condition in self.status.conditions if condition.type == of), None)
 
 
+class CronJobSpec(_Part):
+    """Whether it makes Jobs."""
+
+    suspend: bool = False
+
+
+class CronJob(KubernetesObject):
+    """A CronJob."""
+
+    spec: CronJobSpec = CronJobSpec()
+
+
 class JobStatus(_Part):
     """How far a Job is."""
 

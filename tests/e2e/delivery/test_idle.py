@@ -110,7 +110,8 @@ def test_what_nobody_uses_sleeps_until_somebody_does(it: Pushing) -> None:
     assert (len(pods), suspended, page(url)["revision"]) == (1, False, first)
 
     # Put to sleep: nothing runs, and nothing will.
-    assert it.report("sleep", REF)["outcome"] == "asleep"
+    slept = it.report("sleep", REF)
+    assert (slept["outcome"], slept["reason"]) == ("asleep", None), "all of it"
     await_no_pods(IDENTITY)
     assert what_runs(IDENTITY) == ([], True)
     with pytest.raises(httpx.TransportError):

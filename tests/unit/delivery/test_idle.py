@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from deploytag.api import CRON_JOBS, DEPLOYMENTS, STATEFUL_SETS, Listing
 from deploytag.delivery import hold as holding
 from deploytag.delivery import idle
 from deploytag.delivery.again import Declared
+from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.diagnosis.health import awake
 from deploytag.delivery.hold import Held
 from deploytag.delivery.record import Attempt, Deployed, Outcome, Record
 from deploytag.delivery.report import Result
@@ -44,6 +47,7 @@ class IdleWorld(FakeWorld):
     )
     policy: Any = field(default_factory=lambda: SimpleNamespace(classes={}))
     remote: Any = field(default_factory=FakeRemote)
+    cluster: Any = None
 
 
 class Died(BaseException):
@@ -58,6 +62,7 @@ class Pods:
     end: BaseException | None = None
     too_early: bool = False
     declared: list[bool] = field(default_factory=list)
+    unstoppable: tuple[str, ...] = ()
 
     def declare(self, held: Held, deployed: Deployed, *, asleep: bool = False) -> Declared:
         self.declared.append(asleep)
@@ -72,6 +77,7 @@ class Pods:
 def pods(monkeypatch: pytest.MonkeyPatch) -> Pods:
     made = Pods()
     monkeypatch.setattr(idle, "declare_again", made.declare)
+    monkeypatch.setattr(idle, "awake", lambda *_: made.unstoppable)
     ended = Held.remember
 
     def remember(self: Held, *arguments: Any) -> Record:
@@ -118,6 +124,26 @@ def test_what_a_run_was_to_change_is_unknown_until_it_says_that_it_did(
         assert ACTIONS[wanted](world, REF).outcome is (Result.ASLEEP if wanted else Result.AWAKE)
         assert (pods.asleep, remembered(world)) == (wanted, wanted)
     assert pods.declared == [asleep, not asleep, asleep]
+
+
+def test_what_a_chart_does_not_stop_is_named(pods: Pods) -> None:
+    pods.unstoppable = ("Deployment shop-redis",)
+    report = idle.sleep(world_of(False), REF)
+    assert (report.outcome, report.reason) == (Result.ASLEEP, "its chart does not stop Deployment shop-redis")
+    assert idle.wake(world_of(True), REF).reason is None
+
+
+def test_whatever_makes_pods_is_awake() -> None:
+    def named(name: str, **spec: Any) -> dict[str, Any]:
+        return {"metadata": {"name": name, "creationTimestamp": NOON.isoformat()}, "spec": spec}
+
+    found = {
+        DEPLOYMENTS: [named("web", replicas=0), named("redis")],
+        STATEFUL_SETS: [named("search", replicas=2)],
+        CRON_JOBS: [named("clean", suspend=True), named("mail")],
+    }
+    api: Any = SimpleNamespace(host="", list=lambda resource, _, **__: Listing(found[resource], "1"))
+    assert awake(Cluster(api), IDENTITY) == ("Deployment redis", "StatefulSet search", "CronJob mail")
 
 
 @pytest.mark.parametrize("asleep", [False, True])
