@@ -36,6 +36,11 @@ class Administrator:
     """Where it connects. libpq would take a database that is named like the user, which administrators rarely have."""
     sslmode: str | None = None
 
+    @property
+    def server(self) -> str:
+        """The server it administers, as `host:port`."""
+        return f"{self.host}:{self.port}"
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """What PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE say; an empty one says nothing, as with libpq.

@@ -58,21 +58,55 @@ class DatabaseFacts:
     role_exists: bool
     ledger: Mapping[str, str] | None
     """Data of the ledger's entry; None: there is no entry."""
+    server: str | None = None
+    """Which server was asked, as `host:port`."""
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether that server has neither."""
+        return self.owner is None and not self.role_exists
 
 
-def ledger_entry(identity: Identity) -> dict[str, str]:
+SERVER = "server"
+"""Key of the ledger's entry: the server that the database was made on, as PGHOST and PGPORT named it then."""
+
+
+def ledger_entry(identity: Identity, server: str) -> dict[str, str]:
     """What the ledger says of an environment's database. Written before the database is made."""
+    return {**_names(identity), SERVER: server}
+
+
+def names(ledger: Mapping[str, str] | None, identity: Identity) -> bool:
+    """Whether an entry of the ledger is the identity's, on whatever server."""
+    return ledger is not None and {key: it for key, it in ledger.items() if key != SERVER} == _names(identity)
+
+
+def _names(identity: Identity) -> dict[str, str]:
     return {"project": identity.project, "ref": identity.ref, "database": identity.database, "role": identity.role}
+
+
+def database_elsewhere(identity: Identity, facts: DatabaseFacts) -> str | None:
+    """Why the identity's database cannot be taken for gone, though the server that was asked has none; else None.
+
+    A server may go by several names, so what is found there is not asked where it was made.
+    """
+    made_on = (facts.ledger or {}).get(SERVER)
+    if facts.server is None or made_on in (None, facts.server) or not facts.is_absent:
+        return None
+    return (
+        f"by the ledger the database {identity.database} is on {made_on}, and PGHOST names {facts.server}, which does "
+        f"not have it. Set PGHOST to where it is; if that server is no more, delete the entry: kubectl --namespace "
+        f"{SYSTEM_NAMESPACE} delete configmap {identity.namespace}"
+    )
 
 
 def foreign_database(identity: Identity, facts: DatabaseFacts) -> str | None:
     """Why a database or role of the identity's name is not provably its own; None when it is, or when there is none."""
-    if facts.owner is None and not facts.role_exists:
+    if facts.is_absent:
         return None
-    ours = facts.ledger is not None and dict(facts.ledger) == ledger_entry(identity)
     if facts.owner is not None and facts.owner != identity.role:
         return f"the database {identity.database} exists and belongs to the role {facts.owner}, not to {identity.role}"
-    if not ours:
+    if not names(facts.ledger, identity):
         what = f"database {identity.database}" if facts.owner is not None else f"role {identity.role}"
         return f"the {what} exists and the ledger in {SYSTEM_NAMESPACE} does not name it"
     return None

@@ -11,7 +11,7 @@ from deploytag.administrator import Administrator
 from deploytag.api import Api
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, owns
+from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, database_elsewhere, foreign_database, owns
 from deploytag.preflight import addresses, chart, cluster, database, rights
 from deploytag.preflight.endpoints import (
     Endpoint,
@@ -80,7 +80,7 @@ async def check(target: Target, environ: Mapping[str, str]) -> Seen:
         rights.deployers(api, target.identity.project),
         _owner_and_role(administrator, target.identity),
     )
-    databases = DatabaseFacts(owner, role_exists, facts.ledger)
+    databases = DatabaseFacts(owner, role_exists, facts.ledger, administrator.server if administrator else None)
     if complaint := foreign(target.identity, facts, databases, needs_database=administrator is not None):
         raise OwnershipError(complaint)
     return Seen(deployers, isolation)
@@ -132,6 +132,8 @@ def foreign(
         )
     if not needs_database:
         return None
+    if complaint := database_elsewhere(identity, databases):
+        return f"{complaint}. Nothing was touched."
     if complaint := foreign_database(identity, databases):
         return f"{complaint}: it was left alone, nothing was touched. Rename the branch or remove it by hand."
     if not namespace.system_namespace:

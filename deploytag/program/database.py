@@ -7,6 +7,7 @@ import pulumi_postgresql as postgresql
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from deploytag.administrator import Administrator
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
 from deploytag.passwords import DatabaseAddress, database_password, password_verifier
@@ -20,8 +21,8 @@ class DatabaseArgs:
     identity: Identity
     address: DatabaseAddress
     key: SecretVersions[str]
-    administrator: str
-    """The role that makes and drops databases, as PGUSER names it."""
+    administrator: Administrator
+    """The role that makes and drops databases, and on which server."""
     connections: int
     """The most connections its role may hold."""
     statement_seconds: int
@@ -51,7 +52,7 @@ class Database(pulumi.ComponentResource):
                 labels=labels(identity),
                 annotations=annotations(identity),
             ),
-            data=ledger_entry(identity),
+            data=ledger_entry(identity, args.administrator.server),
             opts=pulumi.ResourceOptions(parent=self),
         )
         password = args.key.content.apply(lambda key: database_password(key, address.role))
@@ -71,7 +72,7 @@ class Database(pulumi.ComponentResource):
         # (RDS) is neither, and its REVOKE would be a warning without effect.
         administration = postgresql.GrantRole(
             f"{name}-administration",
-            role=args.administrator,
+            role=args.administrator.user,
             grant_role=role.name,
             opts=pulumi.ResourceOptions(
                 parent=self,

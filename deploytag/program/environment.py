@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from deploytag.contract import ContractValues, access_values, contract_values
+from deploytag.administrator import Administrator
 from deploytag.identity import Identity
 from deploytag.passwords import DatabaseAddress
 from deploytag.program.database import Database, DatabaseArgs
@@ -36,7 +37,7 @@ class EnvironmentArgs:
     secrets: SecretVersions[dict[str, str]] | None
     """None where the class has none, by choice."""
     database_key: SecretVersions[str] | None
-    administrator: str | None
+    administrator: Administrator | None
     """The database server's administrator; None where the class has no database."""
     address: DatabaseAddress | None
     """None where the class has no database."""

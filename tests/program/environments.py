@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from deploytag.content import StagedTree
+from deploytag.administrator import Administrator
 from deploytag.identity import identify
 from deploytag.passwords import DatabaseAddress
 from deploytag.program import Environment, EnvironmentArgs
@@ -60,7 +61,7 @@ def declare(
             secrets=read_variables(settings or ApplicationSettings(), cls),
             database_key=read_text(cls.database_key) if cls.database and cls.database_key else None,
             build_secrets={id_: read_text(it).content for id_, it in cls.build_secrets.items()},
-            administrator="administrator" if cls.database else None,
+            administrator=Administrator("db.test", user="administrator") if cls.database else None,
             address=DatabaseAddress("db.test", 5432, identity.database, identity.role) if cls.database else None,
             database_networks=(IPv4Network("192.0.2.7/32"),) if cls.database else (),
         )

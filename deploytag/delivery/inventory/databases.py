@@ -28,6 +28,8 @@ class Server:
     owners: Mapping[str, str]
     """Database to the role that owns it."""
     roles: frozenset[str]
+    address: str | None = None
+    """Where it was asked, as `host:port`."""
 
 
 @dataclass(frozen=True, slots=True)

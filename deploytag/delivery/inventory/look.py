@@ -6,7 +6,7 @@ which only the state itself can tell whose they are.
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -305,6 +305,6 @@ def _server(administrator: Administrator | None) -> Server | None:
         return None
     with databases.connected(administrator) as connection:
         try:
-            return connection.look()
+            return replace(connection.look(), address=administrator.server)
         except psycopg.Error as error:
             raise UnreachableError(f"PostgreSQL cannot be asked which databases exist: {error}.") from None

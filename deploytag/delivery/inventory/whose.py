@@ -12,7 +12,7 @@ from deploytag.delivery.inventory.things import Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.errors import DeployTagError
 from deploytag.identity import Identity, identify
-from deploytag.ownership import PROJECT, REF, SYSTEM_NAMESPACE, DatabaseFacts, foreign_database, ledger_entry
+from deploytag.ownership import PROJECT, REF, SYSTEM_NAMESPACE, DatabaseFacts, database_elsewhere, foreign_database, names
 
 Annotations = Mapping[str, str]
 
@@ -99,15 +99,18 @@ def _marked(facts: VolumeFacts) -> Owner | None:
 
 
 def databases_of(identity: Identity, entry: LedgerFacts | None, server: Server | None) -> list[Item]:
-    """The identity's ledger entry, database and role: each only when owner and ledger say the same."""
+    """The identity's ledger entry, database and role: each only when owner and ledger say the same.
+
+    The detail of an entry whose database is on another server says so.
+    """
     owner, data = Owner(identity.project, identity.ref), entry.data if entry else None
+    owners, roles, address = (server.owners, server.roles, server.address) if server else ({}, frozenset(), None)
+    facts = DatabaseFacts(owners.get(identity.database), identity.role in roles, data, address)
     items = []
     if entry is not None:
-        ours = dict(entry.data) == ledger_entry(identity)
-        items.append(Item(Kind.LEDGER, entry.name, owner if ours else None, "" if ours else "it says something else"))
-    if server is None:
-        return items
-    facts = DatabaseFacts(server.owners.get(identity.database), identity.role in server.roles, data)
+        ours = names(entry.data, identity)
+        detail = database_elsewhere(identity, facts) or "" if ours else "it says something else"
+        items.append(Item(Kind.LEDGER, entry.name, owner if ours else None, detail))
     foreign = foreign_database(identity, facts)
     proven_owner = None if foreign else owner
     if facts.owner is not None:

@@ -39,7 +39,7 @@ from deploytag.delivery.recovery.state import (
 )
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
-from deploytag.ownership import SYSTEM_NAMESPACE, foreign_database, ledger_entry, owns
+from deploytag.ownership import SYSTEM_NAMESPACE, database_elsewhere, foreign_database, names, owns
 
 
 def decide(facts: Facts, action: Action) -> tuple[Repair, ...]:
@@ -55,6 +55,8 @@ def decide(facts: Facts, action: Action) -> tuple[Repair, ...]:
 
 def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
     identity, state, complaints = facts.identity, facts.state, []
+    if facts.server and (complaint := database_elsewhere(identity, facts.server.database)):
+        raise OwnershipError(f"{complaint}. Nothing was touched.")
     # Destroying goes by what Pulumi knows; what it does not know is not touched, whoever it belongs to.
     everything = action is not Action.DESTROY
     if (
@@ -69,7 +71,7 @@ def _refuse_what_is_not_ours(facts: Facts, action: Action) -> None:
         and (everything or state.find(DATABASE, identity.database) or state.find(ROLE, identity.role))
     ):
         complaints.append(complaint)
-    if everything and facts.server and facts.ledger is not None and dict(facts.ledger) != ledger_entry(identity):
+    if everything and facts.server and facts.ledger is not None and not names(facts.ledger, identity):
         complaints.append(f"the ledger's entry {identity.namespace} in {SYSTEM_NAMESPACE} names another environment")
     if complaints:
         raise OwnershipError(

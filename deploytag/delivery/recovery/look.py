@@ -88,9 +88,9 @@ def look(tools: Tools) -> Facts:
             seen is None and namespace.result() is not None,
             entry.result(),
         )
-        if server:
+        if server and tools.administrator:
             it = server.result()
-            database = DatabaseFacts(it.owner, it.role_exists, found.ledger)
+            database = DatabaseFacts(it.owner, it.role_exists, found.ledger, tools.administrator.server)
             found = found.but(server=ServerFacts(database, it.allows_connections, it.is_administered, it.is_invalid))
         if found.namespace and not found.locked_out and _may_have_orphans(found):
             # Rights go a moment after the RoleBinding that a repair deleted: what could be seen may be so no more.

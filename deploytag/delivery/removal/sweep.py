@@ -79,7 +79,7 @@ class Sweep:
         """
         leftovers: list[Leftover] = []
         for item in items:
-            if reason := hindrance(self.identity, item, leftovers) or self._remove(item):
+            if reason := hindrance(self.identity, item, leftovers) or _elsewhere(item) or self._remove(item):
                 leftovers.append(Leftover(item, reason))
         return leftovers
 
@@ -191,6 +191,14 @@ class Sweep:
         if self.sources.administrator is None:
             raise LeftoverError(NO_SERVER)
         return databases.connected(self.sources.administrator)
+
+
+def _elsewhere(item: Item) -> str | None:
+    """Why a ledger's entry stays, which says of another server that it has the database.
+
+    As it was seen before anything was dropped: a server may go by two names.
+    """
+    return item.detail or None if item.kind is Kind.LEDGER else None
 
 
 NO_SERVER = "no database server is named: set PGHOST, with PGUSER and PGPASSWORD of its administrator"

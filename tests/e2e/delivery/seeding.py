@@ -19,6 +19,7 @@ import yaml
 from kubernetes.client.exceptions import ApiException
 from psycopg import sql
 
+from deploytag.administrator import Administrator
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.lifetime import TOMBSTONE_AGE
 from deploytag.delivery.progress import Progress
@@ -116,11 +117,12 @@ class Seeds:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [database])
             return found.fetchone() is not None
 
-    def ledger(self, identity: Identity) -> None:
-        """The ledger's entry."""
+    def ledger(self, identity: Identity, server: str | None = None) -> None:
+        """The ledger's entry, of a database on `server`; None: on the sandbox's."""
+        administrator = Administrator.from_environ(os.environ)
         body: Any = {
             "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
-            "data": ledger_entry(identity),
+            "data": ledger_entry(identity, server or administrator.server),
         }
         core(self.cluster).create_namespaced_config_map(SYSTEM_NAMESPACE, body)
 

@@ -216,6 +216,22 @@ def test_a_finalizer_is_named_and_everything_else_is_gone(shop: Checkout, seeds:
     assert exists(identity, seeds.world) == set()
 
 
+def test_a_database_on_another_server_is_not_said_to_be_gone(shop: Checkout, seeds: Seeds, branch: str) -> None:
+    """As when gc's job has another PGHOST than the one that deployed: what proves whose it is has to stay."""
+    identity = identify(PROJECT, branch)
+    seeds.namespace(identity)
+    seeds.ledger(identity, "other.test:5432")
+    seeds.state(identity)
+    done = destroyed(shop, branch)
+    assert done.code == 13, done.output
+    assert "is on other.test:5432, and PGHOST names" in done.output
+    entry = ("configmap", identity.namespace, "--namespace", SYSTEM_NAMESPACE)
+    assert exists(identity, seeds.world) == {f"configmap/{identity.namespace}"}
+    # As the sentence has it for a server that is no more.
+    kubectl("delete", *entry)
+    assert destroyed(shop, branch).code == 0
+
+
 @LONG
 def test_what_is_not_provably_ours_is_named_and_left_alone(shop: Checkout, seeds: Seeds, branch: str) -> None:
     identity = identify(PROJECT, branch)

@@ -135,7 +135,7 @@ def test_what_a_chart_does_not_stop_is_named(pods: Pods) -> None:
 
 def test_whatever_makes_pods_is_awake() -> None:
     def named(name: str, **spec: Any) -> dict[str, Any]:
-        return {"metadata": {"name": name, "creationTimestamp": NOON.isoformat()}, "spec": spec}
+        return {"metadata": {"name": name, "uid": name, "creationTimestamp": NOON.isoformat()}, "spec": spec}
 
     found = {
         DEPLOYMENTS: [named("web", replicas=0), named("redis")],

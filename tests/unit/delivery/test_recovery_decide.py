@@ -49,7 +49,8 @@ from deploytag.ownership import DatabaseFacts, annotations, ledger_entry
 
 IT = identify("shop", "feature/test")
 OTHER = identify("shop", "bug/other")
-LEDGER = ledger_entry(IT)
+DB = "db.test:5432"
+LEDGER = ledger_entry(IT, DB)
 SECRET = "kubernetes:core/v1:Secret"
 ENV = ObjectName("v1", "Secret", IT.namespace, "env-1")
 RIGHTS = ObjectName("rbac.authorization.k8s.io/v1", "RoleBinding", IT.namespace, "deploytag")
@@ -87,8 +88,9 @@ def server(
     allows: bool = True,
     administered: bool = True,
     invalid: bool = False,
+    asked: str = DB,
 ) -> ServerFacts:
-    return ServerFacts(DatabaseFacts(owner, role, ledger), allows, administered, invalid)
+    return ServerFacts(DatabaseFacts(owner, role, ledger, asked), allows, administered, invalid)
 
 
 def revisions(*statuses: Status) -> tuple[Revision, ...]:
@@ -391,7 +393,9 @@ def test_what_is_repaired_before_a_destruction(facts: Facts, repairs: list[Repai
         (but(server=server("postgres")), Action.DEPLOY, "belongs to the role postgres"),
         (but(server=server("postgres")), Action.DESTROY, "belongs to the role postgres"),
         (NOTHING.but(server=server(IT.role, True, None)), Action.DEPLOY, "the ledger in deploytag-system does not"),
-        (but(ledger=ledger_entry(OTHER), server=server(None, False)), Action.DEPLOY, "names another environment"),
+        (but(ledger=ledger_entry(OTHER, DB), server=server(None, False)), Action.DEPLOY, "names another environment"),
+        (but(server=server(None, False, asked="new.test:5432")), Action.DEPLOY, f"is on {DB}, and PGHOST names new"),
+        (but(server=server(None, False, asked="new.test:5432")), Action.DESTROY, f"is on {DB}, and PGHOST names new"),
     ],
 )
 def test_what_is_not_ours_is_left_alone(facts: Facts, action: Action, sentence: str) -> None:

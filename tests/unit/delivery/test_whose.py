@@ -15,7 +15,8 @@ OURS = identify("shop", "feature/test")
 OTHER = identify("shop", "bug/other")
 THEIRS = identify("shop2", "feature/test")
 OWNER = Owner("shop", "feature/test")
-ENTRY = LedgerFacts(OURS.namespace, ledger_entry(OURS))
+DB = "db.test:5432"
+ENTRY = LedgerFacts(OURS.namespace, ledger_entry(OURS, DB))
 SERVER = Server({OURS.database: OURS.role}, frozenset({OURS.role}))
 
 
@@ -90,7 +91,7 @@ def test_a_volume_of_no_interest_is_no_item() -> None:
             {Kind.LEDGER: OWNER, Kind.DATABASE: None, Kind.ROLE: None},
         ),
         (
-            LedgerFacts(OURS.namespace, ledger_entry(OTHER)),
+            LedgerFacts(OURS.namespace, ledger_entry(OTHER, DB)),
             SERVER,
             {Kind.LEDGER: None, Kind.DATABASE: None, Kind.ROLE: None},
         ),
@@ -101,6 +102,32 @@ def test_a_database_is_ours_when_owner_and_ledger_agree(
     entry: LedgerFacts | None, server: Server | None, owners: dict[Kind, Owner | None]
 ) -> None:
     assert {item.kind: item.owner for item in whose.databases_of(OURS, entry, server)} == owners
+
+
+@pytest.mark.parametrize(
+    ("made_on", "server", "elsewhere"),
+    [
+        (DB, Server({}, frozenset(), DB), False),
+        (DB, Server({}, frozenset(), "other.test:5432"), True),
+        (DB, Server({}, frozenset({OURS.role}), "other.test:5432"), False),  # another name of the same server
+        (DB, Server({OURS.database: OURS.role}, frozenset({OURS.role}), "other.test:5432"), False),
+        (DB, None, False),
+        ("", Server({}, frozenset(), "other.test:5432"), True),
+    ],
+)
+def test_a_database_on_another_server_is_not_gone(made_on: str, server: Server | None, elsewhere: bool) -> None:
+    entry = LedgerFacts(OURS.namespace, ledger_entry(OURS, made_on))
+    found = next(it for it in whose.databases_of(OURS, entry, server) if it.kind is Kind.LEDGER)
+    assert found.owner == OWNER
+    assert (f"is on {made_on}, and PGHOST names other.test:5432" in found.detail) == elsewhere
+    assert bool(found.detail) == elsewhere
+
+
+def test_an_entry_that_names_no_server_says_nothing_of_one() -> None:
+    """As entries of before had it."""
+    data = {key: value for key, value in ledger_entry(OURS, DB).items() if key != "server"}
+    [found] = whose.databases_of(OURS, LedgerFacts(OURS.namespace, data), Server({}, frozenset(), DB))
+    assert (found.owner, found.detail) == (OWNER, "")
 
 
 def test_the_databases_of_a_project_are_those_of_its_ledger_and_what_looks_like_them_is_named() -> None:
@@ -114,7 +141,7 @@ def test_the_databases_of_a_project_are_those_of_its_ledger_and_what_looks_like_
         },
         frozenset({OURS.role, THEIRS.role, "shop_feature_lost"}),
     )
-    ledger = [ENTRY, LedgerFacts(THEIRS.namespace, ledger_entry(THEIRS))]
+    ledger = [ENTRY, LedgerFacts(THEIRS.namespace, ledger_entry(THEIRS, DB))]
     found = {(item.kind, item.name): item.owner for item in whose.all_databases("shop", ledger, server)}
     assert found == {
         (Kind.LEDGER, OURS.namespace): OWNER,
@@ -128,7 +155,7 @@ def test_a_project_whose_name_begins_like_ours_keeps_its_databases_unnamed() -> 
     neighbour = identify("shop-feature", "bug/x")
     assert neighbour.database.startswith("shop_")
     server = Server({neighbour.database: neighbour.role}, frozenset({neighbour.role}))
-    ledger = [LedgerFacts(neighbour.namespace, ledger_entry(neighbour))]
+    ledger = [LedgerFacts(neighbour.namespace, ledger_entry(neighbour, DB))]
     assert whose.all_databases("shop", ledger, server) == []
 
 
