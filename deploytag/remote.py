@@ -73,6 +73,14 @@ class Remote:
     seconds: float = QUESTION_SECONDS
     """How long one question may take."""
 
+    @property
+    def place(self) -> str | None:
+        """Which repository it is, see `place_of`; None: one of this machine."""
+        git = repository.bound_environment(self.repository, self.environ)
+        return place_of(
+            repository.configured(self.repository, f"remote.{self.name_or_url}.url", git) or self.name_or_url
+        )
+
     def refs(self) -> dict[str, str]:
         """Every branch and tag that can have an environment, without its prefix, and its commit.
 
@@ -279,6 +287,24 @@ def parse_counted(listing: str) -> Refs:
         ref: commit for ref, commit in (tags | peeled | heads).items() if _COMMIT.fullmatch(commit) and _possible(ref)
     }
     return Refs(tips, len(tips.keys() & heads.keys()))
+
+
+def place_of(url: str) -> str | None:
+    """`host/path` of a remote's URL, the same for every protocol, port and login; None for a path of this machine.
+
+    Forges look at neither the case of it nor a `.git` at its end.
+    """
+    found = _URL.fullmatch(url) or _SCP.fullmatch(url)
+    if found is None:
+        return None
+    path = found["path"].strip("/").removesuffix(".git")
+    return f"{found['host']}/{path}".lower()
+
+
+_HOST = r"(?:[^/@]*@)?(?P<host>[^/:@\[\]]+|\[[^/@\]]+\])"
+_URL = re.compile(rf"(?:https?|ssh|git|git\+ssh|ftps?)://{_HOST}(?::\d*)?(?P<path>(?:/.*)?)", re.DOTALL)
+_SCP = re.compile(rf"{_HOST}:(?!//)(?P<path>.+)", re.DOTALL)
+"""As git tells it from a path: no slash is before the first colon (git-clone(1), GIT URLS)."""
 
 
 def parse_listing(listing: str) -> Listing:

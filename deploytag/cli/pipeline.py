@@ -104,7 +104,7 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
         from deploytag.delivery.removal import gc_run  # noqa: PLC0415
         from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
 
-        done = gc_run.run(checkout.open(progress), None, yes=True, allow_shrink=False)
+        done = gc_run.run(checkout.open(progress), None, yes=True, allow_shrink=False, allow_remote=False)
         if not as_json:
             remove.print_collected(done)
         return Collection.of(done), done.error

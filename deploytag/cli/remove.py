@@ -62,6 +62,9 @@ def gc(
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Believe a remote that lost more than half of its branches.")
     ] = False,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Believe another remote than at the last collection.")
+    ] = False,
     registry: Annotated[
         str | None, typer.Option(help="The image registry; by default `registry` in Pulumi.yaml's config.")
     ] = None,
@@ -74,7 +77,7 @@ def gc(
     from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
 
     world = Checkout.of(project).open(narrator(as_json=as_json, verbose=verbose))
-    done = gc_run.run(world, registry, yes=yes, allow_shrink=allow_shrink)
+    done = gc_run.run(world, registry, yes=yes, allow_shrink=allow_shrink, allow_remote=allow_remote)
     if as_json:
         print_json(Collection.of(done))
     else:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from deploytag.errors import RefError, SettingsError, UnreachableError
-from deploytag.remote import Refs, Remote, parse_counted, parse_refs
+from deploytag.remote import Refs, Remote, parse_counted, parse_refs, place_of
 from tests.silent import silent_git_server
 from tests.unit.checkout import Checkout
 
@@ -24,6 +24,39 @@ def bare(tmp_path: Path, checkout: Checkout) -> Path:
     checkout.git("init", "-q", "--bare", "-b", "main", str(path))
     checkout.git("remote", "add", "origin", str(path))
     return path
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        *(
+            (url, "git.test/team/shop")
+            for url in (
+                "https://git.test/team/shop",
+                "https://git.test/team/shop.git",
+                "https://Git.test:8443/Team/shop.git/",
+                "https://ci-token:secret@git.test/team/shop.git",
+                "ssh://git@git.test:2222/team/shop.git",
+                "git@git.test:team/shop.git",
+                "git.test:/team/shop",
+                "git://git.test/team/shop",
+            )
+        ),
+        ("https://git.test", "git.test/"),
+        ("ssh://git@[2001:db8::1]:22/shop.git", "[2001:db8::1]/shop"),
+        *((url, None) for url in ("/srv/git/shop.git", "../shop.git", "./a:b", "file:///srv/shop.git", "", "origin")),
+        ("https://user:p@ss@git.test/shop", None),  # no URL: whatever it says stays unsaid
+    ],
+)
+def test_a_repository_is_the_same_by_every_protocol(url: str, place: str | None) -> None:
+    assert place_of(url) == place
+
+
+def test_a_remotes_place_is_that_of_its_url(checkout: Checkout) -> None:
+    checkout.git("remote", "add", "origin", "git@git.test:team/shop.git")
+    assert Remote(checkout.path, "origin").place == "git.test/team/shop"
+    assert Remote(checkout.path, "https://git.test/other").place == "git.test/other"
+    assert Remote(checkout.path, "/srv/other.git").place is None
 
 
 @pytest.mark.parametrize(

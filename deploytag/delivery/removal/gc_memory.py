@@ -1,4 +1,4 @@
-"""What one collection remembers for the next: how many branches there were, and which images nothing referred to."""
+"""What one collection remembers for the next: of which repository, how many branches it had, and which images nothing referred to."""
 
 from kubernetes.client.exceptions import ApiException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +22,8 @@ class GcMemory(BaseModel):
 
     branches: int | None = None
     """How many branches the remote had."""
+    remote: str | None = None
+    """Which repository they were of, as `Remote.place` has it."""
     refs: int | None = None
     """How many branches and tags it had, by a version that counted only these: compared once more, with the same."""
     unreferenced: dict[str, Moment] = Field(default_factory=dict)

@@ -50,7 +50,7 @@ class Collected:
         return None
 
 
-def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool) -> Collected:
+def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool, allow_remote: bool) -> Collected:
     """Decide what should not exist, and with `yes` remove it.
 
     Args:
@@ -58,6 +58,7 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool) ->
         registry: the image registry; None: the one that Pulumi.yaml names.
         yes: do it.
         allow_shrink: believe a remote that lost more than half of its branches.
+        allow_remote: believe another remote than at the last collection.
 
     Raises:
         InterruptedRunError: a signal came.
@@ -65,7 +66,7 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool) ->
             images from its turn.
     """
     memory = gc_memory.load(world.cluster, world.project)
-    plan = decide(wiring.facts(world, memory, allow_shrink=allow_shrink))
+    plan = decide(wiring.facts(world, memory, allow_shrink=allow_shrink, allow_remote=allow_remote))
     if plan.refs is None or plan.refused is not None:
         return Collected(world.project, plan)
     client = None

@@ -169,7 +169,7 @@ def _uninstall(held: Held) -> None:
 # --- collecting -------------------------------------------------------------------------------------------------------
 
 
-def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Facts:
+def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False, allow_remote: bool = False) -> Facts:
     """What the collection of a project is decided by.
 
     Raises:
@@ -193,6 +193,9 @@ def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False) -> Fact
         policy=world.policy,
         now=datetime.now(UTC),
         allow_shrink=allow_shrink,
+        remote=world.remote.place,
+        remote_before=memory.remote,
+        allow_remote=allow_remote,
     )
 
 
@@ -342,4 +345,5 @@ class Collector:
 
 def remember(world: World, branches: int, plan: ImagePlan) -> None:
     """Leave for the next collection what this one saw."""
-    gc_memory.save(world.cluster, world.project, GcMemory(branches=branches, unreferenced=dict(plan.unreferenced)))
+    memory = GcMemory(branches=branches, remote=world.remote.place, unreferenced=dict(plan.unreferenced))
+    gc_memory.save(world.cluster, world.project, memory)

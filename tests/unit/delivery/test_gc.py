@@ -166,6 +166,11 @@ def test_what_cannot_be_proven_is_named_and_kept() -> None:
         ({"main": "a"}, {"branches_before": 3, "allow_shrink": True}, None),
         ({"main": "a"}, {"branches_before": 2}, None),
         ({"main": "a"}, {"branches_before": 1}, None),
+        (MAIN, {"remote": "git.test/me/shop", "remote_before": "git.test/us/shop"}, "the branches of git.test/me/shop"),
+        (MAIN, {"remote": "git.test/me/shop", "remote_before": "git.test/us/shop", "allow_remote": True}, None),
+        (MAIN, {"remote": "git.test/us/shop", "remote_before": "git.test/us/shop"}, None),
+        (MAIN, {"remote": "git.test/us/shop"}, None),
+        (MAIN, {"remote_before": "git.test/us/shop"}, None),
         # Tags are no sign of a whole answer.
         (TAGS, {"branches": 0}, "no branch at all"),
         (TAGS, {"branches": 0, "allow_shrink": True}, "no branch at all"),
@@ -274,6 +279,9 @@ def worlds(draw: st.DrawFn) -> Facts:
         branches=draw(st.integers(0, len(refs or ()))),
         branches_before=draw(st.none() | st.integers(0, 30)),
         allow_shrink=draw(st.booleans()),
+        remote=draw(st.sampled_from([None, "a", "b"])),
+        remote_before=draw(st.sampled_from([None, "a"])),
+        allow_remote=draw(st.booleans()),
         live=frozenset(draw(st.sets(st.sampled_from(REFS)))),
     )
 
@@ -283,7 +291,8 @@ def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
     plan = decide(facts)
     refs = facts.refs or {}
     before = facts.branches_before or 0
-    if not refs or not facts.branches or (2 * facts.branches < before and not facts.allow_shrink):
+    other = (facts.remote, facts.remote_before) == ("b", "a") and not facts.allow_remote
+    if not refs or not facts.branches or other or (2 * facts.branches < before and not facts.allow_shrink):
         assert plan.refused is not None
         assert plan.entries == ()
         return
