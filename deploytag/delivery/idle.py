@@ -70,24 +70,23 @@ def _set(
         asleep = action is Action.SLEEP
         result = Result.ASLEEP if asleep else Result.AWAKE
         if record.asleep is asleep:
-            reason = f"{ref} is {result} already"
-            world.progress.done(reason)
-            return report(world, identity, action, Result.UNCHANGED, record, reason=reason)
+            already = f"{ref} is {result} already"
+            world.progress.done(already)
+            return report(world, identity, action, Result.UNCHANGED, record, reason=already)
         if why := hindrance(world, identity, deployed, world.remote.tip(ref)):
             raise RefError(f"{ref} is not {result}: {why}. Nothing was touched.")
         attempt = Attempt(run=held.run.id, action=action, revision=deployed.revision, started=datetime.now(UTC))
         record = record.begun(attempt, asleep=asleep)
         with held.remembering(record):
             declared = declare_again(held, deployed, asleep=asleep)
+            running = awake(world.cluster, identity) if asleep else ()
         # Awake is counted like a push: who wakes it wants to use it.
         pushed = record.pushed if asleep else attempt.started
         record = record.model_copy(update={"asleep": asleep, "pushed": pushed, "deployed": declared.deployed})
         record = held.remember(record, Outcome.SUCCEEDED)
-        reason = None
-        if asleep and (running := awake(world.cluster, identity)):
-            reason = f"its chart does not stop {', '.join(running)}"
-        where = (f"; {reason}" if reason else "") if asleep else f" at {declared.deployed.url}"
-        world.progress.done(f"{ref} is {result}{where}")
+        reason = f"its chart does not stop {', '.join(running)}" if running else None
+        more = "" if asleep else f" at {declared.deployed.url}"
+        world.progress.done(f"{ref} is {result}{more}" + (f"; {reason}" if reason else ""))
         return report(world, identity, action, result, record, reason=reason, repaired=declared.repaired)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from deploytag.administrator import Administrator
-from deploytag.api import Api
 from deploytag.errors import OwnershipError, UnreachableError
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, database_elsewhere, foreign_database, owns

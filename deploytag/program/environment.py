@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 
-from deploytag.contract import ContractValues, access_values, contract_values
 from deploytag.administrator import Administrator
+from deploytag.contract import ContractValues, access_values, contract_values
 from deploytag.identity import Identity
 from deploytag.passwords import DatabaseAddress
 from deploytag.program.database import Database, DatabaseArgs

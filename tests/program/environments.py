@@ -7,8 +7,8 @@ from typing import Any
 
 import pulumi
 
-from deploytag.content import StagedTree
 from deploytag.administrator import Administrator
+from deploytag.content import StagedTree
 from deploytag.identity import identify
 from deploytag.passwords import DatabaseAddress
 from deploytag.program import Environment, EnvironmentArgs

@@ -39,7 +39,10 @@ def test_a_namespace_is_ours_by_project_and_ref() -> None:
         (DatabaseFacts(None, True, ledger_entry(OURS, "db.test:5432")), None),
         (DatabaseFacts("postgres", False, ledger_entry(OURS, "db.test:5432")), "belongs to the role postgres"),
         (DatabaseFacts(OURS.role, True, None), "the ledger in deploytag-system does not name it"),
-        (DatabaseFacts(OURS.role, True, ledger_entry(OTHER, "db.test:5432")), "the ledger in deploytag-system does not name it"),
+        (
+            DatabaseFacts(OURS.role, True, ledger_entry(OTHER, "db.test:5432")),
+            "the ledger in deploytag-system does not name it",
+        ),
         (DatabaseFacts(None, True, None), "the role shop_feature_test exists"),
     ],
 )

@@ -12,7 +12,15 @@ from deploytag.delivery.inventory.things import Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.errors import DeployTagError
 from deploytag.identity import Identity, identify
-from deploytag.ownership import PROJECT, REF, SYSTEM_NAMESPACE, DatabaseFacts, database_elsewhere, foreign_database, names
+from deploytag.ownership import (
+    PROJECT,
+    REF,
+    SYSTEM_NAMESPACE,
+    DatabaseFacts,
+    database_elsewhere,
+    foreign_database,
+    names,
+)
 
 Annotations = Mapping[str, str]
 

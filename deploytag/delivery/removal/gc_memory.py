@@ -1,4 +1,4 @@
-"""What one collection remembers for the next: of which repository, how many branches it had, and which images nothing referred to."""
+"""What one collection remembers for the next: whose branches it went by, how many, and which images nothing needed."""
 
 from kubernetes.client.exceptions import ApiException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
