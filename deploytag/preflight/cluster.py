@@ -27,6 +27,9 @@ from deploytag.settings import POLICY_FILE, Cluster
 TIMEOUT = 5
 """Seconds the cluster may take to answer."""
 
+LOGIN = 60
+"""Seconds the command that a kubeconfig names for credentials may take: it may ask a cloud, or a person."""
+
 ONE_REQUEST = TIMEOUT + 1
 """Seconds until a request that nobody waits for any longer ends by itself."""
 
@@ -67,7 +70,8 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
         config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=kubeconfig, context=context, client_configuration=settings
         )
-        given = settings.api_key.get("authorization") or settings.cert_file
+        # Under which key a token is, is the client's to say.
+        given = any(settings.api_key.values()) or settings.cert_file
         command = None if given else _credential_command(kubeconfig, context)
         HostPort.of_url(settings.host)  # or `endpoint` would be the first to see what is no URL
         settings.retries = False
@@ -93,17 +97,17 @@ def connect(kubeconfig: str) -> tuple[Api, Current]:
 
 
 async def connect_in_time(kubeconfig: str) -> tuple[Api, Current]:
-    """As `connect`, within `TIMEOUT`: the kubeconfig may name a command that fetches the credentials from somewhere.
+    """As `connect`, within `LOGIN`: the kubeconfig may name a command that fetches the credentials from somewhere.
 
     Raises:
         UnreachableError: there is no usable kubeconfig, or that command does not end.
     """
     try:
-        return await ask(TIMEOUT, partial(connect, kubeconfig))
+        return await ask(LOGIN, partial(connect, kubeconfig))
     except TimeoutError:
         raise UnreachableError(
-            f"the command that the kubeconfig {kubeconfig} names for its credentials has not ended within "
-            f"{TIMEOUT} s; nothing was touched."
+            f"the command that the kubeconfig {kubeconfig} names for its credentials has not ended within {LOGIN} s. "
+            "If it waits for a login, log in first (`kubectl get namespaces` runs it, too); nothing was touched."
         ) from None
 
 

@@ -219,12 +219,34 @@ def test_no_usable_kubeconfig_is_a_sentence(tmp_path: Path, content: str | None)
         cluster.connect(str(path))
 
 
+def with_command(folder: Path, script: str) -> str:
+    """A kubeconfig whose user is what `script` prints."""
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script]}
+    path = folder / "config"
+    path.write_text(kubeconfig("https://host.test").replace("user: {}", f"user: {json.dumps({'exec': command})}"))
+    return str(path)
+
+
 def test_a_command_that_gives_no_credentials_is_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "config"
-    command = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: [-c, exit 7]}"
-    path.write_text(kubeconfig("https://host.test").replace("user: {}", "user: {" + command + "}"))
     with pytest.raises(UnreachableError, match=r"`sh -c exit 7`, which .* gave none"):
-        cluster.connect(str(path))
+        cluster.connect(with_command(tmp_path, "exit 7"))
+
+
+@pytest.mark.parametrize(
+    ("given", "headers"),
+    [
+        ({"token": "t0"}, {"authorization": "Bearer t0"}),
+        ({"clientCertificateData": "PEM", "clientKeyData": "PEM"}, {}),
+    ],
+)
+def test_what_a_command_gives_is_used(tmp_path: Path, given: dict[str, str], headers: dict[str, str]) -> None:
+    said = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": given}
+    (tmp_path / "said").write_text(json.dumps(said))
+    api, _ = cluster.connect(with_command(tmp_path, f"cat {tmp_path}/said"))
+    sent: dict[str, str] = {}
+    api.client.update_params_for_auth(sent, [], ["BearerToken"], "/", "GET", None)
+    assert sent == headers
+    assert bool(api.client.configuration.cert_file) == (not headers)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def silent_server() -> Iterator[int]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (cluster, database):
         monkeypatch.setattr(module, "TIMEOUT", 1)
+    monkeypatch.setattr(cluster, "LOGIN", 1)
 
 
 @pytest.fixture
