@@ -5,6 +5,7 @@ Something of an environment's name that is not provably its own is refused, name
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deploytag.identity import Identity
 
@@ -16,6 +17,8 @@ REF = "deploytag.dev/ref"
 STACK = "deploytag.dev/stack"
 ALLOWS = "deploytag.dev/allows"
 """Annotation of a network policy: what it lets through, for people."""
+SERVER = "deploytag.dev/server"
+"""Annotation of the ledger's entry: the server that the database is on, as `host:port`."""
 KIND = "deploytag.dev/kind"
 """Label of what the wrapper keeps in the system namespace: `record` or `tombstone`."""
 
@@ -57,7 +60,7 @@ class DatabaseFacts:
     """Role that owns the database; None: there is no such database."""
     role_exists: bool
     ledger: Mapping[str, str] | None
-    """Data of the ledger's entry; None: there is no entry."""
+    """What the ledger's entry says, see `said_by_ledger`; None: there is no entry."""
     server: str | None = None
     """Which server was asked, as `host:port`."""
 
@@ -67,22 +70,29 @@ class DatabaseFacts:
         return self.owner is None and not self.role_exists
 
 
-SERVER = "server"
-"""Key of the ledger's entry: the server that the database was made on, as PGHOST and PGPORT named it then."""
+def ledger_entry(identity: Identity) -> dict[str, str]:
+    """The data of the ledger's entry of an environment's database. Written before the database is made.
+
+    It never changes: an entry with other data would be another one, and the provider would delete this one first.
+    """
+    return {"project": identity.project, "ref": identity.ref, "database": identity.database, "role": identity.role}
 
 
-def ledger_entry(identity: Identity, server: str) -> dict[str, str]:
-    """What the ledger says of an environment's database. Written before the database is made."""
-    return {**_names(identity), SERVER: server}
+def ledger_annotations(identity: Identity, server: str) -> dict[str, str]:
+    """The annotations of that entry; `server` is where the database is, as PGHOST and PGPORT name it today."""
+    return {**annotations(identity), SERVER: server}
+
+
+def said_by_ledger(entry: Mapping[str, Any]) -> dict[str, str]:
+    """What an entry says, as the API has it: its data, and under `SERVER` where the database is, if that is known."""
+    server = ((entry.get("metadata") or {}).get("annotations") or {}).get(SERVER)
+    data = {key: it for key, it in (entry.get("data") or {}).items() if key != SERVER}
+    return data if server is None else {**data, SERVER: server}
 
 
 def names(ledger: Mapping[str, str] | None, identity: Identity) -> bool:
     """Whether an entry of the ledger is the identity's, on whatever server."""
-    return ledger is not None and {key: it for key, it in ledger.items() if key != SERVER} == _names(identity)
-
-
-def _names(identity: Identity) -> dict[str, str]:
-    return {"project": identity.project, "ref": identity.ref, "database": identity.database, "role": identity.role}
+    return ledger is not None and {key: it for key, it in ledger.items() if key != SERVER} == ledger_entry(identity)
 
 
 def database_elsewhere(identity: Identity, facts: DatabaseFacts) -> str | None:

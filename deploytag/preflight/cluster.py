@@ -19,7 +19,7 @@ from deploytag.address import HostPort
 from deploytag.api import CONFIG_MAPS, NAMESPACES, Api, annotations_of
 from deploytag.errors import UnreachableError
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE
+from deploytag.ownership import SYSTEM_NAMESPACE, said_by_ledger
 from deploytag.preflight.endpoints import Endpoint, through_proxy
 from deploytag.preflight.patience import ask
 from deploytag.settings import POLICY_FILE, Cluster
@@ -55,7 +55,7 @@ class NamespaceFacts:
     annotations: Mapping[str, str] | None
     """Of the namespace; None: there is none."""
     ledger: Mapping[str, str] | None
-    """Data of the ledger's entry; None: there is none."""
+    """What the ledger's entry says, see `said_by_ledger`; None: there is none."""
     system_namespace: bool
 
 
@@ -212,6 +212,6 @@ async def look(api: Api, identity: Identity) -> NamespaceFacts:
         raise UnreachableError(f"the cluster cannot be asked about {identity.namespace}: {error}") from None
     return NamespaceFacts(
         annotations=None if namespace is None else annotations_of(namespace),
-        ledger=None if entry is None else entry.get("data") or {},
+        ledger=None if entry is None else said_by_ledger(entry),
         system_namespace=system is not None,
     )

@@ -9,7 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from deploytag.administrator import Administrator
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
+from deploytag.ownership import SYSTEM_NAMESPACE, labels, ledger_annotations, ledger_entry
 from deploytag.passwords import DatabaseAddress, database_password, password_verifier
 from deploytag.program.secret import SecretVersions
 
@@ -50,9 +50,9 @@ class Database(pulumi.ComponentResource):
                 name=identity.namespace,
                 namespace=SYSTEM_NAMESPACE,
                 labels=labels(identity),
-                annotations=annotations(identity),
+                annotations=ledger_annotations(identity, args.administrator.server),
             ),
-            data=ledger_entry(identity, args.administrator.server),
+            data=ledger_entry(identity),
             opts=pulumi.ResourceOptions(parent=self),
         )
         password = args.key.content.apply(lambda key: database_password(key, address.role))

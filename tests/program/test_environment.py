@@ -214,8 +214,8 @@ def test_the_ledger_is_written_before_the_role_and_the_role_before_the_database(
     world = declare()
     ledger, role = world.one("kubernetes:core/v1:ConfigMap"), world.one("postgresql:index/role:Role")
     assert ledger.urn in role.request.dependencies
-    says: Any = ledger.inputs["data"]
-    assert says["server"] == "db.test:5432", "where it is, whatever PGHOST says later"
+    says: Any = ledger.inputs["metadata"]
+    assert says["annotations"]["deploytag.dev/server"] == "db.test:5432", "where it is, whatever PGHOST says later"
     assert role.urn in world.one(DATABASE).request.dependencies
 
 

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploytag.identity import identify
-from deploytag.ownership import DatabaseFacts, annotations, foreign_database, labels, ledger_entry, owns
+from deploytag.ownership import (
+    SERVER,
+    DatabaseFacts,
+    annotations,
+    foreign_database,
+    labels,
+    ledger_annotations,
+    ledger_entry,
+    names,
+    owns,
+    said_by_ledger,
+)
 from deploytag.preflight.check import foreign
 from deploytag.preflight.cluster import NamespaceFacts
 
@@ -34,13 +45,13 @@ def test_a_namespace_is_ours_by_project_and_ref() -> None:
     ("facts", "sentence"),
     [
         (NOTHING, None),
-        (DatabaseFacts(None, False, ledger_entry(OURS, "db.test:5432")), None),
-        (DatabaseFacts(OURS.role, True, ledger_entry(OURS, "db.test:5432")), None),
-        (DatabaseFacts(None, True, ledger_entry(OURS, "db.test:5432")), None),
-        (DatabaseFacts("postgres", False, ledger_entry(OURS, "db.test:5432")), "belongs to the role postgres"),
+        (DatabaseFacts(None, False, ledger_entry(OURS)), None),
+        (DatabaseFacts(OURS.role, True, ledger_entry(OURS)), None),
+        (DatabaseFacts(None, True, ledger_entry(OURS)), None),
+        (DatabaseFacts("postgres", False, ledger_entry(OURS)), "belongs to the role postgres"),
         (DatabaseFacts(OURS.role, True, None), "the ledger in deploytag-system does not name it"),
         (
-            DatabaseFacts(OURS.role, True, ledger_entry(OTHER, "db.test:5432")),
+            DatabaseFacts(OURS.role, True, ledger_entry(OTHER)),
             "the ledger in deploytag-system does not name it",
         ),
         (DatabaseFacts(None, True, None), "the role shop_feature_test exists"),
@@ -65,3 +76,16 @@ def test_a_database_is_ours_by_owner_and_ledger(facts: DatabaseFacts, sentence: 
 def test_what_a_run_refuses_to_touch(namespace: NamespaceFacts, needs_database: bool, sentence: str | None) -> None:
     complaint = foreign(OURS, namespace, NOTHING, needs_database=needs_database)
     assert (complaint is None) if sentence is None else (complaint is not None and sentence in complaint)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "server"),
+    [(ledger_annotations(OURS, "db.test:5432"), {SERVER: "db.test:5432"}), (annotations(OURS), {}), (None, {})],
+)
+def test_what_a_ledgers_entry_says(annotations: dict[str, str] | None, server: dict[str, str]) -> None:
+    """Where the database is says an annotation alone: data cannot be changed in place."""
+    entry = {"metadata": {"annotations": annotations}, "data": {**ledger_entry(OURS), SERVER: "made up"}}
+    said = said_by_ledger(entry)
+    assert said == {**ledger_entry(OURS), **server}
+    assert names(said, OURS)
+    assert not names(said, OTHER)

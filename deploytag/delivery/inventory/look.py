@@ -234,7 +234,7 @@ def _namespaces(cluster: Cluster, **selection: str) -> list[NamespaceFacts]:
 
 def _ledger(cluster: Cluster, **selection: str) -> list[LedgerFacts]:
     found = _list(cluster, "config maps", CONFIG_MAPS, SYSTEM_NAMESPACE, labels=LEDGER, **selection)
-    return [LedgerFacts(it["metadata"]["name"], it.get("data") or {}) for it in found]
+    return [LedgerFacts(it["metadata"]["name"], ownership.said_by_ledger(it)) for it in found]
 
 
 def _all_addresses(cluster: Cluster, namespaces: Future[list[NamespaceFacts]]) -> list[AddressFacts]:

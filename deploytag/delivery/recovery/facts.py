@@ -73,7 +73,7 @@ class Facts:
     locked_out: bool = False
     """Not everything in the namespace could be seen, as the RoleBinding that allows it is not there."""
     ledger: Mapping[str, str] | None = None
-    """Data of the ledger's entry; None: there is none."""
+    """What the ledger's entry says, see `said_by_ledger`; None: there is none."""
     server: ServerFacts | None = None
     """None: the class has no database, so the server was not asked."""
 

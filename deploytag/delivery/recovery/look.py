@@ -31,7 +31,7 @@ from deploytag.delivery.recovery.state import RELEASE, ObjectName, State, releas
 from deploytag.delivery.recovery.tools import Tools
 from deploytag.delivery.store import Lock
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels
+from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels, said_by_ledger
 from deploytag.rights import API_GROUP, BINDING
 
 _STATUSES = frozenset(Status)
@@ -117,7 +117,7 @@ def _namespace(cluster: Cluster, identity: Identity) -> NamespaceFacts | None:
 
 def _ledger(cluster: Cluster, identity: Identity) -> dict[str, str] | None:
     found = cluster.api.find(CONFIG_MAPS, identity.namespace, SYSTEM_NAMESPACE, timeout=objects.TIMEOUT)
-    return None if found is None else found.get("data") or {}
+    return None if found is None else said_by_ledger(found)
 
 
 def _secrets(cluster: Cluster, identity: Identity) -> list[dict[str, Any]]:

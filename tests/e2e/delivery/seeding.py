@@ -27,7 +27,7 @@ from deploytag.delivery.record import Record, Tombstone
 from deploytag.delivery.records import Records
 from deploytag.delivery.world import World
 from deploytag.identity import Identity
-from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_entry
+from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels, ledger_annotations, ledger_entry
 from deploytag.preflight.cluster import connect
 from deploytag.trust import in_force
 from tests.e2e.program.checkout import sandbox_environ
@@ -121,8 +121,12 @@ class Seeds:
         """The ledger's entry, of a database on `server`; None: on the sandbox's."""
         administrator = Administrator.from_environ(os.environ)
         body: Any = {
-            "metadata": {"name": identity.namespace, "labels": labels(identity), "annotations": annotations(identity)},
-            "data": ledger_entry(identity, server or administrator.server),
+            "metadata": {
+                "name": identity.namespace,
+                "labels": labels(identity),
+                "annotations": ledger_annotations(identity, server or administrator.server),
+            },
+            "data": ledger_entry(identity),
         }
         core(self.cluster).create_namespaced_config_map(SYSTEM_NAMESPACE, body)
 

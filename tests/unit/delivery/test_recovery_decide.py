@@ -45,12 +45,12 @@ from deploytag.delivery.recovery.state import (
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
 from deploytag.identity import identify
-from deploytag.ownership import DatabaseFacts, annotations, ledger_entry
+from deploytag.ownership import SERVER, DatabaseFacts, annotations, ledger_entry
 
 IT = identify("shop", "feature/test")
 OTHER = identify("shop", "bug/other")
 DB = "db.test:5432"
-LEDGER = ledger_entry(IT, DB)
+LEDGER = {**ledger_entry(IT), SERVER: DB}
 SECRET = "kubernetes:core/v1:Secret"
 ENV = ObjectName("v1", "Secret", IT.namespace, "env-1")
 RIGHTS = ObjectName("rbac.authorization.k8s.io/v1", "RoleBinding", IT.namespace, "deploytag")
@@ -393,7 +393,11 @@ def test_what_is_repaired_before_a_destruction(facts: Facts, repairs: list[Repai
         (but(server=server("postgres")), Action.DEPLOY, "belongs to the role postgres"),
         (but(server=server("postgres")), Action.DESTROY, "belongs to the role postgres"),
         (NOTHING.but(server=server(IT.role, True, None)), Action.DEPLOY, "the ledger in deploytag-system does not"),
-        (but(ledger=ledger_entry(OTHER, DB), server=server(None, False)), Action.DEPLOY, "names another environment"),
+        (
+            but(ledger={**ledger_entry(OTHER), SERVER: DB}, server=server(None, False)),
+            Action.DEPLOY,
+            "names another environment",
+        ),
         (but(server=server(None, False, asked="new.test:5432")), Action.DEPLOY, f"is on {DB}, and PGHOST names new"),
         (but(server=server(None, False, asked="new.test:5432")), Action.DESTROY, f"is on {DB}, and PGHOST names new"),
     ],

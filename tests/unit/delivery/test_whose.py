@@ -9,6 +9,7 @@ from deploytag.delivery.inventory.databases import Server
 from deploytag.delivery.inventory.things import Item, Kind, Owner
 from deploytag.delivery.inventory.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
 from deploytag.identity import identify
+from deploytag.ownership import SERVER as ON
 from deploytag.ownership import annotations, ledger_entry
 
 OURS = identify("shop", "feature/test")
@@ -16,7 +17,7 @@ OTHER = identify("shop", "bug/other")
 THEIRS = identify("shop2", "feature/test")
 OWNER = Owner("shop", "feature/test")
 DB = "db.test:5432"
-ENTRY = LedgerFacts(OURS.namespace, ledger_entry(OURS, DB))
+ENTRY = LedgerFacts(OURS.namespace, {**ledger_entry(OURS), ON: DB})
 SERVER = Server({OURS.database: OURS.role}, frozenset({OURS.role}))
 
 
@@ -91,7 +92,7 @@ def test_a_volume_of_no_interest_is_no_item() -> None:
             {Kind.LEDGER: OWNER, Kind.DATABASE: None, Kind.ROLE: None},
         ),
         (
-            LedgerFacts(OURS.namespace, ledger_entry(OTHER, DB)),
+            LedgerFacts(OURS.namespace, {**ledger_entry(OTHER), ON: DB}),
             SERVER,
             {Kind.LEDGER: None, Kind.DATABASE: None, Kind.ROLE: None},
         ),
@@ -116,7 +117,7 @@ def test_a_database_is_ours_when_owner_and_ledger_agree(
     ],
 )
 def test_a_database_on_another_server_is_not_gone(made_on: str, server: Server | None, elsewhere: bool) -> None:
-    entry = LedgerFacts(OURS.namespace, ledger_entry(OURS, made_on))
+    entry = LedgerFacts(OURS.namespace, {**ledger_entry(OURS), ON: made_on})
     found = next(it for it in whose.databases_of(OURS, entry, server) if it.kind is Kind.LEDGER)
     assert found.owner == OWNER
     assert (f"is on {made_on}, and PGHOST names other.test:5432" in found.detail) == elsewhere
@@ -125,8 +126,8 @@ def test_a_database_on_another_server_is_not_gone(made_on: str, server: Server |
 
 def test_an_entry_that_names_no_server_says_nothing_of_one() -> None:
     """As entries of before had it."""
-    data = {key: value for key, value in ledger_entry(OURS, DB).items() if key != "server"}
-    [found] = whose.databases_of(OURS, LedgerFacts(OURS.namespace, data), Server({}, frozenset(), DB))
+    entry = LedgerFacts(OURS.namespace, ledger_entry(OURS))
+    [found] = whose.databases_of(OURS, entry, Server({}, frozenset(), DB))
     assert (found.owner, found.detail) == (OWNER, "")
 
 
@@ -141,7 +142,7 @@ def test_the_databases_of_a_project_are_those_of_its_ledger_and_what_looks_like_
         },
         frozenset({OURS.role, THEIRS.role, "shop_feature_lost"}),
     )
-    ledger = [ENTRY, LedgerFacts(THEIRS.namespace, ledger_entry(THEIRS, DB))]
+    ledger = [ENTRY, LedgerFacts(THEIRS.namespace, {**ledger_entry(THEIRS), ON: DB})]
     found = {(item.kind, item.name): item.owner for item in whose.all_databases("shop", ledger, server)}
     assert found == {
         (Kind.LEDGER, OURS.namespace): OWNER,
@@ -155,7 +156,7 @@ def test_a_project_whose_name_begins_like_ours_keeps_its_databases_unnamed() -> 
     neighbour = identify("shop-feature", "bug/x")
     assert neighbour.database.startswith("shop_")
     server = Server({neighbour.database: neighbour.role}, frozenset({neighbour.role}))
-    ledger = [LedgerFacts(neighbour.namespace, ledger_entry(neighbour, DB))]
+    ledger = [LedgerFacts(neighbour.namespace, {**ledger_entry(neighbour), ON: DB})]
     assert whose.all_databases("shop", ledger, server) == []
 
 
