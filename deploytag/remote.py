@@ -290,9 +290,10 @@ def parse_counted(listing: str) -> Refs:
 
 
 def place_of(url: str) -> str | None:
-    """`host/path` of a remote's URL, the same for every protocol, port and login; None for a path of this machine.
+    """`host/path` of a remote's URL, whatever its protocol, port and login; None for a path of this machine.
 
-    Forges look at neither the case of it nor a `.git` at its end.
+    Forges look at neither the case of it nor a `.git` at its end. One repository may still have several: by an alias of
+    ssh's configuration, or where a forge has other paths for ssh.
     """
     found = _URL.fullmatch(url) or _SCP.fullmatch(url)
     if found is None:

@@ -63,7 +63,7 @@ def gc(
         bool, typer.Option("--allow-shrink", help="Believe a remote that lost more than half of its branches.")
     ] = False,
     allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Believe another remote than at the last collection.")
+        bool, typer.Option("--allow-remote", help="Believe another repository than until now.")
     ] = False,
     registry: Annotated[
         str | None, typer.Option(help="The image registry; by default `registry` in Pulumi.yaml's config.")

@@ -170,18 +170,16 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
 
 
 def _outdated(world: World, request: Request) -> Skip | None:
-    """Why something newer is to be deployed instead; otherwise what would be built is the commit.
+    """Why something newer is to be deployed instead, where what would be built is the commit that this run is for.
 
     Raises:
         SettingsError: the ref belongs to no class.
         RefError: another commit is checked out, or tracked files differ from it.
     """
     world.policy.class_of(request.ref)
-    # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
-    if skip := outdated(_order(world, request, world.trusted.tip)):
-        return skip
     _refuse_other_content(world, request)
-    return None
+    # The remote said where the branch is when it was asked for the policy; under the lease it is asked again.
+    return outdated(_order(world, request, world.trusted.tip))
 
 
 def _refuse_other_content(world: World, request: Request) -> None:

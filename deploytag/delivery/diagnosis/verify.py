@@ -24,7 +24,7 @@ from deploytag.delivery.diagnosis.informer import (
 from deploytag.delivery.diagnosis.objects import Target
 from deploytag.delivery.diagnosis.patience import Patience
 from deploytag.delivery.diagnosis.workloads import ailing
-from deploytag.delivery.fetch import EndlessError, fetch
+from deploytag.delivery.fetch import EndlessError, fetch, why
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
@@ -160,16 +160,23 @@ def _ask(url: str, verify: Verify, revision: str) -> Answer | Complaint:
     """The right answer, or what came instead."""
     try:
         # A connection of its own: one that is kept would go on leading to the pod that it was made to.
-        request = httpx.Request("GET", url + verify.path, headers={"Cache-Control": "no-cache"})
-        response = fetch(request, seconds=TRY, largest=LARGEST_ANSWER if verify.json_path else None)
+        response = fetch(
+            "GET",
+            url + verify.path,
+            seconds=TRY,
+            largest=LARGEST_ANSWER if verify.json_path else None,
+            headers={"Cache-Control": "no-cache"},
+        )
     except httpx.ConnectError as error:
-        return Complaint(f"Nothing can be reached there: {error}.", reached=False)
+        return Complaint(f"Nothing can be reached there: {why(error)}.", reached=False)
+    except httpx.ReadTimeout:
+        return Complaint(f"It began to answer, and had not ended after {TRY:.0f} s.", reached=True)
     except httpx.TimeoutException:
         return Complaint(f"It has not answered within {TRY:.0f} s.", reached=False)
     except EndlessError as error:
         return Complaint(f"It does not show its revision: {error}.", reached=True)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        return Complaint(f"It cannot be asked: {error}.", reached=False)
+        return Complaint(f"It cannot be asked: {why(error)}.", reached=False)
     document = _document(response.content) if verify.json_path else None
     seen = judge(verify, revision, response.status_code, response.headers, document)
     return Complaint(seen, reached=True) if isinstance(seen, str) else seen

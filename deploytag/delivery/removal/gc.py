@@ -48,8 +48,8 @@ class Facts:
     allow_shrink: bool = False
     remote: str | None = None
     """Which repository the refs are of, as `Remote.place` has it; None: one of this machine."""
-    remote_before: str | None = None
-    """Which one it was at the last collection; None: nobody wrote it down."""
+    remotes_before: frozenset[str] = frozenset()
+    """Which ones it was at earlier collections; none: nobody wrote it down."""
     allow_remote: bool = False
     refs_before: int | None = None
     """How many branches and tags there were, where the last collection was of a version that counted only these."""
@@ -122,11 +122,12 @@ def _implausible(refs: Mapping[str, str], facts: Facts) -> str | None:
             "the remote says that it has no branch at all, which would mean that every environment goes. Nothing was "
             "touched. Check which remote it is: DEPLOYTAG_REMOTE, `git config deploytag.remote`, or origin."
         )
-    if facts.remote and facts.remote_before and facts.remote != facts.remote_before and not facts.allow_remote:
+    if facts.remote and facts.remotes_before and facts.remote not in facts.remotes_before and not facts.allow_remote:
         return (
-            f"the branches of {facts.remote} would decide what goes, and at the last collection those of "
-            f"{facts.remote_before} did: a fork, or another project of this name, says nothing of these environments. "
-            "Nothing was touched. If the repository has moved: --allow-remote."
+            f"the branches of {facts.remote} would decide what goes, and until now those of "
+            f"{', '.join(sorted(facts.remotes_before))} did: a fork, or another project of this name, says nothing of "
+            "these environments. Nothing was touched. If it is the same repository, or has moved, say so once: "
+            "`deploytag gc --yes --allow-remote`."
         )
     if facts.branches_before is not None:
         now, before, what = facts.branches, facts.branches_before, "branches"

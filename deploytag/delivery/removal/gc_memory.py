@@ -22,8 +22,8 @@ class GcMemory(BaseModel):
 
     branches: int | None = None
     """How many branches the remote had."""
-    remote: str | None = None
-    """Which repository they were of, as `Remote.place` has it."""
+    remotes: tuple[str, ...] = ()
+    """Which repositories' branches were gone by, as `Remote.place` has them: one, but for who allowed another."""
     refs: int | None = None
     """How many branches and tags it had, by a version that counted only these: compared once more, with the same."""
     unreferenced: dict[str, Moment] = Field(default_factory=dict)

@@ -58,7 +58,7 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool, al
         registry: the image registry; None: the one that Pulumi.yaml names.
         yes: do it.
         allow_shrink: believe a remote that lost more than half of its branches.
-        allow_remote: believe another remote than at the last collection.
+        allow_remote: believe another repository than until now.
 
     Raises:
         InterruptedRunError: a signal came.
@@ -81,7 +81,7 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool, al
     with stoppable() as cancellation:
         collector = wiring.Collector(world, client, cancellation)
         results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
-    wiring.remember(world, plan.branches, images)
+    wiring.remember(world, memory, plan.branches, images)
     return Collected(world.project, plan, images, results)
 
 

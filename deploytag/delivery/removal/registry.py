@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from deploytag.delivery.fetch import EndlessError, fetch
+from deploytag.delivery.fetch import EndlessError, fetch, why
 from deploytag.delivery.removal.image_gc import StoredImage
 from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import DeployTagError, UnreachableError
@@ -185,7 +185,7 @@ class Registry:
             return
         for base in (f"https://{self._host}", f"http://{self._host}"):
             try:
-                self._fetch(httpx.Request("GET", f"{base}/v2/"))
+                self._fetch("GET", f"{base}/v2/")
             except httpx.ConnectError as error:
                 if base.startswith("https") and _speaks_plainly(error):
                     continue
@@ -218,7 +218,7 @@ class Registry:
             UnreachableError: there is none.
         """
         try:
-            return self._fetch(httpx.Request(method, url, headers=dict(headers), params=params, data=form))
+            return self._fetch(method, url, headers, params, form)
         except EndlessError:
             raise UnreachableError(f"the image registry {self._host} does not end its answer.") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -226,8 +226,26 @@ class Registry:
         except (UnicodeError, ValueError):  # what a registry says in a challenge or a token becomes a part of a request
             raise UnreachableError(f"the image registry {self._host} says what cannot be sent back to it.") from None
 
-    def _fetch(self, request: httpx.Request) -> httpx.Response:
-        return fetch(request, seconds=SECONDS, largest=LARGEST_ANSWER, redirects=True, transport=self._transport)
+    def _fetch(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        return fetch(
+            method,
+            url,
+            seconds=SECONDS,
+            largest=LARGEST_ANSWER,
+            headers=headers,
+            params=params,
+            form=form,
+            # A form is a login: it goes where it was meant to, and to nobody whom an answer names.
+            redirects=form is None,
+            transport=self._transport,
+        )
 
     def _headers(self, repository: str, actions: str) -> dict[str, str]:
         token = self._tokens.get((repository, actions))
@@ -261,7 +279,7 @@ class Registry:
                 raise UnreachableError(f"the registry {self._host} gives no token to {actions} {repository}.")
 
     def _silent(self, error: Exception) -> UnreachableError:
-        return UnreachableError(f"the image registry {self._host} does not answer: {error}.")
+        return UnreachableError(f"the image registry {self._host} does not answer: {why(error)}.")
 
 
 def _speaks_plainly(error: httpx.ConnectError) -> bool:

@@ -194,7 +194,7 @@ def facts(world: World, memory: GcMemory, *, allow_shrink: bool = False, allow_r
         now=datetime.now(UTC),
         allow_shrink=allow_shrink,
         remote=world.remote.place,
-        remote_before=memory.remote,
+        remotes_before=frozenset(memory.remotes),
         allow_remote=allow_remote,
     )
 
@@ -343,7 +343,9 @@ class Collector:
             raise SkippedError(f"{ref} is worked on: {error}") from None
 
 
-def remember(world: World, branches: int, plan: ImagePlan) -> None:
+def remember(world: World, before: GcMemory, branches: int, plan: ImagePlan) -> None:
     """Leave for the next collection what this one saw."""
-    memory = GcMemory(branches=branches, remote=world.remote.place, unreferenced=dict(plan.unreferenced))
+    place = world.remote.place
+    remotes = tuple(sorted({*before.remotes, *([place] if place else [])}))
+    memory = GcMemory(branches=branches, remotes=remotes, unreferenced=dict(plan.unreferenced))
     gc_memory.save(world.cluster, world.project, memory)

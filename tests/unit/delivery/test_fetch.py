@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deploytag.delivery.diagnosis import verify
-from deploytag.delivery.fetch import EndlessError, fetch
+from deploytag.delivery.fetch import EndlessError, fetch, why
 from deploytag.delivery.removal.registry import Registry
 from deploytag.settings import Verify
 
@@ -70,7 +70,7 @@ def serving(answer: Answer) -> Iterator[str]:
 @pytest.mark.parametrize("what", sorted(DRIPPING))
 def test_an_answer_that_comes_byte_by_byte_has_its_time(what: str) -> None:
     with serving(DRIPPING[what]) as address, pytest.raises(httpx.TimeoutException, match="no whole answer"):
-        fetch(httpx.Request("GET", f"http://{address}"), seconds=0.5, largest=1000)
+        fetch("GET", f"http://{address}", seconds=0.5, largest=1000)
 
 
 def test_an_answer_may_be_only_so_long() -> None:
@@ -78,16 +78,57 @@ def test_an_answer_may_be_only_so_long() -> None:
         send(OK + b"Content-Length: 1001\r\n\r\n" + b" " * 1001)
 
     with serving(answer) as address:
-        request = httpx.Request("GET", f"http://{address}")
-        assert len(fetch(request, seconds=20, largest=1001).content) == 1001
+        assert len(fetch("GET", f"http://{address}", seconds=20, largest=1001).content) == 1001
         with pytest.raises(EndlessError, match="longer than 1000 bytes"):
-            fetch(request, seconds=20, largest=1000)
+            fetch("GET", f"http://{address}", seconds=20, largest=1000)
 
 
 def test_content_that_nobody_wants_is_not_waited_for() -> None:
     with serving(slowly(OK + b"X-Revision: abc\r\n\r\n", b" ")) as address:
-        found = fetch(httpx.Request("GET", f"http://{address}"), seconds=20, largest=None)
+        found = fetch("GET", f"http://{address}", seconds=20, largest=None)
     assert (found.headers["X-Revision"], found.content) == ("abc", b"")
+
+
+def test_an_answer_that_began_is_told_from_none() -> None:
+    with serving(DRIPPING["content"]) as address, pytest.raises(httpx.ReadTimeout):
+        fetch("GET", f"http://{address}", seconds=0.5, largest=1000)
+    with serving(DRIPPING["headers"]) as address, pytest.raises(httpx.TimeoutException) as raised:
+        fetch("GET", f"http://{address}", seconds=0.5, largest=1000)
+    assert not isinstance(raised.value, httpx.ReadTimeout)
+
+
+def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: gone.wait(60) and [])
+    try:
+        with pytest.raises(httpx.TimeoutException):
+            fetch("GET", "http://name.test", seconds=0.5, largest=None)
+        assert not gone.is_set()
+    finally:
+        gone.set()
+
+
+def test_what_is_asked_says_who_asks() -> None:
+    """Firewalls refuse requests that do not."""
+    seen: dict[str, str] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.update(request.headers)
+        return httpx.Response(204)
+
+    fetch("GET", "https://app.test", seconds=20, largest=None, transport=httpx.MockTransport(answer))
+    assert {"user-agent", "accept", "accept-encoding"} <= seen.keys()
+
+
+def test_a_failure_has_a_reason() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(httpx.ConnectError) as raised:
+            fetch("GET", f"http://127.0.0.1:{bound.getsockname()[1]}", seconds=20, largest=None)
+    assert "Errno 111" in why(raised.value)
+    with serving(lambda *_: None) as address, pytest.raises(httpx.HTTPError) as raised_too:
+        fetch("GET", f"http://{address}", seconds=20, largest=None)
+    assert why(raised_too.value)
 
 
 def test_what_comes_in_time_is_the_answer() -> None:

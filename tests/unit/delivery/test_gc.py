@@ -166,11 +166,15 @@ def test_what_cannot_be_proven_is_named_and_kept() -> None:
         ({"main": "a"}, {"branches_before": 3, "allow_shrink": True}, None),
         ({"main": "a"}, {"branches_before": 2}, None),
         ({"main": "a"}, {"branches_before": 1}, None),
-        (MAIN, {"remote": "git.test/me/shop", "remote_before": "git.test/us/shop"}, "the branches of git.test/me/shop"),
-        (MAIN, {"remote": "git.test/me/shop", "remote_before": "git.test/us/shop", "allow_remote": True}, None),
-        (MAIN, {"remote": "git.test/us/shop", "remote_before": "git.test/us/shop"}, None),
+        (
+            MAIN,
+            {"remote": "git.test/me/shop", "remotes_before": {"git.test/us/shop"}},
+            "the branches of git.test/me/shop",
+        ),
+        (MAIN, {"remote": "git.test/me/shop", "remotes_before": {"git.test/us/shop"}, "allow_remote": True}, None),
+        (MAIN, {"remote": "git.test/us/shop", "remotes_before": {"git.test/us/shop"}}, None),
         (MAIN, {"remote": "git.test/us/shop"}, None),
-        (MAIN, {"remote_before": "git.test/us/shop"}, None),
+        (MAIN, {"remotes_before": {"git.test/us/shop"}}, None),
         # Tags are no sign of a whole answer.
         (TAGS, {"branches": 0}, "no branch at all"),
         (TAGS, {"branches": 0, "allow_shrink": True}, "no branch at all"),
@@ -280,7 +284,7 @@ def worlds(draw: st.DrawFn) -> Facts:
         branches_before=draw(st.none() | st.integers(0, 30)),
         allow_shrink=draw(st.booleans()),
         remote=draw(st.sampled_from([None, "a", "b"])),
-        remote_before=draw(st.sampled_from([None, "a"])),
+        remotes_before=frozenset(draw(st.sets(st.sampled_from(["a", "c"])))),
         allow_remote=draw(st.booleans()),
         live=frozenset(draw(st.sets(st.sampled_from(REFS)))),
     )
@@ -291,7 +295,8 @@ def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
     plan = decide(facts)
     refs = facts.refs or {}
     before = facts.branches_before or 0
-    other = (facts.remote, facts.remote_before) == ("b", "a") and not facts.allow_remote
+    known = not facts.remote or not facts.remotes_before or facts.remote in facts.remotes_before
+    other = not known and not facts.allow_remote
     if not refs or not facts.branches or other or (2 * facts.branches < before and not facts.allow_shrink):
         assert plan.refused is not None
         assert plan.entries == ()

@@ -190,8 +190,18 @@ def test_whatever_keeps_a_push_from_being_deployed_it_came(
 
 def test_a_push_that_was_superseded_moves_nothing(pushed: Callable[[Any], Any], records: Records) -> None:
     world, before = pushed({}), read(records)
-    assert delivery.deploy(world, delivery.Request(REF, NEW)).outcome == "skipped"
+    older, world.commit = world.commit, NEW
+    assert delivery.deploy(world, delivery.Request(REF, older)).outcome == "skipped"
     assert read(records) == before
+
+
+def test_a_commit_that_is_not_checked_out_is_never_called_superseded(
+    pushed: Callable[[Any], Any], records: Records
+) -> None:
+    """As when a run by hand checks the branch out, and the CI's variable names the default branch's commit."""
+    world = pushed({})
+    with pytest.raises(RefError, match=f"{NEW[:12]}, but {world.commit[:12]} is checked out"):
+        delivery.deploy(world, delivery.Request(REF, NEW))
 
 
 def test_a_merge_that_a_ci_made_is_not_taken_for_what_was_pushed(

@@ -92,6 +92,23 @@ def test_an_identity_token_is_exchanged(tmp_path: Path) -> None:
     assert asked == [("POST", None, ["refresh"], ["repository:shop/app:pull,delete"])]
 
 
+@pytest.mark.parametrize("to", ["https://elsewhere.test/token", "http://auth.test/token"])
+def test_an_identity_token_follows_no_redirect(tmp_path: Path, to: str) -> None:
+    asked = []
+    environ = logged_in(tmp_path, auths={"registry.test": {"identitytoken": "refresh"}})
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if request.url.host == "auth.test":
+            return httpx.Response(307, headers={"Location": to})
+        challenge = 'Bearer realm="https://auth.test/token",service="registry.test"'
+        return httpx.Response(401, headers={"WWW-Authenticate": challenge})
+
+    with pytest.raises(UnreachableError, match="HTTP 307"):
+        registry(answer, environ).delete("shop/app", DIGEST)
+    assert to not in asked
+
+
 def test_a_login_is_sent_only_when_asked_for_and_only_over_tls(tmp_path: Path) -> None:
     seen = []
 
