@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from deploytag.delivery.inventory.databases import Connections
-from deploytag.delivery.inventory.things import Inventory, Kind
+from deploytag.delivery.inventory.things import Connections, Inventory, Kind
 from deploytag.errors import SettingsError
 from deploytag.identity import identify
 from deploytag.settings import Caps, EnvironmentClass, Limits, Policy, number_of

@@ -14,7 +14,8 @@ from deploytag.contract import SERVICE_ACCOUNT
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis.listing import listed
 from deploytag.delivery.diagnosis.objects import KubernetesObject
-from deploytag.delivery.inventory.databases import RoleLimits, connected
+from deploytag.delivery.inventory.databases import connected
+from deploytag.delivery.inventory.things import RoleLimits
 from deploytag.identity import Identity
 from deploytag.ownership import ALLOWS
 from deploytag.preflight.database import refused

@@ -4,14 +4,14 @@ The administrator is no superuser (as on RDS): it may drop what it is a member o
 the roles it is a member of.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from deploytag.administrator import Administrator
+from deploytag.delivery.inventory.things import Connections, RoleLimits, Server
 from deploytag.preflight.database import connect
 
 INVALID = -2
@@ -19,42 +19,6 @@ INVALID = -2
 the connection. Since PostgreSQL 15.4 and the releases of that day: https://www.postgresql.org/docs/release/15.4/."""
 TIMEOUT = 30
 """Seconds one statement may take: dropping a database ends its sessions and deletes its files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What exists on the server."""
-
-    owners: Mapping[str, str]
-    """Database to the role that owns it."""
-    roles: frozenset[str]
-    address: str | None = None
-    """Where it was asked, as `host:port`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connections:
-    """How many sessions the server can hold, and whom they are promised to."""
-
-    available: int
-    """`max_connections` without those it reserves."""
-    limits: Mapping[str, int]
-    """Connection limit by role, of roles that own a database of their own name, as those of environments do."""
-
-    @property
-    def promised(self) -> int:
-        """What all of these roles may hold together."""
-        return sum(self.limits.values())
-
-
-@dataclass(frozen=True, slots=True)
-class RoleLimits:
-    """What one role may take."""
-
-    connections: int
-    """-1: any number."""
-    statement_timeout: str
-    """As PostgreSQL spells it: milliseconds, unless it names a unit; `0`: none."""
 
 
 class Databases:

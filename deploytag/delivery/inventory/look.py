@@ -27,8 +27,7 @@ from deploytag.api import (
 from deploytag.delivery.asking import RefusedError, asking
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.inventory import checkpoint, databases, whose
-from deploytag.delivery.inventory.databases import Server
-from deploytag.delivery.inventory.things import OUTLIVING, Inventory, Item, Kind, Owner
+from deploytag.delivery.inventory.things import OUTLIVING, Inventory, Item, Kind, Owner, Server
 from deploytag.delivery.inventory.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.errors import DeploymentError, UnreachableError

@@ -88,3 +88,39 @@ class Inventory:
     def of_kind(self, kind: Kind) -> tuple[Item, ...]:
         """All of one kind."""
         return tuple(item for item in self.items if item.kind is kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What exists on the database server."""
+
+    owners: Mapping[str, str]
+    """Database to the role that owns it."""
+    roles: frozenset[str]
+    address: str | None = None
+    """Where it was asked, as `host:port`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How many sessions the database server can hold, and whom they are promised to."""
+
+    available: int
+    """`max_connections` without those it reserves."""
+    limits: Mapping[str, int]
+    """Connection limit by role, of roles that own a database of their own name, as those of environments do."""
+
+    @property
+    def promised(self) -> int:
+        """What all of these roles may hold together."""
+        return sum(self.limits.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLimits:
+    """What one role of the database server may take."""
+
+    connections: int
+    """-1: any number."""
+    statement_timeout: str
+    """As PostgreSQL spells it: milliseconds, unless it names a unit; `0`: none."""

@@ -7,8 +7,7 @@ that this environment's would have, and no two environments share a name.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from deploytag.delivery.inventory.databases import Server
-from deploytag.delivery.inventory.things import Item, Kind, Owner
+from deploytag.delivery.inventory.things import Item, Kind, Owner, Server
 from deploytag.delivery.record import Record, Tombstone
 from deploytag.errors import DeployTagError
 from deploytag.identity import Identity, identify

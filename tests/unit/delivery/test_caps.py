@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploytag.delivery.caps import Facts, Present, facts, idlest, refusal, uses
-from deploytag.delivery.inventory.databases import Connections
-from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
+from deploytag.delivery.inventory.things import Connections, Inventory, Item, Kind, Owner
 from deploytag.delivery.record import Record
 from deploytag.settings import Policy
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploytag.delivery.inventory.databases import RoleLimits
+from deploytag.delivery.inventory.things import RoleLimits
 from deploytag.delivery.isolation import (
     Facts,
     Isolation,

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploytag.delivery.inventory import whose
-from deploytag.delivery.inventory.databases import Server
-from deploytag.delivery.inventory.things import Item, Kind, Owner
+from deploytag.delivery.inventory.things import Item, Kind, Owner, Server
 from deploytag.delivery.inventory.whose import AddressFacts, LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
 from deploytag.identity import identify
 from deploytag.ownership import SERVER as ON

@@ -33,8 +33,7 @@ from deploytag.delivery.diagnosis.verify import judge, misplaced
 from deploytag.delivery.initialise.answers import exposed_port, first_image, pipeline_of, project_name
 from deploytag.delivery.initialise.kubeconfig import current_cluster
 from deploytag.delivery.inventory import checkpoint, whose
-from deploytag.delivery.inventory.databases import Server
-from deploytag.delivery.inventory.things import Kind
+from deploytag.delivery.inventory.things import Kind, Server
 from deploytag.delivery.inventory.whose import LeaseFacts, LedgerFacts, NamespaceFacts, VolumeFacts
 from deploytag.delivery.lease.encoding import ENGINES, HOST, MACHINE, PID, RUN, state_of
 from deploytag.delivery.lease.state import LeaseState, Observation
