@@ -8,14 +8,13 @@ from typing import Any, NotRequired, TypedDict
 
 from deploytag.address import host_of
 from deploytag.identity import Identity
-from deploytag.settings import Access, Variables
+from deploytag.settings import Access, ApplicationSettings, EnvironmentClass, Variables
 
 SERVICE_ACCOUNT = "app"
 """The service account the program makes and the chart's pods run as."""
 
 PLACEHOLDER_IMAGE = "registry.invalid/app@sha256:" + "0" * 64
 """Stands for the image when a chart is only rendered to see whether it can be."""
-
 
 CHART_VARIABLES = frozenset({"DEPLOYTAG_REF", "DEPLOYTAG_REVISION", "DEPLOYTAG_ENV_SECRET"})
 """Environment variables that a chart sets itself, beside those of its services."""
@@ -114,3 +113,19 @@ def contract_values(
         variables={"database": names.database, "redis": names.redis},
     )
     return {**values, "access": access} if access else values
+
+
+def trial_values(
+    identity: Identity, revision: str, settings: ApplicationSettings, cls: EnvironmentClass
+) -> ContractValues:
+    """The values as they will be, with placeholders for what only a run itself makes."""
+    return contract_values(
+        image=PLACEHOLDER_IMAGE,
+        ref=identity.ref,
+        revision=revision,
+        env_secret="env-placeholder" if cls.secrets or cls.database else "",
+        database=cls.database,
+        migrations=cls.migrations,
+        names=settings.variables,
+        access=access_values(cls.access, identity),
+    )

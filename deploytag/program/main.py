@@ -9,7 +9,7 @@ from pathlib import Path
 import pulumi
 
 from deploytag.administrator import Administrator
-from deploytag.contract import PLACEHOLDER_IMAGE, ContractValues, access_values, contract_values
+from deploytag.contract import trial_values
 from deploytag.credentials import secret_values
 from deploytag.errors import DeployTagError, SettingsError
 from deploytag.identity import Identity, identify
@@ -146,22 +146,6 @@ def refuse_other_stack(identity: Identity, stack: str) -> None:
             f"touched. Run `pulumi up --stack {identity.stack}`, or `git switch` to the stack's branch, or tell the "
             f"stack its branch: `pulumi config set branch BRANCH --stack {stack}`."
         )
-
-
-def trial_values(
-    identity: Identity, revision: str, settings: ApplicationSettings, cls: EnvironmentClass
-) -> ContractValues:
-    """The contract's values as they will be, with placeholders for what only the run itself makes."""
-    return contract_values(
-        image=PLACEHOLDER_IMAGE,
-        ref=identity.ref,
-        revision=revision,
-        env_secret="env-placeholder" if cls.secrets or cls.database else "",
-        database=cls.database,
-        migrations=cls.migrations,
-        names=settings.variables,
-        access=access_values(cls.access, identity),
-    )
 
 
 async def database_networks(

@@ -8,6 +8,7 @@ import pytest
 from pulumi.runtime import set_all_config
 
 from deploytag.administrator import Administrator
+from deploytag.contract import trial_values
 from deploytag.errors import DeployTagError, SecretError, SettingsError
 from deploytag.identity import identify
 from deploytag.passwords import DatabaseAddress
@@ -18,7 +19,6 @@ from deploytag.program.main import (
     read_variables,
     refuse_other_stack,
     refuse_other_targets,
-    trial_values,
 )
 from deploytag.program.release import url_of
 from deploytag.settings import ApplicationSettings, EnvironmentClass, Isolation

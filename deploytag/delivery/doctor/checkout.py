@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deploytag import content
-from deploytag.contract import PLACEHOLDER_IMAGE, contract_values
+from deploytag.contract import trial_values
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.project import Project
 from deploytag.errors import ContentError, DeployTagError
@@ -15,7 +15,6 @@ from deploytag.identity import identify
 from deploytag.preflight import chart
 from deploytag.remote import Remote
 from deploytag.repository import tracked_files
-from deploytag.settings import ApplicationSettings, EnvironmentClass
 from deploytag.trust import remote_name
 
 
@@ -53,31 +52,17 @@ def renders(project: Project) -> Iterator[Finding]:
         staged = content.stage_chart(project.root, loaded.application.chart.path, Path(folder))
         # Classes that give a chart the same values render the same.
         distinct = {
-            (cls.database, cls.migrations, bool(cls.secrets), cls.isolation): cls
+            (cls.database, cls.migrations, bool(cls.secrets), cls.isolation, cls.access.model_dump_json()): cls
             for cls in loaded.policy.classes.values()
         }
         for cls in distinct.values():
-            ref = cls.pattern.replace("*", "trial")
-            identity = identify(name, ref)
-            values = trial_values(ref, cls, loaded.application)
+            identity = identify(name, cls.pattern.replace("*", "trial"))
+            values = {
+                **loaded.application.chart.values,
+                **trial_values(identity, "0" * 40, loaded.application, cls),
+            }
             chart.check(staged.path, identity.release, identity.namespace, values, cls.isolation)
     yield ok(f"{loaded.application.chart.path} renders for every class")
-
-
-def trial_values(ref: str, cls: EnvironmentClass, application: ApplicationSettings) -> dict[str, object]:
-    """The values of a branch of the class, with placeholders for what a run makes."""
-    return {
-        **application.chart.values,
-        **contract_values(
-            image=PLACEHOLDER_IMAGE,
-            ref=ref,
-            revision="0" * 40,
-            env_secret="env-placeholder" if cls.secrets or cls.database else "",
-            database=cls.database,
-            migrations=cls.migrations,
-            names=application.variables,
-        ),
-    }
 
 
 def remote(project: Project, environ: Mapping[str, str]) -> Iterator[Finding]:
