@@ -24,6 +24,9 @@ from deploytag.preflight.reach import unreachable
 LOCK = Path(".deploytag", "requirements.txt")
 """The lock that `deploytag init` puts into an application's repository."""
 
+SHIPPED_LOCK = files("deploytag").joinpath("templates", "requirements.txt")
+"""The lock that DeployTag was tested with."""
+
 TIMEOUT = 10
 """Seconds a program may take to say its version."""
 
@@ -76,7 +79,8 @@ def uv(project: PulumiProject, environ: Mapping[str, str]) -> Iterator[Finding]:
 def packages(root: Path) -> Iterator[Finding]:
     """The installed packages against the lock: the checkout's own, else the one DeployTag was tested with."""
     own = root / LOCK
-    name, text = (str(LOCK), own.read_text()) if own.is_file() else ("DeployTag's own lock", shipped_lock())
+    name, lock = (str(LOCK), own) if own.is_file() else ("DeployTag's own lock", SHIPPED_LOCK)
+    text = lock.read_text()
     if (package := own.with_name("package.txt")).is_file():
         text += package.read_text()
     locked = lock_versions(text)
@@ -90,13 +94,8 @@ def packages(root: Path) -> Iterator[Finding]:
         return
     shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
     missing = any(installed(package) is None for package in locked)
-    said, cure = f"not as in {name}: {shown}", f"Install them: `{sys.executable} -m pip install -r {own}`."
+    said, cure = f"not as in {name}: {shown}", f"Install them: `{sys.executable} -m pip install -r {lock}`."
     yield problem(said, cure, ContentError) if missing else warning(said, cure)
-
-
-def shipped_lock() -> str:
-    """The lock that DeployTag was tested with."""
-    return files("deploytag").joinpath("templates", "requirements.txt").read_text()
 
 
 def lock_versions(text: str) -> dict[str, str]:

@@ -99,8 +99,20 @@ def test_packages_are_compared_with_the_checkouts_own_lock(tmp_path: Path) -> No
     assert (missing.level, "missing (locked: 1.0.0)" in missing.seen) == (Level.PROBLEM, True)
 
 
+def test_the_cure_installs_the_lock_that_was_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped, own = tmp_path / "shipped.txt", tmp_path / tools.LOCK
+    monkeypatch.setattr(tools, "SHIPPED_LOCK", shipped)
+    shipped.write_text("pulumi==1.0.0\n")
+    (finding,) = tools.packages(tmp_path)
+    assert finding.cure == f"Install them: `{sys.executable} -m pip install -r {shipped}`."
+    own.parent.mkdir()
+    own.write_text("pulumi==1.0.0\n")
+    (finding,) = tools.packages(tmp_path)
+    assert finding.cure == f"Install them: `{sys.executable} -m pip install -r {own}`."
+
+
 def test_the_shipped_lock_is_the_exported_one() -> None:
-    assert tools.shipped_lock() == (REPOSITORY / "requirements.txt").read_text()
+    assert tools.SHIPPED_LOCK.read_text() == (REPOSITORY / "requirements.txt").read_text()
 
 
 def test_the_environment_of_the_program_is_this_one(tmp_path: Path) -> None:
