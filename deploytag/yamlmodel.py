@@ -26,7 +26,7 @@ def read_model(path: Path, model: type[M]) -> M | Complaints:
     try:
         return parse_model(path.name, read_file(path), model)
     except FileNotFoundError:
-        return Complaints([f"{path.name}: missing; `deploytag schema` shows what it may hold"])
+        return Complaints([f"{path.name}: there is no such file in {path.parent}; `deploytag init` writes one"])
     except OSError as error:
         return Complaints([f"{path.name}: cannot be read: {error.strerror}"])
     except DocumentError as error:

@@ -148,8 +148,8 @@ def test_what_is_no_yaml_is_said_with_its_line(tmp_path: Path) -> None:
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.load(tmp_path)
-    assert f"{SETTINGS_FILE}: missing" in str(raised.value)
-    assert f"{POLICY_FILE}: missing" in str(raised.value)
+    assert f"{SETTINGS_FILE}: there is no such file in {tmp_path}; `deploytag init` writes one" in str(raised.value)
+    assert f"{POLICY_FILE}: there is no such file in {tmp_path}; `deploytag init` writes one" in str(raised.value)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../secrets", "charts/../../x"])
