@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-# Every command is a process of its own; where none may keep bytecode, each compiles Pulumi's SDKs again, for seconds.
+# Where it is set no bytecode is kept, so that each command compiles Pulumi's SDKs again, which takes seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 # A folder of plugins may be named from here; tests run the sandbox's commands elsewhere.
@@ -16,8 +16,10 @@ RUN := PATH="$(CURDIR)/$(VENV):$$PATH"
 SANDBOX := $(VENV)/python -m sandbox
 # Everything the suite keeps outside of the tree is in temporary folders, so workers never meet.
 PYTEST := $(VENV)/python -m pytest -n 3
-# A clone that is new knows what an earlier one found out: mypy goes by content.
+# All clones share one: mypy goes by what files hold, so a new clone uses what an earlier one found out.
 CACHE := $(or $(DEPLOYTAG_CACHE),$(HOME)/.cache/deploytag)
+# requirements.txt, from the lock.
+EXPORT := $(VENV)/uv export --quiet --frozen --no-default-groups --group build --no-emit-project --no-header --no-annotate
 
 .PHONY: help
 help: ## this list
@@ -49,12 +51,12 @@ lint: venv ## formatting, lint, types, architecture, exported requirements
 	@$(VENV)/ruff check --quiet
 	@MYPY_CACHE_DIR="$(CACHE)/mypy" $(VENV)/mypy
 	@$(VENV)/lint-imports --no-logo 2>/dev/null || $(VENV)/lint-imports
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --group build --no-emit-project --no-header --no-annotate | diff -u requirements.txt - \
+	@$(EXPORT) | diff -u requirements.txt - \
 		|| { echo "requirements.txt is not what uv.lock says: run make requirements"; exit 1; }
 
 .PHONY: requirements
 requirements: venv ## export requirements.txt from the lock
-	@$(VENV)/uv export --quiet --frozen --no-default-groups --group build --no-emit-project --no-header --no-annotate > requirements.txt
+	@$(EXPORT) > requirements.txt
 
 .PHONY: audit
 audit: venv ## known vulnerabilities of the locked packages, and whether each has its hashes; asks nobody

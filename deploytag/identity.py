@@ -54,7 +54,7 @@ class Identity:
     role: str
     """The PostgreSQL role that owns the database."""
     host: str
-    """One DNS label, for a host name below the team's domain. Also fit for an image's tag."""
+    """One DNS label, for a host name below the team's domain."""
 
 
 def identify(project: str, ref: str) -> Identity:

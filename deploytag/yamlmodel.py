@@ -46,7 +46,7 @@ def parse_model(name: str, text: bytes, model: type[M]) -> M | Complaints:
 
 
 def unusable(complaints: Iterable[str]) -> SettingsError:
-    """What is raised for them."""
+    """The error that names all complaints about the settings."""
     return SettingsError("\n  ".join(["the settings cannot be used, nothing was touched:", *complaints]))
 
 

@@ -18,7 +18,6 @@ from deploytag.settings import Verify
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
 
-
 TRIES = 3
 """How often an image is pushed that others push at the same time."""
 

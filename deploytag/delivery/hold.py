@@ -266,7 +266,7 @@ def _end(dead: Run, lease: Lease, world: World, run: Run) -> None:
 
 
 def _let_go(world: World, identity: Identity, lease: Lease, children: Children, run: Run, *, failed: bool) -> None:
-    """Say of what nothing has to be remembered: engines that ended by themselves, and gave their locks back."""
+    """Leave to the next holder what it has to know: what does not end, and engines that may still have their locks."""
     if children.stuck:
         lease.leave_to_next(run)
     # A run that failed may not have come to repairing what those before it left.

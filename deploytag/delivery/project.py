@@ -77,7 +77,7 @@ class Project:
 
     @classmethod
     def read(cls, root: Path, environ: Mapping[str, str]) -> Self:
-        """Each is kept as what is wrong with it: the checks that do not need it go on."""
+        """Read everything. What cannot be read is kept as its error, so that checks which do not need it go on."""
         return cls(
             root,
             _or_error(lambda: PulumiProject.load(root)),

@@ -27,7 +27,10 @@ class Action(StrEnum):
 
 
 class SkippedError(Exception):
-    """It is not done, and need not be: a run holds the environment, or somebody pushed. The text says why."""
+    """There is nothing to do any more, and so nothing is done: a run holds the environment, or somebody pushed.
+
+    The text says which.
+    """
 
 
 Still = Callable[[], str | None]

@@ -63,8 +63,8 @@ class Database(pulumi.ComponentResource):
             password=args.key.content.apply(lambda key: password_verifier(key, address.role)),
             connection_limit=args.connections,
             statement_timeout=args.statement_seconds * 1000,
-            # It owns objects in its own database only, which is dropped before it (facts: REASSIGN OWNED would run in
-            # the administrator's default database, where it owns nothing).
+            # It owns objects in its own database only, which is dropped before it. REASSIGN OWNED would change nothing:
+            # the provider runs it in the administrator's default database, where the role owns nothing.
             skip_reassign_owned=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[ledger]),
         )

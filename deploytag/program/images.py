@@ -89,8 +89,8 @@ class Images(pulumi.ComponentResource):
             build_args={**build_args, "SOURCE_DATE_EPOCH": "0"},
             tags=[f"{image}:{tag}"],
             push=True,
-            # A mount: it is in no layer, no history and no cache. Another value builds nothing anew: what is built is
-            # decided by its content.
+            # Mounted while a step runs: they are in no layer, no history and no cache. A new value builds nothing anew,
+            # as an image is decided by the content it is built from.
             secrets=dict(args.secrets) or None,
             ignore_secrets_in_diff_calculation=sorted(args.secrets) or None,
             builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,

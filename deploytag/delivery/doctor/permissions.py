@@ -1,6 +1,6 @@
 """What the wrapper must be allowed to do, and why: the one place where it is written down. Pure.
 
-`rights.py` makes of it what an administrator applies; `cluster.py` asks the cluster about it. The program's part goes
+`rights.py` makes of it what an administrator applies; `authority.py` asks the cluster about it. The program's part goes
 through Pulumi's Kubernetes provider, which reads before it writes, writes by server-side apply (`patch`) and watches
 what it waits for. Helm keeps a release as Secrets and replaces hooks.
 """

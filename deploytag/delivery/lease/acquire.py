@@ -1,7 +1,7 @@
-"""One lease per environment: whoever changes it holds the lease, so no two do.
+"""How a run takes an environment's lease, and takes it over from a run that died.
 
-It is a Lease of the cluster in `deploytag-system`. A run takes it, renews it while it works and gives it back; one that
-died is taken over when the lease has expired. `state.py` says why two runs never hold it at the same time.
+It is a Lease of the cluster in `deploytag-system`. A run takes it, renews it while it works and gives it back; that of
+a run that died is taken over when it has expired. `state.py` says why two runs never hold it at the same time.
 """
 
 from collections.abc import Callable
