@@ -14,7 +14,7 @@ from deploytag import ci, repository
 from deploytag.ci import Event, Ref, Trigger
 from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import RefError
-from deploytag.refname import check_pattern, check_ref, matches
+from deploytag.refname import check_ref
 from deploytag.repository import Head
 
 LARGEST_EVENT = 32 << 20
@@ -22,13 +22,11 @@ LARGEST_EVENT = 32 << 20
 
 __all__ = [
     "Ref",
-    "check_pattern",
     "decide_ref",
     "decide_revision",
     "decide_trigger",
     "find_ref",
     "find_revision",
-    "matches",
     "read_event",
 ]
 

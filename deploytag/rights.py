@@ -14,10 +14,6 @@ from deploytag.ownership import annotations, labels
 
 API_GROUP = "rbac.authorization.k8s.io"
 
-CLUSTER_ROLE = "deploytag"
-"""ClusterRole of what has to be allowed outside of environments."""
-OVERVIEW_ROLE = "deploytag:overview"
-"""ClusterRole to see what runs in the whole cluster; a project may do without."""
 ENVIRONMENT_ROLE = "deploytag:environment"
 """ClusterRole of what is done inside of an environment; bound in each of them, and nowhere else."""
 

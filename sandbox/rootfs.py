@@ -14,7 +14,6 @@ from sandbox.progress import step
 from sandbox.versions import pinned
 
 SCRIPT = Path(__file__).parent / "images" / "debian" / "rootfs.sh"
-TAR = "rootfs.tar"
 
 
 def prepare() -> Path:

@@ -15,8 +15,6 @@ CHANGES = frozenset(
 )
 """Operations that change something. `same`, `read`, `refresh` and `discard` do not."""
 
-MASK = "[secret]"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

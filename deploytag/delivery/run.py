@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -60,10 +60,6 @@ class Run:
         """How a person is told of it."""
         what = f"{self.action} of {self.commit[:12]}" if self.commit else str(self.action)
         return f"{what} (run {self.id[:8]}, process {self.pid} on {self.host})"
-
-    def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """`environ`, marked as this run's."""
-        return {**environ, MARK: self.id}
 
 
 def this_machine() -> str:
