@@ -101,13 +101,14 @@ def keep(
     except ValueError as error:
         raise UsageError(f"--for {duration} {error}.") from None
     checkout = Checkout.of(project)
-    until = idle.keep(checkout.open(narrator(as_json=as_json)), checkout.ref(branch), wanted)
+    ref = checkout.ref(branch)
+    until = idle.keep(checkout.open(narrator(as_json=as_json)), ref, wanted)
     if as_json:
         from deploytag.cli.forms.environments import Kept  # noqa: PLC0415 - as above
 
-        print_json(Kept(ref=branch, keep_until=until))
+        print_json(Kept(ref=ref, keep_until=until))
     else:
-        say(f"{branch} is kept until {until:%Y-%m-%d %H:%M} UTC")
+        say(f"{ref} is kept until {until:%Y-%m-%d %H:%M} UTC")
 
 
 def _lines(row: Row) -> dict[str, str]:

@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deploytag.cli import app
+from deploytag.cli.opening import Checkout as Opened
+from deploytag.delivery import idle
 from deploytag.identity import identify
+from tests.unit.checkout import Checkout
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -97,3 +101,23 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_unknown_option_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "name", "--nonsense")[0] == 2
+
+
+@pytest.mark.parametrize("typed", ["feature/test", "refs/heads/feature/test"])
+def test_keep_says_the_branch_it_keeps(
+    capsys: pytest.CaptureFixture[str], checkout: Checkout, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    checkout.write("Pulumi.yaml", "name: shop\nruntime: python\n")
+    monkeypatch.chdir(checkout.path)
+    kept: list[str] = []
+
+    def keep(world: None, ref: str, duration: timedelta) -> datetime:
+        kept.append(ref)
+        return datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    monkeypatch.setattr(Opened, "open", lambda self, progress: None)
+    monkeypatch.setattr(idle, "keep", keep)
+    told = run(capsys, "keep", typed, "--for", "7d")[1]
+    assert told == "feature/test is kept until 2026-03-01 12:00 UTC\n"
+    assert json.loads(run(capsys, "keep", typed, "--for", "7d", "--json")[1])["ref"] == "feature/test"
+    assert kept == ["feature/test"] * 2
