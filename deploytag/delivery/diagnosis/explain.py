@@ -9,7 +9,7 @@ from typing import Protocol
 from deploytag.delivery.diagnosis import causes
 from deploytag.delivery.diagnosis.cause import Cause
 from deploytag.delivery.diagnosis.generations import Snapshot
-from deploytag.delivery.diagnosis.objects import Release
+from deploytag.delivery.diagnosis.objects import Release, small_number
 from deploytag.delivery.diagnosis.workloads import complaints
 from deploytag.delivery.record import Outcome, Record, Tombstone
 from deploytag.identity import Identity
@@ -229,8 +229,7 @@ def _undeployed(facts: Facts) -> tuple[str, ...]:
 
 def _version(release: Release) -> int:
     """The revision; 0 for a Secret that only says it is Helm's."""
-    said = release.metadata.labels.get("version", "")
-    return int(said) if said.isdecimal() and len(said) < 10 else 0
+    return small_number(release.metadata.labels.get("version", ""))
 
 
 def pending_release(releases: Sequence[Release], name: str) -> str | None:

@@ -13,6 +13,7 @@ from deploytag.delivery.diagnosis.objects import (
     Pod,
     Release,
     Workload,
+    small_number,
 )
 
 
@@ -42,10 +43,8 @@ def newest_generations(snapshot: Snapshot) -> frozenset[str]:
 
 def _age(replica_set: Workload) -> tuple[int, float]:
     # The controller numbers them, and a rollback gives an old one the highest number again.
-    number = replica_set.metadata.annotations.get(REVISION, "")
-    return int(number) if number.isdecimal() and len(
-        number
-    ) < 10 else 0, replica_set.metadata.creation_timestamp.timestamp()
+    number = small_number(replica_set.metadata.annotations.get(REVISION, ""))
+    return number, replica_set.metadata.creation_timestamp.timestamp()
 
 
 def generation(pod: Pod) -> str | None:

@@ -15,6 +15,11 @@ STATEFUL_SET_REVISION = "controller-revision-hash"
 SERVICE_NAME = "kubernetes.io/service-name"
 
 
+def small_number(text: str) -> int:
+    """The number that a label or an annotation holds; 0 where it holds none, or one that no controller counts to."""
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
