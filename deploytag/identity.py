@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from deploytag.errors import SettingsError
 from deploytag.refname import check_ref
 
+PULUMI_FILE = "Pulumi.yaml"
+"""Pulumi's description of a project, whose `name:` is the project's."""
+
 NAME_LIMIT = 53
 """The longest name we make: Helm's limit for a release, the tightest of all. The others allow 63 and more, which leaves
 ten characters for what a chart, a Service or a certificate puts before or after it."""

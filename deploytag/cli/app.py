@@ -20,6 +20,7 @@ from typer.core import TyperCommand
 from deploytag.credentials import secret_values
 from deploytag.documents import DocumentError, parse_yaml, read_file
 from deploytag.errors import DeployTagError, UsageError
+from deploytag.identity import PULUMI_FILE
 from deploytag.output import behind, log_to, redacting_output, shown
 from deploytag.redaction import learn, redacted
 
@@ -145,7 +146,7 @@ def nearest_project(start: Path, *, option: bool = True) -> str:
 
     `option`: whether the command has `--project`, so that a person may be told of it.
     """
-    path = nearest("Pulumi.yaml", start)
+    path = nearest(PULUMI_FILE, start)
     give = ", or give the project with --project" if option else ""
     if path is None:
         raise UsageError(f"There is no Pulumi.yaml in {start} or above it to name the project: go there{give}.")

@@ -13,7 +13,7 @@ import typer
 
 from deploytag.cli.app import nearest, nearest_project
 from deploytag.errors import UsageError
-from deploytag.identity import Identity, identify
+from deploytag.identity import PULUMI_FILE, Identity, identify
 
 if TYPE_CHECKING:
     from deploytag.delivery.progress import Progress
@@ -45,7 +45,7 @@ class Checkout:
         Raises:
             UsageError: there is none that DeployTag knows its way in.
         """
-        path = nearest("Pulumi.yaml", Path.cwd())
+        path = nearest(PULUMI_FILE, Path.cwd())
         if path is None:
             raise UsageError(
                 f"There is no Pulumi.yaml in {Path.cwd()} or above it. Run this in a checkout, or make one of this "
@@ -63,7 +63,7 @@ class Checkout:
         """
         from deploytag import repository  # noqa: PLC0415 - `deploytag name` need not load it
 
-        path = nearest("Pulumi.yaml", Path.cwd())
+        path = nearest(PULUMI_FILE, Path.cwd())
         name = project or nearest_project(Path.cwd())
         identify(name, "main")  # refuses what is no project
         return cls(path.parent if path else repository.top(Path.cwd()), name)

@@ -12,6 +12,7 @@ import typer
 
 from deploytag.cli.app import AsJson, Panel, app, nearest, nearest_project, print_json, say
 from deploytag.errors import UsageError
+from deploytag.identity import PULUMI_FILE
 from deploytag.output import shown, shown_as_one_line
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def doctor(as_json: AsJson = False) -> None:
     Exit code 0 without a problem, else that of the first problem's kind.
     """
     from deploytag.delivery.doctor import checks, examine, exit_code  # noqa: PLC0415 - loads every client
-    from deploytag.delivery.project import PULUMI_FILE, Project  # noqa: PLC0415
+    from deploytag.delivery.project import Project  # noqa: PLC0415
 
     path = nearest(PULUMI_FILE, Path.cwd())
     if path is None:

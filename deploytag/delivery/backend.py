@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from deploytag.documents import DocumentError, parse_json, parse_yaml, read_file
 from deploytag.errors import SettingsError
+from deploytag.identity import PULUMI_FILE
 
 if TYPE_CHECKING:
     from cloudpathlib import S3Path
@@ -34,8 +35,8 @@ class Backend:
         """PULUMI_BACKEND_URL, else `backend.url` of the project in `directory`, else where `pulumi login` led."""
         if url := environ.get(VARIABLE):
             return cls(url, VARIABLE, directory)
-        if url := _project_backend(directory / "Pulumi.yaml"):
-            return cls(url, "backend.url in Pulumi.yaml", directory)
+        if url := _project_backend(directory / PULUMI_FILE):
+            return cls(url, f"backend.url in {PULUMI_FILE}", directory)
         home = environ.get("PULUMI_CREDENTIALS_PATH") or environ.get("PULUMI_HOME") or Path.home() / ".pulumi"
         if url := _logged_in(directory / home / "credentials.json"):
             return cls(url, "`pulumi login`", directory)

@@ -10,11 +10,10 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from deploytag.errors import DeployTagError, SettingsError
+from deploytag.identity import PULUMI_FILE
 from deploytag.settings import SETTINGS_FILE, ApplicationSettings, Settings
 from deploytag.trust import InForce, in_force
 from deploytag.yamlmodel import Complaints, read_model
-
-PULUMI_FILE = "Pulumi.yaml"
 
 Wanted = TypeVar("Wanted")
 
@@ -91,7 +90,7 @@ class Project:
         Raises:
             SettingsError: it cannot be used.
         """
-        return _or_raise(self.pulumi, "Pulumi.yaml")
+        return _or_raise(self.pulumi, PULUMI_FILE)
 
     def need_application(self) -> ApplicationSettings:
         """What `deploytag.yaml` says.

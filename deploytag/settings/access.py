@@ -9,10 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from deploytag.identity import NAME_LIMIT
 from deploytag.settings.types import SettingsModel
-
-LONGEST_NAME = 53
-"""Characters of the label that an environment puts in place of the star."""
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _WILDCARD = re.compile(rf"\*(\.{_LABEL})+")
@@ -59,7 +57,7 @@ def _network(text: str) -> str:
 
 
 def _wildcard(text: str) -> str:
-    if not _WILDCARD.fullmatch(text) or len(text) - 1 + LONGEST_NAME > _LONGEST_HOST:
+    if not _WILDCARD.fullmatch(text) or len(text) - 1 + NAME_LIMIT > _LONGEST_HOST:
         raise ValueError("must be a star and a domain in lower case, such as *.preview.example.org")
     return text
 

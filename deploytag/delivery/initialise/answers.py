@@ -14,10 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deploytag import repository
 from deploytag.address import AddressError, parse_host_port
-from deploytag.delivery.project import PULUMI_FILE, PulumiProject
+from deploytag.delivery.project import PulumiProject
 from deploytag.documents import DocumentError, read_file
 from deploytag.errors import ContentError, SettingsError, UsageError
-from deploytag.identity import identify
+from deploytag.identity import PULUMI_FILE, identify
 from deploytag.settings import POLICY_FILE, SETTINGS_FILE, ApplicationSettings, Policy
 from deploytag.yamlmodel import Complaints, read_model
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from deploytag.delivery.initialise.answers import PLACEHOLDER_REGISTRY, PLACEHOLDER_SERVER, Answers, Pipeline
 from deploytag.delivery.initialise.plan import Plan
 from deploytag.delivery.initialise.render import PACKAGE_FILE
+from deploytag.identity import PULUMI_FILE
 from deploytag.settings import POLICY_FILE, SETTINGS_FILE
 
 _PIPELINES = {
@@ -61,8 +62,8 @@ def _unknown(answers: Answers, written: Set[str]) -> Iterator[str]:
     """What stands in the files as a placeholder."""
     if answers.target.server == PLACEHOLDER_SERVER and POLICY_FILE in written:
         yield f"There is no kubeconfig: write your cluster's API server to `cluster.server` in {POLICY_FILE}."
-    if answers.registry == PLACEHOLDER_REGISTRY and "Pulumi.yaml" in written:
-        yield "Write your registry to `registry` in Pulumi.yaml."
+    if answers.registry == PLACEHOLDER_REGISTRY and PULUMI_FILE in written:
+        yield f"Write your registry to `registry` in {PULUMI_FILE}."
     if answers.package is None and PACKAGE_FILE in written:
         yield (
             f"Write to {PACKAGE_FILE} what pip installs DeployTag from, or say it with --package: this one runs from a "

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from deploytag.delivery.initialise.answers import Answers
 from deploytag.delivery.initialise.render import File, files
 from deploytag.errors import ContentError, SettingsError
+from deploytag.identity import PULUMI_FILE
 from deploytag.settings import POLICY_FILE, SETTINGS_FILE, Settings
 
 
@@ -63,7 +64,7 @@ def in_the_way(root: Path, path: PurePosixPath) -> str | None:
 
 def _foreign(root: Path) -> list[str]:
     """A program in the place of DeployTag's: Pulumi runs what is there, so it cannot be kept beside it."""
-    program, project = root / "__main__.py", root / "Pulumi.yaml"
+    program, project = root / "__main__.py", root / PULUMI_FILE
     if program.is_file():
         if "deploytag" in program.read_text(errors="replace"):
             return []

@@ -12,6 +12,7 @@ import jinja2
 
 from deploytag.delivery.initialise import routes
 from deploytag.delivery.initialise.answers import Answers, Pipeline
+from deploytag.identity import PULUMI_FILE
 from deploytag.settings import POLICY_FILE, SETTINGS_FILE, Policy
 from deploytag.yamlmodel import Complaints, parse_model, unusable
 
@@ -56,7 +57,7 @@ def files(answers: Answers, *, skeleton: bool) -> list[File]:
     """Every file of an application's repository; with `skeleton` the chart's, too."""
     images, chart = answers.application.images, PurePosixPath(answers.chart)
     templates = [
-        ("program/Pulumi.yaml", PurePosixPath("Pulumi.yaml")),
+        ("program/Pulumi.yaml", PurePosixPath(PULUMI_FILE)),
         ("program/__main__.py", PurePosixPath("__main__.py")),
         ("program/deploytag.yaml", PurePosixPath(SETTINGS_FILE)),
         ("program/deploytag.policy.yaml", PurePosixPath(POLICY_FILE)),
