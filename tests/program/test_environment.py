@@ -1,16 +1,26 @@
 """What the program registers: which resources, in which order, and what is secret."""
 
+import re
+import runpy
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from deploytag.contract import ContractValues
 from deploytag.passwords import database_password
-from deploytag.program import Environment
+from deploytag.program import Environment, main
 from deploytag.rights import Subject
 from deploytag.settings import CONTRACT_VALUES, Access, ApplicationSettings, EnvironmentClass, Limits, SecretSource
 from tests.program.environments import COMBINATIONS, FULL, declare
 from tests.program.world import CANARY, KEY_ID, SECRET_ID, Registration, World, leaves, values
+
+REPOSITORY = Path(__file__).parents[2]
+MAIN = "deploytag/program/main.py"
+PAGE = (REPOSITORY / "docs/reference/program.md").read_text()
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 SECRET = "kubernetes:core/v1:Secret"
@@ -376,6 +386,50 @@ def test_a_subclass_adds_what_its_chart_wants() -> None:
     given = values(declare(environment=WithSearch).one(RELEASE))
     assert given["values.search.enabled"] is True
     assert given["values.revision"] == "0123abcd"
+
+
+def program_on_the_page(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """What a program of `docs/reference/program.md` gives to `pulumi.run`."""
+    given: list[Callable[[], object]] = []
+    monkeypatch.setattr(pulumi, "run", given.append)
+    path = folder / "program.py"
+    path.write_text(re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)[number])
+    runpy.run_path(str(path))
+    (program,) = given
+    return program
+
+
+def test_the_program_on_the_page_is_the_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program_on_the_page(0, tmp_path, monkeypatch) is main
+    for shipped in ("__main__.py", "deploytag/templates/program/__main__.py"):
+        assert (tmp_path / "program.py").read_text() == (REPOSITORY / shipped).read_text()
+
+
+def test_the_program_of_ones_own_on_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = program_on_the_page(1, tmp_path, monkeypatch)
+    assert isinstance(program, partial)
+    assert program.func is main
+    (environment,) = program.args
+    world = declare(environment=environment)
+    release = world.one(RELEASE)
+    assert values(release)["values.search.enabled"] is True
+    (flags,) = (it for it in world.all("kubernetes:core/v1:ConfigMap") if it.urn.endswith("shop-flags"))
+    assert values(flags) | {"metadata.namespace": "shop-feature-test", "data.ref": "feature/test"} == values(flags)
+    assert flags.urn in release.request.dependencies
+    assert world.outputs["search"] is True
+
+
+def test_every_output_is_on_the_page() -> None:
+    (table,) = re.findall(r"^## Outputs of a stack$(.*?)^## ", PAGE, re.M | re.S)
+    rows = re.findall(r"^\| (`.+?) \|", table, re.M)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(declare().outputs)
+
+
+def test_every_key_of_a_stacks_config_is_on_the_page() -> None:
+    (table,) = re.findall(r"^## A stack's config$(.*?)^## ", PAGE, re.M | re.S)
+    rows = re.findall(r"^\| (`.+?) \|", table, re.M)
+    read = re.findall(r"""config\.(?:get|get_int|require)\("(\w+)"\)""", (REPOSITORY / MAIN).read_text())
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(read)
 
 
 def every_leaf(world: World) -> list[tuple[Registration, str, object, bool]]:
