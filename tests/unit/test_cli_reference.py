@@ -2,6 +2,7 @@
 
 import json
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +11,8 @@ import yaml
 
 from deploytag.cli import app
 from deploytag.cli.app import Panel
+from deploytag.delivery.diagnosis import explain
+from deploytag.delivery.diagnosis.cause import CauseKind
 from tests.unit.test_errors import kinds
 
 REPOSITORY = Path(__file__).parents[2]
@@ -46,6 +49,20 @@ def test_every_command_is_documented() -> None:
     documented = {name for row in rows for name in re.findall(r"`([a-z]+)", row)}
     commands = {it.name or str(it.callback and it.callback.__name__) for it in app.registered_commands}
     assert commands <= documented, "documented nowhere"
+
+
+def test_every_variable_is_documented() -> None:
+    pages = "".join(path.read_text() for path in (REPOSITORY / "docs/reference").glob("*.md"))
+    code = "".join(path.read_text() for path in (REPOSITORY / "deploytag").rglob("*.py"))
+    named = set(re.findall(r"\bDEPLOYTAG_[A-Z_]*[A-Z]", code))
+    assert named <= set(re.findall(r"`(DEPLOYTAG_[A-Z_]+)`", pages))
+
+
+@pytest.mark.parametrize(("heading", "words"), [("state", explain.State), ("cause", CauseKind)])
+def test_every_word_of_why_is_documented(heading: str, words: type[StrEnum]) -> None:
+    page = (REPOSITORY / "docs/reference/commands.md").read_text().partition("## What `why --json` says")[2]
+    (table,) = re.findall(rf"^\| {heading} \|.*\n(?:\|.*\n)+", page, re.M)
+    assert sorted(re.findall(r"^\| `(.+?)` \|", table, re.M)) == sorted(words)
 
 
 def test_help_lists_every_command_under_a_heading() -> None:
