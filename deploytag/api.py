@@ -41,7 +41,7 @@ class Resource:
     plural: str
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """The URL's path: of all objects of the kind, of those in a namespace, or of one, or of a part of that one."""
+        """The path of all objects of this kind, of those in a namespace, of one of them, or of its subresource."""
         parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
         parts += ["namespaces", namespace] if namespace else []
         parts += [part for part in (self.plural, name, subresource) if part]
@@ -135,7 +135,7 @@ class Api:
         more: str | None = None,
         metadata_only: bool = False,
     ) -> Listing[Object]:
-        """The objects of a kind, in one namespace or in all: one page of them, or one after which there is no more.
+        """The objects of a kind, in one namespace or in all; with `limit` one page of them.
 
         Args:
             resource: what to list.
