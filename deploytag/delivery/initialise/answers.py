@@ -246,8 +246,10 @@ def requirement(version: str, origin: Mapping[str, Any]) -> str | None:
     if not commit:
         return None  # of that name on an index might be anybody's
     parts = urlsplit(origin["url"])
-    # A token in the URL must not get into a repository.
-    url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    # A token in the URL must not get into a repository; over ssh the user is no secret, and part of the address.
+    user, at, host = parts.netloc.rpartition("@")
+    kept = user.partition(":")[0] + at if parts.scheme == "ssh" else ""
+    url = urlunsplit(parts._replace(netloc=kept + host))
     return f"deploytag @ git+{url}@{commit}"
 
 

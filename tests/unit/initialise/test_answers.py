@@ -96,6 +96,10 @@ def test_a_dockerfile_tells_port_and_image(dockerfile: str, port: int | None, im
             },
             "deploytag @ git+https://git.example.com/acme/deploytag@abc",
         ),
+        (
+            {"url": "ssh://git:t0ken@git.example.com/acme/deploytag", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "deploytag @ git+ssh://git@git.example.com/acme/deploytag@abc",
+        ),
     ],
 )
 def test_the_very_same_deploytag_is_installed(origin: dict[str, object], line: str | None) -> None:
