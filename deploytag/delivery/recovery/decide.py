@@ -124,7 +124,7 @@ def _connections(facts: Facts) -> tuple[Repair, ...]:
         return ()
     repairs: list[Repair] = [] if server.is_administered else [Administer(identity.role)]
     if server.is_invalid:
-        repairs.append(DropDatabase(identity.database))
+        repairs.append(DropDatabase(identity.database, "whose drop had been interrupted"))
     elif not server.allows_connections:
         repairs.append(AllowConnections(identity.database))
     return tuple(repairs)
@@ -256,6 +256,20 @@ def _adopt(facts: Facts) -> tuple[Repair, ...]:
     return (Adopt(parts, identity.database),) if parts else ()
 
 
+def _database_without_state(facts: Facts) -> tuple[Repair, ...]:
+    """Of the database and the role what Pulumi does not know, before it destroys what it knows: with that goes the
+    ledger's entry, which alone proves whose they are."""
+    identity, state, server = facts.identity, facts.state, facts.server
+    if server is None or server.database.is_absent or not state.find(CONFIG_MAP, ledger_id(identity)):
+        return ()
+    if foreign_database(identity, server.database):
+        return ()
+    knows_role, has_database = state.find(ROLE, identity.role), server.database.owner is not None
+    if has_database and not (knows_role and state.find(DATABASE, identity.database)):
+        return (DropDatabase(identity.database, "which Pulumi's state did not know"),)
+    return () if knows_role or has_database else (DropRole(identity.role),)
+
+
 Stage = Callable[[Facts], tuple[Repair, ...]]
 _BEFORE_DEPLOY: tuple[Stage, ...] = (
     _terminating,
@@ -268,4 +282,4 @@ _BEFORE_DEPLOY: tuple[Stage, ...] = (
     _adopt,
 )
 # Destroying takes away what the others would repair; but a state that says what is not so would make it fail.
-_BEFORE_DESTROY: tuple[Stage, ...] = (_rights, _connections, _refresh)
+_BEFORE_DESTROY: tuple[Stage, ...] = (_rights, _connections, _database_without_state, _refresh)

@@ -76,14 +76,16 @@ class AllowConnections:
 
 @dataclass(frozen=True, slots=True)
 class DropDatabase:
-    """A drop that was interrupted had begun to delete the database's files, and PostgreSQL allows but to end it."""
+    """A database of ours that has to go: a drop that was interrupted had begun to delete its files, and PostgreSQL
+    allows but to end it; or its environment is destroyed, and Pulumi does not know of it."""
 
     database: str
+    why: str
 
     @property
     def said(self) -> str:
         """The sentence."""
-        return f"The drop of the database {self.database} had been interrupted; it was ended."
+        return f"The database {self.database}, {self.why}, was dropped."
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class DropRole:
     @property
     def said(self) -> str:
         """The sentence."""
-        return f"The role {self.role} was left by an interrupted run; it was dropped, to be made anew."
+        return f"The role {self.role} was left by an interrupted run; it was dropped."
 
 
 @dataclass(frozen=True, slots=True)

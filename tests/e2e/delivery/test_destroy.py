@@ -95,6 +95,21 @@ def the_state_is_lost(shop: Checkout, identity: Identity, __: contextlib.ExitSta
         path.unlink()
 
 
+def the_state_knows_no_database(shop: Checkout, identity: Identity, _: contextlib.ExitStack) -> None:
+    """As after a first deployment that was killed while its role was made. What the state knows goes, and among that
+    is what proves whose the database is."""
+    path = Seeds(open_world(PROJECT, shop.path)).stack_file(identity)
+    document = json.loads(path.read_text())
+    latest = document["checkpoint"]["latest"]
+    gone = {it["urn"] for it in latest["resources"] if it["type"].startswith("postgresql:")}
+    latest["resources"] = [it for it in latest["resources"] if it["urn"] not in gone]
+    for it in latest["resources"]:
+        needs = it.get("propertyDependencies") or {}
+        it["propertyDependencies"] = {key: [urn for urn in urns if urn not in gone] for key, urns in needs.items()}
+        it["dependencies"] = [urn for urn in it.get("dependencies") or () if urn not in gone]
+    path.write_text(json.dumps(document))
+
+
 def its_volume_would_be_kept(_: Checkout, identity: Identity, __: contextlib.ExitStack) -> None:
     """As where the class of volumes says so."""
     claim = json.loads(kubectl("get", "persistentvolumeclaim", "data", "-n", identity.namespace, "-o", "json"))
@@ -119,6 +134,7 @@ def the_database_is_gone(_: Checkout, identity: Identity, __: contextlib.ExitSta
                 the_release_is_gone,
                 the_state_is_lost,
                 the_database_is_gone,
+                the_state_knows_no_database,
                 its_volume_would_be_kept,
             )
         ),

@@ -273,7 +273,7 @@ def test_what_the_database_may_go_through(repository: Checkout, where: str) -> N
 
     interrupt_a_drop(identity)
     said = recovered(tooled())
-    assert f"The drop of the database {identity.database} had been interrupted; it was ended." in said
+    assert f"The database {identity.database}, whose drop had been interrupted, was dropped." in said
     assert "had been removed" in said
     must_come_up(repository, identity)
 

@@ -81,6 +81,9 @@ def pending(operation: str, type_: str, name: str = "it", it: ObjectName | None 
     return PendingOperation(operation, f"urn:{type_}::{name}", type_, it)
 
 
+DROPPING, UNKNOWN = "whose drop had been interrupted", "which Pulumi's state did not know"
+
+
 def server(
     owner: str | None = IT.role,
     role: bool = True,
@@ -266,7 +269,7 @@ FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
         ),
         pytest.param(
             but(server=server(allows=False, invalid=True)),
-            [DropDatabase(IT.database)],
+            [DropDatabase(IT.database, DROPPING)],
             id="its drop was interrupted, and it cannot be altered any more",
         ),
         pytest.param(
@@ -371,12 +374,37 @@ def test_what_is_repaired_before_a_deployment(facts: Facts, repairs: list[Repair
         pytest.param(but(revisions=revisions(Status.PENDING_INSTALL)), [], id="Helm uninstalls whatever it is"),
         pytest.param(but(namespace=NamespaceFacts("uid", annotations(IT), terminating=True)), [], id="it goes anyway"),
         pytest.param(but(server=server(allows=False)), [AllowConnections(IT.database)], id="connections"),
-        pytest.param(but(server=server(allows=False, invalid=True)), [DropDatabase(IT.database)], id="a drop"),
+        pytest.param(
+            but(server=server(allows=False, invalid=True)), [DropDatabase(IT.database, DROPPING)], id="a drop"
+        ),
         pytest.param(
             but(revisions=()), [Refresh(f"the Helm release {IT.release} had been removed")], id="uninstalled by hand"
         ),
         pytest.param(
             but(state=State(), namespace=NamespaceFacts("uid", annotations(OTHER))), [], id="not ours, not touched"
+        ),
+        pytest.param(
+            but(state=state("database", "role", "release")),
+            [DropDatabase(IT.database, UNKNOWN)],
+            id="the ledger's entry would go, and with it the proof of whose the database is",
+        ),
+        pytest.param(but(state=state("database")), [DropDatabase(IT.database, UNKNOWN)], id="the database alone"),
+        pytest.param(
+            but(state=state("role")), [DropDatabase(IT.database, UNKNOWN)], id="first of all what the role owns"
+        ),
+        pytest.param(
+            but(state=state("database", "role"), server=server(None)), [DropRole(IT.role)], id="a role was just made"
+        ),
+        pytest.param(
+            but(
+                state=state("database", "role", pending=(pending("creating", ROLE, "role"),)),
+                server=server(None),
+            ),
+            [DropRole(IT.role)],
+            id="and nobody knew how that had ended",
+        ),
+        pytest.param(
+            but(state=state("database", "role", "ledger")), [], id="the sweep has the proof: Pulumi does not take it"
         ),
     ],
 )
