@@ -1,4 +1,7 @@
-"""One trial of the kill matrix: a run dies after its k-th engine event, and the same command, run again, converges."""
+"""One trial of the kill matrix: a run dies after its k-th engine event, and what is run next converges.
+
+That is the same command, or the destruction of what was begun.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -19,6 +22,12 @@ class Scenario(StrEnum):
     FIRST = "first deployment"
     UPDATE = "update"
     DESTROY = "destroy"
+    ABANDONED = "first deployment, and then destroyed"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is there at its end."""
+        return self in {Scenario.DESTROY, Scenario.ABANDONED}
 
 
 class Death(StrEnum):
@@ -39,7 +48,7 @@ class Trial:
     said: str
     """The event after which it died."""
     repaired: tuple[str, ...]
-    """What the rerun found and put right."""
+    """What the next run found and put right."""
 
     def append_to(self, path: Path) -> None:
         with path.open("a") as lines:
@@ -50,7 +59,7 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
     """Run one; None when the run had ended before its event came. The environment is as after the scenario."""
     identity = it.identity(ref)
     commit = it.push(ref, f"{scenario}, {death}, event {event}")
-    if scenario is not Scenario.FIRST:
+    if scenario not in {Scenario.FIRST, Scenario.ABANDONED}:
         it.report("deploy", ref, "--recreate")
     if scenario is Scenario.UPDATE:
         # Another image, so that there is something to build, to push and to roll out.
@@ -60,15 +69,16 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
     store = StateStore.from_environ(it.checkout.environ, it.checkout.path)
     assert store is not None
     before = written(identity, store)
-    command = ["destroy", ref] if scenario is Scenario.DESTROY else ["deploy", ref, "--recreate"]
-    with victim(["deploytag", *command, "--verbose"], it.path, it.checkout.environ) as run:
+    deploy, destroy = ["deploy", ref, "--recreate"], ["destroy", ref]
+    dying, then = destroy if scenario is Scenario.DESTROY else deploy, destroy if scenario.is_gone else deploy
+    with victim(["deploytag", *dying, "--verbose"], it.path, it.checkout.environ) as run:
         reached = run.after(event)
         if reached:
             kill(run, death)
         else:
             assert run.wait() == 0, "".join(run.output)
         dead = written(identity, store)
-        report = it.report(*command)
+        report = it.report(*then)
         if reached and death is Death.STOPPED:
             run.resume()
             assert run.wait() != 0, "it went on, though another run had taken over"
@@ -76,12 +86,12 @@ def trial(it: Pushing, ref: str, scenario: Scenario, death: Death, event: int) -
         said = run.output[-1].strip() if run.output else ""
     after = written(identity, store)
     # Whoever runs it once more finds nothing to do, and does nothing.
-    again = it.report(*command)
+    again = it.report(*then)
     assert again["outcome"] == "unchanged", again
     assert again["repaired"] == []
     assert written(identity, store).without_state == after.without_state
     assert store.locks(identity.project, identity.stack) == []
-    if scenario is Scenario.DESTROY:
+    if scenario.is_gone:
         assert made(identity) == []
         assert identity.stack not in store.stacks(identity.project)
     else:

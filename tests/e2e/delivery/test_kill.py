@@ -1,4 +1,4 @@
-"""A run dies anywhere; the same command, run again, converges. A few cells of the matrix of `make soak`."""
+"""A run dies anywhere; the same command, run again, converges, and so does a destruction: a few cells of the matrix."""
 
 import random
 from pathlib import Path
@@ -11,11 +11,16 @@ from tests.e2e.delivery.pushing import pushing
 pytestmark = pytest.mark.e2e
 
 # Which events depends on the seed of the run, which pytest-randomly prints: over many runs they are all met.
-CELLS = [(Scenario.FIRST, Death.STOPPED, 40), (Scenario.UPDATE, Death.WRAPPER, 40), (Scenario.DESTROY, Death.ALL, 20)]
+CELLS = [
+    (Scenario.FIRST, Death.STOPPED, 40),
+    (Scenario.UPDATE, Death.WRAPPER, 40),
+    (Scenario.DESTROY, Death.ALL, 20),
+    (Scenario.ABANDONED, Death.ALL, 40),
+]
 
 
 @pytest.mark.parametrize(("scenario", "death", "most"), CELLS, ids=[f"{s.name}-{d.name}" for s, d, _ in CELLS])
-def test_a_plain_rerun_converges(tmp_path: Path, scenario: Scenario, death: Death, most: int) -> None:
+def test_what_is_run_next_converges(tmp_path: Path, scenario: Scenario, death: Death, most: int) -> None:
     ref = f"feature/kill-{scenario.name.lower()}"
     with pushing(tmp_path) as it:
         it.small()
