@@ -64,8 +64,9 @@ def ref_of(document: Document) -> str | None:
             return ref
         match resource.inputs:
             case {"metadata": {"annotations": {**annotations}}} if resource.type.startswith("kubernetes:"):
-                project = resource.urn.split("::")[1]
-                if annotations.get(PROJECT) == project and isinstance(ref := annotations.get(REF), str):
+                # A state that was cut may hold what is no URN.
+                project = resource.urn.split("::")[1:2]
+                if project == [annotations.get(PROJECT)] and isinstance(ref := annotations.get(REF), str):
                     return ref
     return None
 

@@ -51,6 +51,11 @@ def test_the_ref_is_an_output_or_an_annotation_of_this_project(
     assert checkpoint.ref_of({"resources": resources}) == ref
 
 
+@pytest.mark.parametrize("urn", ["", "urn:pulumi:feature-test", "::"])
+def test_what_is_no_urn_is_of_no_project(urn: str) -> None:
+    assert checkpoint.ref_of({"resources": [{**NAMESPACE, "urn": urn}]}) is None
+
+
 def test_of_several_states_the_first_that_names_a_ref_counts() -> None:
     empty: dict[str, Any] = {"resources": [resource("pulumi:pulumi:Stack", custom=False)]}
     other = {"resources": [resource("pulumi:pulumi:Stack", custom=False, outputs={"ref": "feature/other"})]}
