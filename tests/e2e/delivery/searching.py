@@ -122,6 +122,13 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
     return hits
 
 
+def is_stored(image: str) -> bool:
+    """Whether the registry has an image or a cache, `host/name:tag`."""
+    host, _, name = image.partition("/")
+    repository, _, tag = name.partition(":")
+    return httpx.head(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFESTS}).is_success
+
+
 def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:
     """In what Helm keeps: how many releases there are, and what was found."""
     typed = core(cluster)
