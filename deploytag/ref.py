@@ -38,12 +38,12 @@ def find_ref(environ: Mapping[str, str], configured: str | None, repository_path
 
 def find_revision(environ: Mapping[str, str], repository_path: Path) -> str:
     """The commit this run deploys; `-dirty` at its end when it is the checkout's and tracked files differ from it."""
-    return decide_revision(
-        environ,
-        lambda: read_event(environ),
-        lambda: repository.read_head(repository_path),
-        lambda: bool(repository.changed_files(repository_path)),
-    )
+
+    def checkout() -> str:
+        commit = repository.read_head(repository_path).commit
+        return f"{commit}-dirty" if repository.changed_files(repository_path) else commit
+
+    return decide_revision(environ, lambda: read_event(environ), checkout)
 
 
 def decide_ref(
@@ -59,19 +59,14 @@ def decide_ref(
     return replace(ref, name=check_ref(ref.name))
 
 
-def decide_revision(
-    environ: Mapping[str, str],
-    event: Callable[[], Event],
-    head: Callable[[], Head],
-    dirty: Callable[[], bool],
-) -> str:
+def decide_revision(environ: Mapping[str, str], event: Callable[[], Event], checkout: Callable[[], str]) -> str:
     """Choose among the commits that the environment, the CI and the checkout name."""
     if stated := environ.get("DEPLOYTAG_REVISION"):
         return stated
     system = ci.detect(environ)
     if system and (commit := ci.commit(system, environ, _readable(event))):
         return commit
-    return head().commit + ("-dirty" if dirty() else "")
+    return checkout()
 
 
 def decide_trigger(environ: Mapping[str, str], event: Callable[[], Event]) -> Trigger:

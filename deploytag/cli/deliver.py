@@ -58,13 +58,13 @@ def request(checkout: Checkout, ref: str, revision: str | None, *, recreate: boo
     from deploytag.errors import RefError  # noqa: PLC0415
     from deploytag.ref import decide_revision, read_event  # noqa: PLC0415
 
-    def read_head() -> repository.Head:
-        return repository.read_head(checkout.root)
+    def checked_out() -> str:
+        return repository.read_head(checkout.root).commit
 
     # Whether it is what is checked out, to the last file, is for the run to see.
-    found = decide_revision(os.environ, lambda: read_event(os.environ), read_head, lambda: False)
+    found = decide_revision(os.environ, lambda: read_event(os.environ), checked_out)
     if revision is not None:
-        head = read_head().commit
+        head = checked_out()
         if not head.startswith(revision.lower()) or len(revision) < 7:
             raise RefError(
                 f"{revision} is not the commit that is checked out, which is {head}: `git switch --detach {revision}` "

@@ -11,6 +11,8 @@ from deploytag.ref import decide_ref, decide_revision
 from deploytag.repository import Head
 from tests.unit.ci_environments import BUILDKITE, GITHUB, GITLAB, JENKINS, MERGE, PUSHED, SHA, never, pull_request
 
+CHECKOUT = f"{SHA}-dirty"
+
 
 @pytest.mark.parametrize(
     ("environ", "event", "expected"),
@@ -184,7 +186,7 @@ def test_variables_of_a_ci_that_is_not_there_mean_nothing() -> None:
         "TAG_NAME": "x",
     }
     assert decide_ref(None, strays, dict, lambda: Head("main", SHA)) == Ref("main", "git")
-    assert decide_revision(strays | {"GIT_COMMIT": MERGE}, dict, lambda: Head("main", SHA), lambda: False) == SHA
+    assert decide_revision(strays | {"GIT_COMMIT": MERGE}, dict, lambda: SHA) == SHA
 
 
 @pytest.mark.parametrize(
@@ -204,9 +206,9 @@ def test_variables_of_a_ci_that_is_not_there_mean_nothing() -> None:
         ),
         pytest.param(JENKINS | {"GIT_COMMIT": MERGE}, {}, MERGE, id="jenkins"),
         pytest.param(BUILDKITE | {"BUILDKITE_COMMIT": MERGE}, {}, MERGE, id="buildkite"),
-        pytest.param(BUILDKITE | {"BUILDKITE_COMMIT": "HEAD"}, {}, f"{SHA}-dirty", id="buildkite, started by hand"),
-        pytest.param({}, {}, f"{SHA}-dirty", id="git"),
+        pytest.param(BUILDKITE | {"BUILDKITE_COMMIT": "HEAD"}, {}, CHECKOUT, id="buildkite, started by hand"),
+        pytest.param({}, {}, CHECKOUT, id="git"),
     ],
 )
 def test_the_revision(environ: Mapping[str, str], event: Mapping[str, Any], expected: str) -> None:
-    assert decide_revision(environ, lambda: event, lambda: Head(None, SHA), lambda: True) == expected
+    assert decide_revision(environ, lambda: event, lambda: CHECKOUT) == expected

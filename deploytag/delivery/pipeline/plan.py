@@ -80,7 +80,7 @@ def decide(
         return Destroy(ref.name, f"The CI was told to stop the environment of {ref.name}.", asked_for=True)
     if tip(ref.name) is None:
         return _gone(ref, policy)
-    return _there(ref, trigger, policy, lambda: decide_revision(environ, event, head, lambda: False))
+    return _there(ref, trigger, policy, lambda: decide_revision(environ, event, lambda: head().commit))
 
 
 def _gone(ref: Ref, policy: Policy) -> Plan:

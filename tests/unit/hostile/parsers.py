@@ -124,7 +124,7 @@ def _ci(given: tuple[Mapping[str, str], Any]) -> None:
     for decide in (
         lambda: decide_trigger(environ, lambda: event),
         lambda: decide_ref(None, environ, lambda: event, lambda: head),
-        lambda: decide_revision(environ, lambda: event, lambda: head, lambda: False),
+        lambda: decide_revision(environ, lambda: event, lambda: head.commit),
     ):
         try:
             decide()
