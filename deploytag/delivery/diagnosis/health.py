@@ -1,6 +1,6 @@
 """Whether what is deployed runs, asked of the cluster."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -19,15 +19,11 @@ def healthy(cluster: Cluster, identity: Identity) -> bool:
     Raises:
         UnreachableError: the cluster does not say.
     """
-    namespace = identity.namespace
-    with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS, namespace)
-        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS, namespace)
-        try:
-            return not complaints(deployments.result(), stateful_sets.result()).get(namespace, ("nothing",))
-        except RefusedError:
-            # Its namespace is gone, or bare: the rights to look are in it.
-            return False
+    try:
+        return not complaints(*_workloads(cluster, identity.namespace)).get(identity.namespace, ("nothing",))
+    except RefusedError:
+        # Its namespace is gone, or bare: the rights to look are in it.
+        return False
 
 
 def awake(cluster: Cluster, identity: Identity) -> tuple[str, ...]:
@@ -36,16 +32,13 @@ def awake(cluster: Cluster, identity: Identity) -> tuple[str, ...]:
     Raises:
         UnreachableError: the cluster does not say.
     """
-    namespace = identity.namespace
-    with ThreadPoolExecutor(3) as threads:
-        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS, namespace)
-        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS, namespace)
-        cron_jobs = threads.submit(listed, cluster, CronJob, CRON_JOBS, namespace)
-        return (
-            *(f"Deployment {it.name}" for it in deployments.result() if it.spec.replicas),
-            *(f"StatefulSet {it.name}" for it in stateful_sets.result() if it.spec.replicas),
-            *(f"CronJob {it.name}" for it in cron_jobs.result() if not it.spec.suspend),
-        )
+    deployments, stateful_sets = _workloads(cluster, identity.namespace)
+    cron_jobs = listed(cluster, CronJob, CRON_JOBS, identity.namespace)
+    return (
+        *(f"Deployment {it.name}" for it in deployments if it.spec.replicas),
+        *(f"StatefulSet {it.name}" for it in stateful_sets if it.spec.replicas),
+        *(f"CronJob {it.name}" for it in cron_jobs if not it.spec.suspend),
+    )
 
 
 def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -56,13 +49,10 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
     Raises:
         UnreachableError: the cluster does not say.
     """
-    with ThreadPoolExecutor(2) as threads:
-        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS)
-        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS)
-        try:
-            return complaints(deployments.result(), stateful_sets.result())
-        except RefusedError:
-            pass
+    try:
+        return complaints(*_workloads(cluster))
+    except RefusedError:
+        pass
     with ThreadPoolExecutor(8) as threads:
         found = threads.map(partial(_complaints_in, cluster), namespaces())
         return {namespace: said for each in found for namespace, said in each.items()}
@@ -70,8 +60,14 @@ def complaints_everywhere(cluster: Cluster, namespaces: Callable[[], Iterable[st
 
 def _complaints_in(cluster: Cluster, namespace: str) -> dict[str, tuple[str, ...]]:
     try:
-        deployments = listed(cluster, Workload, DEPLOYMENTS, namespace)
-        stateful_sets = listed(cluster, Workload, STATEFUL_SETS, namespace)
-        return complaints(deployments, stateful_sets)
+        return complaints(*_workloads(cluster, namespace))
     except RefusedError:
         return {}  # nothing can be in it: the first thing that is made there is the right to look
+
+
+def _workloads(cluster: Cluster, namespace: str | None = None) -> tuple[Sequence[Workload], Sequence[Workload]]:
+    """Its Deployments and its StatefulSets; without a namespace, everybody's."""
+    with ThreadPoolExecutor(2) as threads:
+        deployments = threads.submit(listed, cluster, Workload, DEPLOYMENTS, namespace)
+        stateful_sets = threads.submit(listed, cluster, Workload, STATEFUL_SETS, namespace)
+        return deployments.result(), stateful_sets.result()

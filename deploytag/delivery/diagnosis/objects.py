@@ -185,10 +185,35 @@ class Pod(KubernetesObject):
 # --- what makes pods --------------------------------------------------------------------------------------------------
 
 
+class RollingUpdate(_Part):
+    """How a StatefulSet's pods are replaced."""
+
+    partition: int = 0
+    """Pods below this ordinal stay as they are."""
+
+
+class UpdateStrategy(_Part):
+    """What becomes of a StatefulSet's pods when it changes."""
+
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate = RollingUpdate()
+
+
 class WorkloadSpec(_Part):
-    """How many pods are wanted."""
+    """How many pods are wanted, and whether a change reaches them."""
 
     replicas: int = 1
+    paused: bool = False
+    """Of a Deployment."""
+    update_strategy: UpdateStrategy = UpdateStrategy()
+    """Of a StatefulSet."""
+
+    @property
+    def updated(self) -> int:
+        """How many of the pods are to be of the newest revision: the chart may want old ones to stay."""
+        if self.paused or self.update_strategy.type == "OnDelete":
+            return 0
+        return max(0, self.replicas - self.update_strategy.rolling_update.partition)
 
 
 class WorkloadStatus(_Part):

@@ -1,10 +1,11 @@
-"""Whether the address serves what was deployed: it shows the revision, and only the newest pods are behind it."""
+"""Whether the address serves what was deployed: it shows the revision, by the newest pods alone, and all of it runs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from deploytag.delivery.diagnosis.informer import (
 )
 from deploytag.delivery.diagnosis.objects import Target
 from deploytag.delivery.diagnosis.patience import Patience
-from deploytag.delivery.diagnosis.workloads import ailing
+from deploytag.delivery.diagnosis.workloads import unsettled
 from deploytag.delivery.fetch import EndlessError, fetch, why
 from deploytag.documents import DocumentError, parse_json
 from deploytag.errors import DeploymentError
@@ -70,7 +71,7 @@ def answers(
     check: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Answer:
-    """Wait until the environment's address answers with `revision`, and only pods of the newest revision are behind it.
+    """Wait until the environment's address answers with `revision`, by its newest pods alone, and all of it runs.
 
     Args:
         known: the address that answered before; another one that is a name gets the time that a cloud needs for it.
@@ -87,8 +88,8 @@ def answers(
     with Informer(cluster, identity.namespace, KINDS) as informer:
         for snapshot in informer.snapshots(TICK):
             check()
-            if misplacement := misplaced(snapshot, identity.release):
-                complaint = misplacement
+            if amiss := misplaced(snapshot, identity.release) or unsettled(snapshot, datetime.now(UTC)):
+                complaint = amiss
             elif patience.asks(time.monotonic()):
                 seen = _ask(url, verify, revision)
                 # What changed meanwhile may be an old pod that came back, and it may be the one that answered.
@@ -105,8 +106,8 @@ def answers(
             f" The cluster does not show its {field}: {why}." for field, why in informer.complaints.items()
         )
     raise DeploymentError(
-        f"{identity.ref} is deployed, but {url} did not answer with {revision} within {now - began:.0f} s. "
-        f"{complaint}{refused} The environment stays, to be looked at."
+        f"{identity.ref} is deployed, but was not seen to serve {revision} at {url}, all of it running, within "
+        f"{now - began:.0f} s. {complaint}{refused} The environment stays, to be looked at."
     )
 
 
@@ -134,9 +135,7 @@ def misplaced(snapshot: Snapshot, release: str) -> str | None:
     old = sorted(it.name for it in targets if generations.get(it.uid, "gone") not in {*newest, None})
     if old:
         return f"What is behind the Service {release} is not only the newest pods, but also {', '.join(old)}."
-    # Until its controller has seen a change, the newest pods are still the old ones.
-    behind = next((it for it in snapshot.deployments if it.status.observed_generation < it.metadata.generation), None)
-    return ailing(behind, "Deployment") if behind else None
+    return None
 
 
 def shown_revision(verify: Verify, headers: Mapping[str, str], document: Any) -> str | None:
