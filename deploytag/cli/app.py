@@ -46,7 +46,7 @@ class _Command(TyperCommand):
             raise
         except Exception as error:
             if ctx.params.get("as_json") and not _PRINTED.get():
-                from deploytag.delivery.report import failure  # noqa: PLC0415 - `deploytag name` need not load pydantic
+                from deploytag.delivery.report import failure
 
                 print_json(failure(error))
             raise

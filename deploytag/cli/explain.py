@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Project, narrator
+from deploytag.cli.checkout import Branch, Checkout, Project, narrator
 from deploytag.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=Panel.LOOK)
 def why(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
-    from deploytag.delivery.diagnosis import (  # noqa: PLC0415 - `deploytag name` need not load a client
+    from deploytag.delivery.diagnosis import (
         explain,
         gather,
         redaction,
@@ -35,7 +35,7 @@ def why(branch: Branch = None, project: Project = None, as_json: AsJson = False)
         redact = redaction.redactor_of(world.cluster, identity)
         evidence = watch.evidence(world.cluster, identity, explanation.cause, redact) + evidence
     if as_json:
-        from deploytag.cli.forms.explanations import Why  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Why
 
         print_json(
             Why(
@@ -68,8 +68,8 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print the logs of an environment's containers, each line after its pod and container; or of its last build."""
-    from deploytag.delivery.diagnosis import logs as delivery  # noqa: PLC0415 - as in `why`
-    from deploytag.delivery.diagnosis.redaction import redactor_of  # noqa: PLC0415
+    from deploytag.delivery.diagnosis import logs as delivery
+    from deploytag.delivery.diagnosis.redaction import redactor_of
 
     checkout = Checkout.of(project)
     identity = checkout.identity(branch)
@@ -95,7 +95,7 @@ def logs(
         return
     found, complaints = delivery.read(cluster, identity, migration=migration, tail=tail)
     if as_json:
-        from deploytag.cli.forms.explanations import Line, Logs  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Line, Logs
 
         printed = (Line(pod=it.source.pod, container=it.source.container, line=redact(it.text)) for it in found)
         print_json(Logs(ref=identity.ref, lines=tuple(printed), complaints=tuple(complaints)))
@@ -112,7 +112,7 @@ def _print_build_log(world: World, identity: Identity, tail: int, *, as_json: bo
     kept = world.records.build_log(identity)
     lines = kept.text.splitlines()[-tail:] if kept else []
     if as_json:
-        from deploytag.cli.forms.explanations import Build  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.explanations import Build
 
         revision, written = (kept.revision, kept.written) if kept else (None, None)
         print_json(Build(ref=identity.ref, revision=revision, written=written, lines=tuple(lines)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Project, Wait, narrator
+from deploytag.cli.checkout import Branch, Checkout, Project, Wait, narrator
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 from deploytag.output import shown_as_one_line
@@ -24,8 +24,8 @@ STYLES = {"serving": "green", "working": "cyan", "asleep": "dim", "unhealthy": "
 @app.command(rich_help_panel=Panel.LOOK)
 def ls(project: Project = None, as_json: AsJson = False) -> None:
     """List every environment of this project: age, commit, health, URL, last result."""
-    from deploytag.cli.forms.environments import Environment  # noqa: PLC0415 - `deploytag name` need not load it
-    from deploytag.delivery import fleet  # noqa: PLC0415
+    from deploytag.cli.forms.environments import Environment
+    from deploytag.delivery import fleet
 
     found = fleet.look(Checkout.of(project).open(narrator(as_json=as_json)))
     if as_json:
@@ -39,8 +39,8 @@ def ls(project: Project = None, as_json: AsJson = False) -> None:
 @app.command(rich_help_panel=Panel.LOOK)
 def status(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Show one environment in detail: everything that belongs to it, and how it is."""
-    from deploytag.cli.forms.environments import EnvironmentInDetail  # noqa: PLC0415 - as above
-    from deploytag.delivery import fleet, isolation  # noqa: PLC0415
+    from deploytag.cli.forms.environments import EnvironmentInDetail
+    from deploytag.delivery import fleet, isolation
 
     checkout = Checkout.of(project)
     ref = checkout.ref(branch)
@@ -64,8 +64,8 @@ def status(branch: Branch = None, project: Project = None, as_json: AsJson = Fal
 @app.command(rich_help_panel=Panel.IDLE)
 def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Stop the pods of an environment; database, secrets and address stay. The next push wakes it."""
-    from deploytag.delivery import idle  # noqa: PLC0415 - as above
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery import idle
+    from deploytag.delivery.run import Action
 
     checkout = Checkout.here()
     identity, progress = checkout.identity(branch), narrator(as_json=as_json)
@@ -76,8 +76,8 @@ def sleep(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> 
 @app.command(rich_help_panel=Panel.IDLE)
 def wake(branch: Branch = None, wait: Wait = 1800, as_json: AsJson = False) -> None:
     """Start the pods of an environment that sleeps, and wait until it answers."""
-    from deploytag.delivery import idle  # noqa: PLC0415 - as above
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery import idle
+    from deploytag.delivery.run import Action
 
     checkout = Checkout.here()
     identity, progress = checkout.identity(branch), narrator(as_json=as_json)
@@ -93,8 +93,8 @@ def keep(
     as_json: AsJson = False,
 ) -> None:
     """Keep an environment for a while, though nobody pushes to its branch."""
-    from deploytag.delivery import idle  # noqa: PLC0415 - as above
-    from deploytag.settings import parse_duration  # noqa: PLC0415
+    from deploytag.delivery import idle
+    from deploytag.settings import parse_duration
 
     try:
         wanted = parse_duration(duration)
@@ -104,7 +104,7 @@ def keep(
     ref = checkout.ref(branch)
     until = idle.keep(checkout.open(narrator(as_json=as_json)), ref, wanted)
     if as_json:
-        from deploytag.cli.forms.environments import Kept  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.environments import Kept
 
         print_json(Kept(ref=ref, keep_until=until))
     else:
@@ -128,10 +128,10 @@ def _lines(row: Row) -> dict[str, str]:
 
 
 def _print_table(found: list[Row]) -> None:
-    from rich import box  # noqa: PLC0415 - as above
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("branch", "state", "commit", "pushed", "last run", "url"):
@@ -150,6 +150,6 @@ def _print_table(found: list[Row]) -> None:
 def _age(then: datetime | None) -> str:
     if then is None:
         return ""
-    import humanize  # noqa: PLC0415 - as above
+    import humanize
 
     return humanize.naturaltime(datetime.now(UTC) - then)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Project, Verbose, Wait, narrator
+from deploytag.cli.checkout import Branch, Checkout, Project, Verbose, Wait, narrator
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
@@ -35,10 +35,10 @@ def destroy(
 
     Works without the branch, its program and its settings. Succeeds only when a new look finds nothing.
     """
-    from deploytag.delivery.inventory import look as inventory  # noqa: PLC0415
-    from deploytag.delivery.removal import destroy as destroying  # noqa: PLC0415 - `deploytag name` need not load them
-    from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery.inventory import look as inventory
+    from deploytag.delivery.removal import destroy as destroying
+    from deploytag.delivery.removal import remove as removal
+    from deploytag.delivery.run import Action
 
     checkout = Checkout.of(project)
     identity, progress = checkout.identity(branch), narrator(as_json=as_json, verbose=verbose)
@@ -73,8 +73,8 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Collect what should not exist: environments whose branch is gone or idle for too long, leftovers, images."""
-    from deploytag.delivery.removal import gc_run  # noqa: PLC0415 - as above
-    from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
+    from deploytag.delivery.removal import gc_run
+    from deploytag.delivery.removal.collection import Collection
 
     world = Checkout.of(project).open(narrator(as_json=as_json, verbose=verbose))
     done = gc_run.run(world, registry, yes=yes, allow_shrink=allow_shrink, allow_remote=allow_remote)
@@ -95,11 +95,11 @@ def _confirm(ref: str, confirmation: str | None) -> None:
 
 
 def _print_inventory(ref: str, found: Inventory, *, as_json: bool) -> None:
-    from deploytag.delivery.inventory.look import left  # noqa: PLC0415 - as above
+    from deploytag.delivery.inventory.look import left
 
     items = left(found)
     if as_json:
-        from deploytag.cli.forms.removals import Removable, WouldRemove  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.removals import Removable, WouldRemove
 
         rows = [Removable(kind=it.kind, name=it.name, detail=it.detail, ours=it.owner is not None) for it in items]
         print_json(WouldRemove(ref=ref, would_remove=tuple(rows)))

@@ -28,7 +28,7 @@ def reporting(
     try:
         yield show
     except Exception as error:
-        from deploytag.delivery.report import failure  # noqa: PLC0415 - `deploytag name` need not load pydantic
+        from deploytag.delivery.report import failure
 
         report = failure(error, action, identity.ref, identity.stack)
         show(report.model_copy(update={"seconds": dict(progress.seconds)}))

@@ -36,8 +36,8 @@ def doctor(as_json: AsJson = False) -> None:
 
     Exit code 0 without a problem, else that of the first problem's kind.
     """
-    from deploytag.delivery.doctor import checks, examine, exit_code  # noqa: PLC0415 - loads every client
-    from deploytag.delivery.project import Project  # noqa: PLC0415
+    from deploytag.delivery.doctor import checks, examine, exit_code
+    from deploytag.delivery.project import Project
 
     path = nearest(PULUMI_FILE, Path.cwd())
     if path is None:
@@ -66,8 +66,8 @@ def rights(
 
     `deploytag rights --group shop-pipeline | kubectl apply --server-side -f -`
     """
-    from deploytag.delivery.doctor.rights import manifest, subjects  # noqa: PLC0415 - as in `doctor`
-    from deploytag.identity import identify  # noqa: PLC0415
+    from deploytag.delivery.doctor.rights import manifest, subjects
+    from deploytag.identity import identify
 
     project = project or nearest_project(Path.cwd())
     identify(project, "main")  # refuses what is no project
@@ -101,8 +101,8 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Put the program, settings, a chart skeleton and a pipeline into this repository. Never changes a file."""
-    from deploytag import repository  # noqa: PLC0415 - as in `doctor`
-    from deploytag.delivery import initialise  # noqa: PLC0415
+    from deploytag import repository
+    from deploytag.delivery import initialise
 
     root = repository.top(Path.cwd())
     if root.resolve() != Path.cwd().resolve():
@@ -126,7 +126,7 @@ def init(
     written = [str(file.path) for file in plan.write]
     steps = list(initialise.next_steps(answers, plan, repository.ignored(root, written)))
     if as_json:
-        from deploytag.cli.forms.setup import Initialised  # noqa: PLC0415 - as in `doctor`
+        from deploytag.cli.forms.setup import Initialised
 
         print_json(Initialised(written=tuple(written), kept=tuple(plan.keep), next=tuple(steps)))
         return
@@ -153,8 +153,8 @@ _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem":
 
 
 def _document(results: Sequence[Result]) -> Examination:
-    from deploytag.cli.forms.examination import Check, Examination  # noqa: PLC0415 - as in `doctor`
-    from deploytag.delivery.doctor import Level, exit_code  # noqa: PLC0415
+    from deploytag.cli.forms.examination import Check, Examination
+    from deploytag.delivery.doctor import Level, exit_code
 
     lines = (
         Check(

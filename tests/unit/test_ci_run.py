@@ -216,7 +216,7 @@ def test_the_last_line_says_how_it_ended(
     ci: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr("deploytag.cli.pipeline._commands", lambda *_, **__: recorder.commands)
+    monkeypatch.setattr("deploytag.cli.ci._commands", lambda *_, **__: recorder.commands)
     assert ci({"DEPLOYTAG_BRANCH": REF}) == (0, "feature/test is deployed\n", "")
     code, out, _ = ci({"DEPLOYTAG_BRANCH": "main"})
     assert code == 0

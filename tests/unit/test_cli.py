@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploytag.cli import app
-from deploytag.cli.opening import Checkout as Opened
+from deploytag.cli.checkout import Checkout as Opened
 from deploytag.delivery import idle
 from deploytag.identity import identify
 from tests.unit.checkout import Checkout

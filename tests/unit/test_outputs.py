@@ -13,7 +13,7 @@ import pytest
 
 from deploytag.cli import app
 from deploytag.cli.forms.schema import PRINTED
-from deploytag.cli.names import SchemaOf
+from deploytag.cli.scripts import SchemaOf
 from deploytag.delivery.report import failure
 from deploytag.errors import LeftoverError, UnreachableError
 from tests.schemas import fits, path_of
@@ -90,7 +90,7 @@ def test_a_defect_is_told_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     def broken(*_: object) -> None:
         raise TypeError("a defect")
 
-    monkeypatch.setattr("deploytag.cli.names.identify", broken)
+    monkeypatch.setattr("deploytag.cli.scripts.identify", broken)
     code, document, told = run("name", "feature/test", "--project", "shop")
     assert (code, document["exit_code"], document["kind"]) == (1, 1, "DeployTagError")
     assert document["reason"] == "TypeError: a defect"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deploytag.delivery.hold import stoppable
 from deploytag.delivery.project import PulumiProject
-from deploytag.delivery.removal import collect, gc_memory, wiring
+from deploytag.delivery.removal import collect, collector, gc_memory
 from deploytag.delivery.removal.collect import Outcome, Result
 from deploytag.delivery.removal.gc import GcPlan, decide
 from deploytag.delivery.removal.image_gc import ImagePlan
@@ -66,7 +66,8 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool, al
             images from its turn.
     """
     memory = gc_memory.load(world.cluster, world.project)
-    plan = decide(wiring.facts(world, memory, allow_shrink=allow_shrink, allow_remote=allow_remote))
+    facts = collector.facts(world, memory, allow_shrink=allow_shrink, allow_remote=allow_remote)
+    plan = decide(facts)
     if plan.refs is None or plan.refused is not None:
         return Collected(world.project, plan)
     client = None
@@ -75,17 +76,17 @@ def run(world: World, registry: str | None, *, yes: bool, allow_shrink: bool, al
     except DeployTagError as error:
         images = ImagePlan(unreferenced=memory.unreferenced, failure=error)
     else:
-        images = wiring.images(world, client, memory)
+        images = collector.images(world, client, memory)
     if not yes:
         return Collected(world.project, plan, images)
     with stoppable() as cancellation:
-        collector = wiring.Collector(world, client, cancellation)
-        results = collect.act(plan, images.entries, collector, world.progress.say, collector.go_on)
-    wiring.remember(world, memory, plan.branches, images)
+        means = collector.Collector(world, client, cancellation)
+        results = collect.act(plan, images.entries, means, world.progress.say, means.go_on)
+    collector.remember(world, facts, images)
     return Collected(world.project, plan, images, results)
 
 
 def _registry(repository: Path) -> str:
     if found := PulumiProject.load(repository).default("registry"):
         return found
-    raise UsageError(wiring.NO_REGISTRY)
+    raise UsageError(collector.NO_REGISTRY)

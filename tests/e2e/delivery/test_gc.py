@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from deploytag.delivery.removal import gc_memory
+from deploytag.delivery.removal.collector import facts
 from deploytag.delivery.removal.gc import decide
 from deploytag.delivery.removal.gc_memory import GcMemory
-from deploytag.delivery.removal.wiring import facts
 from deploytag.delivery.report import Ending
 from deploytag.delivery.world import World
 from deploytag.identity import Identity, identify

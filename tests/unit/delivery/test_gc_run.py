@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploytag.delivery.asking import RefusedError
-from deploytag.delivery.removal import wiring
+from deploytag.delivery.removal import collector
 from deploytag.delivery.removal.collect import Outcome, Result
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
@@ -104,7 +104,7 @@ def test_a_registry_that_does_not_answer_is_an_error_of_the_images_and_what_was_
     memory = GcMemory(unreferenced={"sha256:0123": NOW})
     policy = SimpleNamespace(image_repositories=lambda project: [project])
     world: Any = SimpleNamespace(project="shop", policy=policy)
-    plan = wiring.images(world, Registry("127.0.0.1:9", os.environ), memory)
+    plan = collector.images(world, Registry("127.0.0.1:9", os.environ), memory)
     assert type(plan.failure) is UnreachableError
     assert "127.0.0.1:9" in str(plan.failure)
     assert (plan.entries, plan.unreferenced, plan.withheld) == ((), memory.unreferenced, None)

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from deploytag.delivery.removal.registry import Login, NoDeletionError, Registry, credentials
+from deploytag.delivery.removal.docker_login import Login, credentials
+from deploytag.delivery.removal.registry import NoDeletionError, Registry
 from deploytag.errors import UnreachableError
 
 DIGEST = "sha256:" + "a" * 64

@@ -12,7 +12,7 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.decision import Facts, outdated
 from deploytag.delivery.inventory.look import Sources
 from deploytag.delivery.progress import Progress
-from deploytag.delivery.removal import wiring
+from deploytag.delivery.removal.remove import remove
 from deploytag.remote import Remote
 from deploytag.settings import Policy
 from tests.unit.checkout import Checkout
@@ -100,7 +100,7 @@ def test_a_branch_that_is_restored_as_its_environment_begins_to_go_comes_back(br
         branch.push(branch.commit)
         return None
 
-    wiring.remove(world, REF, still=still, tip=lambda: None)
+    remove(world, REF, still=still, tip=lambda: None)
     assert late(world, branch.commit) is None
 
 
@@ -113,7 +113,7 @@ def test_a_branch_that_is_pushed_as_its_idle_environment_begins_to_go_comes_back
         branch.push(newer)
         return None
 
-    wiring.remove(world, REF, still=still, tip=lambda: branch.commit)
+    remove(world, REF, still=still, tip=lambda: branch.commit)
     assert late(world, newer) is None
     branch.push(branch.commit)
     assert "was destroyed at" in str(late(world, branch.commit))
@@ -121,7 +121,7 @@ def test_a_branch_that_is_pushed_as_its_idle_environment_begins_to_go_comes_back
 
 def test_what_a_person_destroys_stays_so_until_the_next_push(branch: Branch) -> None:
     world: Any = Gone(FakeLease(), remote=branch.remote)
-    wiring.remove(world, REF)
+    remove(world, REF)
     assert "was destroyed at" in str(late(world, branch.commit))
     newer = branch.checkout.commit("newer")
     branch.push(newer)

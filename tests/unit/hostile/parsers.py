@@ -44,8 +44,9 @@ from deploytag.delivery.records import KEY, Records
 from deploytag.delivery.recovery.locks import SeenLock, stale
 from deploytag.delivery.recovery.look import _labelled, _revisions, _runs_here
 from deploytag.delivery.recovery.state import State
+from deploytag.delivery.removal.docker_login import credentials
 from deploytag.delivery.removal.gc_memory import GcMemory
-from deploytag.delivery.removal.registry import Registry, credentials
+from deploytag.delivery.removal.registry import Registry
 from deploytag.delivery.store import StateStore
 from deploytag.documents import DocumentError, parse_all_yaml
 from deploytag.errors import DeployTagError

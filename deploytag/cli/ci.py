@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Checkout, Verbose, narrator
+from deploytag.cli.checkout import Checkout, Verbose, narrator
 
 if TYPE_CHECKING:
     from deploytag.delivery.pipeline.carry_out import Commands
@@ -31,8 +31,8 @@ def ci(
     Works in GitHub Actions, GitLab CI, Jenkins and Buildkite; anywhere else DEPLOYTAG_BRANCH names the branch. Writes
     the job's summary and outputs where the CI looks for them.
     """
-    from deploytag.delivery.pipeline import carry_out as ci_run  # noqa: PLC0415 - `deploytag name` need not load them
-    from deploytag.delivery.pipeline import summary  # noqa: PLC0415 - `deploytag name` need not load them
+    from deploytag.delivery.pipeline import carry_out as ci_run
+    from deploytag.delivery.pipeline import summary
 
     checkout = Checkout.here()
     if dry_run:
@@ -49,9 +49,9 @@ def ci(
 
 
 def _decide(checkout: Checkout) -> Plan:
-    from deploytag import repository  # noqa: PLC0415 - as above
-    from deploytag.delivery.pipeline import plan as ci_plan  # noqa: PLC0415
-    from deploytag.ref import read_event  # noqa: PLC0415
+    from deploytag import repository
+    from deploytag.delivery.pipeline import plan as ci_plan
+    from deploytag.ref import read_event
 
     return ci_plan.decide(
         os.environ,
@@ -63,17 +63,17 @@ def _decide(checkout: Checkout) -> Plan:
 
 
 def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Commands:
-    from deploytag.delivery.pipeline.carry_out import Commands  # noqa: PLC0415 - as above
+    from deploytag.delivery.pipeline.carry_out import Commands
 
     def deploy(ref: str, commit: str) -> Report:
-        from deploytag.delivery import deploy as delivery  # noqa: PLC0415
+        from deploytag.delivery import deploy as delivery
 
         return delivery.deploy(checkout.open(progress), delivery.Request(ref, commit))
 
     def destroy(plan: Destroy) -> Report:
-        from deploytag.delivery.removal import wiring as removal  # noqa: PLC0415
-        from deploytag.delivery.run import SkippedError  # noqa: PLC0415
-        from deploytag.errors import DeployTagError  # noqa: PLC0415
+        from deploytag.delivery.removal.remove import remove
+        from deploytag.delivery.run import SkippedError
+        from deploytag.errors import DeployTagError
 
         try:
             world = checkout.open(progress)
@@ -95,26 +95,26 @@ def _commands(checkout: Checkout, progress: Progress, *, as_json: bool) -> Comma
         try:
             # Asked once more under the lease, which the deployment of the new branch may have had before.
             gone = None if plan.asked_for else (lambda: None)
-            return removal.remove(world, plan.ref, still=made_again, tip=gone)
+            return remove(world, plan.ref, still=made_again, tip=gone)
         except SkippedError as skipped:
             return _left_alone(checkout, plan.ref, str(skipped))
 
     def gc() -> tuple[Collection, DeployTagError | None]:
-        from deploytag.cli import remove  # noqa: PLC0415
-        from deploytag.delivery.removal import gc_run  # noqa: PLC0415
-        from deploytag.delivery.removal.collection import Collection  # noqa: PLC0415
+        from deploytag.cli.remove import print_collected
+        from deploytag.delivery.removal import gc_run
+        from deploytag.delivery.removal.collection import Collection
 
         done = gc_run.run(checkout.open(progress), None, yes=True, allow_shrink=False, allow_remote=False)
         if not as_json:
-            remove.print_collected(done)
+            print_collected(done)
         return Collection.of(done), done.error
 
     return Commands(deploy, destroy, gc, progress.say)
 
 
 def _left_alone(checkout: Checkout, ref: str, reason: str) -> Report:
-    from deploytag.delivery.report import Report, Result  # noqa: PLC0415 - as above
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery.report import Report, Result
+    from deploytag.delivery.run import Action
 
     stack = checkout.identity(ref).stack
     return Report(action=Action.DESTROY, ref=ref, stack=stack, outcome=Result.SKIPPED, reason=reason)
@@ -123,7 +123,7 @@ def _left_alone(checkout: Checkout, ref: str, reason: str) -> Report:
 def _print_plan(plan: Plan, *, as_json: bool) -> None:
     document = {"plan": type(plan).__name__.lower(), **asdict(plan)}
     if as_json:
-        from deploytag.cli.forms.plans import CiPlan  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.plans import CiPlan
 
         print_json(CiPlan.model_validate(document))
     else:

@@ -61,7 +61,7 @@ class Checkout:
             UsageError: there is none, or nothing names the project.
             SettingsError: that is no name of a project.
         """
-        from deploytag import repository  # noqa: PLC0415 - `deploytag name` need not load it
+        from deploytag import repository
 
         path = nearest(PULUMI_FILE, Path.cwd())
         name = project or nearest_project(Path.cwd())
@@ -75,7 +75,7 @@ class Checkout:
         Raises:
             DeployTagError: there is none that can be used.
         """
-        from deploytag.trust import in_force  # noqa: PLC0415 - `deploytag name` need not load pydantic
+        from deploytag.trust import in_force
 
         return in_force(self.root, os.environ)
 
@@ -85,7 +85,7 @@ class Checkout:
         Raises:
             RefError: it cannot be told.
         """
-        from deploytag.ref import find_ref  # noqa: PLC0415
+        from deploytag.ref import find_ref
 
         return find_ref(os.environ, branch, self.root).name
 
@@ -103,14 +103,14 @@ class Checkout:
         Raises:
             DeployTagError: something of it cannot be used.
         """
-        from deploytag.delivery.world import World  # noqa: PLC0415
+        from deploytag.delivery.world import World
 
         return World.open(self.project, self.root, self.trusted, os.environ, progress)
 
     def open_to_remove(self, progress: Progress) -> World:
         """As `open`, but a silent remote is no obstacle where the checkout has fetched its default branch before."""
-        from deploytag.delivery.world import World  # noqa: PLC0415
-        from deploytag.trust import in_force  # noqa: PLC0415
+        from deploytag.delivery.world import World
+        from deploytag.trust import in_force
 
         trusted = in_force(self.root, os.environ, last_fetched=True)
         if trusted.listing is None:
@@ -120,6 +120,6 @@ class Checkout:
 
 def narrator(*, as_json: bool, verbose: bool = False) -> Progress:
     """Progress for people: on standard output, unless that is for a program."""
-    from deploytag.delivery.progress import Progress  # noqa: PLC0415
+    from deploytag.delivery.progress import Progress
 
     return Progress(sys.stderr if as_json else sys.stdout, verbose=verbose)

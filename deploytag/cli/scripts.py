@@ -48,8 +48,8 @@ def name(
 @app.command(rich_help_panel=Panel.SCRIPTS)
 def schema(of: Annotated[SchemaOf, typer.Argument(help="A settings file, or a command.", metavar="OF")]) -> None:
     """Print a JSON schema: of deploytag.yaml (settings), deploytag.policy.yaml (policy), or of a command's --json."""
-    from deploytag import settings  # noqa: PLC0415 - `deploytag name` is called in scripts and need not load pydantic
-    from deploytag.cli.forms.schema import schema as printed  # noqa: PLC0415
+    from deploytag import settings
+    from deploytag.cli.forms.schema import schema as printed
 
     files: dict[str, type[BaseModel]] = {"settings": settings.ApplicationSettings, "policy": settings.Policy}
     print_json(files[of].model_json_schema() if of in files else printed(of))
@@ -61,8 +61,8 @@ def test(as_json: AsJson = False) -> None:
 
     With --json what they print goes to standard error.
     """
-    from deploytag import settings, tests_command  # noqa: PLC0415 - as in `schema`
-    from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals  # noqa: PLC0415
+    from deploytag import settings, tests_command
+    from deploytag.delivery.processes.cancellation import Cancellation, cancel_on_signals
 
     path = nearest(settings.SETTINGS_FILE, Path.cwd())
     if path is None:
@@ -76,6 +76,6 @@ def test(as_json: AsJson = False) -> None:
         with cancel_on_signals(Cancellation()) as cancellation:
             tests_command.run_tests(tests, path.parent, os.environ, cancellation, say=aside)
     if as_json:
-        from deploytag.cli.forms.setup import Tested  # noqa: PLC0415 - as in `schema`
+        from deploytag.cli.forms.setup import Tested
 
         print_json(Tested(tests="passed" if tests else "none", seconds=round(time.monotonic() - began, 2)))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.deliver import DryRun
-from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.checkout import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.deploy import DryRun
 from deploytag.cli.reporting import reporting
 from deploytag.errors import UsageError
 
@@ -35,8 +35,8 @@ def sync(
 
     With `--all` or `--class`, one that fails does not keep the others; the exit code is that of the first.
     """
-    from deploytag.delivery import sync as delivery  # noqa: PLC0415 - `deploytag name` need not load it
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery import sync as delivery
+    from deploytag.delivery.run import Action
 
     if branch is not None and (everything or class_name):
         raise UsageError(f"Either {branch} or {'--all' if everything else '--class'}, not both. Nothing was done.")
@@ -66,8 +66,8 @@ def sync(
 
 
 def _print_plans(plans: Iterable[tuple[str, Plan]], *, one: bool, as_json: bool) -> None:
-    from deploytag.cli.forms.plans import SyncPlan  # noqa: PLC0415 - as above
-    from deploytag.delivery.sync import Current, Move, Skip  # noqa: PLC0415
+    from deploytag.cli.forms.plans import SyncPlan
+    from deploytag.delivery.sync import Current, Move, Skip
 
     kinds = {Move: "sync", Current: "unchanged", Skip: "skip"}
     said = [SyncPlan.model_validate({"plan": kinds[type(it)], "ref": ref, "reason": it.why}) for ref, it in plans]

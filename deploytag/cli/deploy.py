@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deploytag.cli.app import AsJson, Panel, app, print_json, say
-from deploytag.cli.opening import Branch, Checkout, Verbose, Wait, narrator
+from deploytag.cli.checkout import Branch, Checkout, Verbose, Wait, narrator
 from deploytag.cli.reporting import reporting
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Make the checked-out commit answer at the branch's URL: tests, images, database, migrations, release."""
-    from deploytag.delivery import deploy as delivery  # noqa: PLC0415 - `deploytag name` need not load it
-    from deploytag.delivery.run import Action  # noqa: PLC0415
+    from deploytag.delivery import deploy as delivery
+    from deploytag.delivery.run import Action
 
     checkout = Checkout.here()
     identity, progress = checkout.identity(branch), narrator(as_json=as_json, verbose=verbose)
@@ -53,10 +53,10 @@ def request(checkout: Checkout, ref: str, revision: str | None, *, recreate: boo
     Raises:
         RefError: the named commit is not the one that is checked out.
     """
-    from deploytag import repository  # noqa: PLC0415
-    from deploytag.delivery.deploy import Request  # noqa: PLC0415
-    from deploytag.errors import RefError  # noqa: PLC0415
-    from deploytag.ref import decide_revision, read_event  # noqa: PLC0415
+    from deploytag import repository
+    from deploytag.delivery.deploy import Request
+    from deploytag.errors import RefError
+    from deploytag.ref import decide_revision, read_event
 
     def checked_out() -> str:
         return repository.read_head(checkout.root).commit
@@ -76,7 +76,7 @@ def request(checkout: Checkout, ref: str, revision: str | None, *, recreate: boo
 
 def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
     """What would be done."""
-    from deploytag.delivery.decision import AlreadyServed, Go, Skip  # noqa: PLC0415
+    from deploytag.delivery.decision import AlreadyServed, Go, Skip
 
     kind: Literal["deploy", "unchanged", "skip"]
     match plan:
@@ -87,7 +87,7 @@ def print_plan(plan: Plan, wanted: Request, *, as_json: bool) -> None:
         case Skip(why=why):
             kind, sentence = "skip", f"would be skipped: {why}"
     if as_json:
-        from deploytag.cli.forms.plans import DeployPlan  # noqa: PLC0415 - as above
+        from deploytag.cli.forms.plans import DeployPlan
 
         print_json(DeployPlan(plan=kind, ref=wanted.ref, revision=wanted.revision, reason=sentence))
     else:
