@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def why(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
     from deploytag.delivery.diagnosis import (
+        environment_secrets,
         explain,
         gather,
-        redaction,
         watch,
     )
 
@@ -32,7 +32,7 @@ def why(branch: Branch = None, project: Project = None, as_json: AsJson = False)
     explanation = explain.why(gather.gather(world, identity))
     evidence = list(explanation.evidence)
     if explanation.cause is not None:
-        redact = redaction.redactor_of(world.cluster, identity)
+        redact = environment_secrets.redactor_of(world.cluster, identity)
         evidence = watch.evidence(world.cluster, identity, explanation.cause, redact) + evidence
     if as_json:
         from deploytag.cli.forms.explanations import Why
@@ -69,7 +69,7 @@ def logs(
 ) -> None:
     """Print the logs of an environment's containers, each line after its pod and container; or of its last build."""
     from deploytag.delivery.diagnosis import logs as delivery
-    from deploytag.delivery.diagnosis.redaction import redactor_of
+    from deploytag.delivery.diagnosis.environment_secrets import redactor_of
 
     checkout = Checkout.of(project)
     identity = checkout.identity(branch)

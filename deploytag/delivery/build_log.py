@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from deploytag.delivery.events import Diagnostic, Event
+from deploytag.delivery.resource_types import IMAGE
 from deploytag.redaction import redact
 
-IMAGE = "docker-build:index:Image"
 LIMIT = 128 * 1024
 """Characters that are kept: the last ones, in which an error stands. A ConfigMap holds 1 MiB."""
 ENDING = 12

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from deploytag.delivery.diagnosis.cause import Cause
-from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
+from deploytag.delivery.diagnosis.environment_secrets import learn_from, redactor_of
 from deploytag.delivery.diagnosis.verify import answers
 from deploytag.delivery.diagnosis.watch import Watcher, evidence
 from deploytag.delivery.engine import Engine, EngineResult

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploytag.delivery import resource_types
 from deploytag.documents import DocumentError, parse_json
 
 CHANGES = frozenset(
@@ -41,7 +42,8 @@ class Step:
     @property
     def changes(self) -> bool:
         """Whether it changes something that exists outside the state."""
-        return self.operation in CHANGES and not self.type.startswith(("pulumi:", "deploytag:index:"))
+        inside = (resource_types.ENGINE, resource_types.COMPONENTS)
+        return self.operation in CHANGES and not self.type.startswith(inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,10 @@ def _diagnostic(event: Mapping[Any, Any]) -> Diagnostic | None:
 
 def _step(metadata: Mapping[Any, Any], state: str) -> Step | None:
     match metadata:
-        case {"type": "pulumi:pulumi:Stack", "op": str(op), "urn": str(urn), "new": {"outputs": {**outputs}}} if (
+        case {"type": resource_types.STACK, "op": str(op), "urn": str(urn), "new": {"outputs": {**outputs}}} if (
             outputs and state == "done"
         ):
-            return Step(op, urn, "pulumi:pulumi:Stack", state, {str(key): value for key, value in outputs.items()})
+            return Step(op, urn, resource_types.STACK, state, {str(key): value for key, value in outputs.items()})
         case {"type": str(type_), "op": str(op), "urn": str(urn)}:
             return Step(op, urn, type_, state)
     return None

@@ -12,13 +12,14 @@ from typing import Protocol
 from deploytag.delivery.engine import EngineResult
 from deploytag.delivery.events import Step
 from deploytag.delivery.progress import Progress
+from deploytag.delivery.resource_types import DATABASE, NAMESPACE, ROLE
 from deploytag.errors import DeploymentError, ProtectedError
 from deploytag.settings import EnvironmentClass
 
 KEPT = {
-    "kubernetes:core/v1:Namespace": "namespace",
-    "postgresql:index/database:Database": "database",
-    "postgresql:index/role:Role": "database's role",
+    NAMESPACE: "namespace",
+    DATABASE: "database",
+    ROLE: "database's role",
 }
 """Types of resources that hold data, or without which it is lost."""
 

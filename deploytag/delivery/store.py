@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, Field, ValidationError
 
 from deploytag.delivery.backend import Backend
-from deploytag.delivery.deployment import LARGEST_STATE, deployment_of
+from deploytag.delivery.checkpoint_file import LARGEST_STATE, deployment_of
 from deploytag.delivery.moment import Moment
 from deploytag.delivery.run import LARGEST_PID
 from deploytag.documents import DocumentError, parse_json, read_file

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploytag.delivery.resource_types import ENGINE, IMAGE, RELEASE, STACK
 from deploytag.identity import Identity
 from deploytag.ownership import PROJECT, REF, SYSTEM_NAMESPACE
 
 Document = Mapping[str, Any]
 
-STACK_TYPE = "pulumi:pulumi:Stack"
-IMAGE_TYPE = "docker-build:index:Image"
 _INSIDE_THE_DATABASE_SERVER = ("database", "role", "owner", "grantRole", "name")
 
 
@@ -60,7 +59,7 @@ def ref_of(document: Document) -> str | None:
     The stack's output says it from the first success on; before that, whatever was made carries it as an annotation.
     """
     for resource in resources(document):
-        if resource.type == STACK_TYPE and isinstance(ref := resource.outputs.get("ref"), str):
+        if resource.type == STACK and isinstance(ref := resource.outputs.get("ref"), str):
             return ref
         match resource.inputs:
             case {"metadata": {"annotations": {**annotations}}} if resource.type.startswith("kubernetes:"):
@@ -86,9 +85,9 @@ def images(document: Document) -> set[str]:
     # A list: a program may export anything, also what no set can hold.
     found: list[Any] = []
     for resource in resources(document):
-        if resource.type == STACK_TYPE:
+        if resource.type == STACK:
             found += [resource.outputs.get("base_image"), resource.outputs.get("app_image")]
-        elif resource.type == IMAGE_TYPE:
+        elif resource.type == IMAGE:
             found.append(resource.outputs.get("ref"))
     return {reference for reference in found if isinstance(reference, str) and "@" in reference}
 
@@ -103,11 +102,11 @@ def beyond(document: Document, identity: Identity) -> list[str]:
 
 def _goes_along(resource: Resource, identity: Identity) -> bool:
     kind, inputs = resource.type, resource.inputs
-    if kind.startswith("pulumi:") or kind == IMAGE_TYPE:  # images are shared, and kept
+    if kind.startswith(ENGINE) or kind == IMAGE:  # images are shared, and kept
         return True
     if kind.startswith("postgresql:"):
         return any(inputs.get(key) in (identity.database, identity.role) for key in _INSIDE_THE_DATABASE_SERVER)
-    if kind == "kubernetes:helm.sh/v3:Release":
+    if kind == RELEASE:
         return inputs.get("namespace") == identity.namespace
     if kind.startswith("kubernetes:"):
         metadata = inputs.get("metadata")

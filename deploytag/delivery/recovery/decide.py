@@ -25,17 +25,18 @@ from deploytag.delivery.recovery.repairs import (
     RollBackRelease,
     UninstallRelease,
 )
-from deploytag.delivery.recovery.state import (
+from deploytag.delivery.recovery.state import PendingOperation, ledger_id, release_id, rights_id
+from deploytag.delivery.resource_types import (
     CONFIG_MAP,
     DATABASE,
+    ENGINE,
+    GRANT,
+    GRANT_ROLE,
+    IMAGE,
     NAMESPACE,
     RELEASE,
     ROLE,
     ROLE_BINDING,
-    PendingOperation,
-    ledger_id,
-    release_id,
-    rights_id,
 )
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
@@ -189,7 +190,7 @@ def _orphans(facts: Facts) -> tuple[Repair, ...]:
 
 # A second creation of these does no harm, or the stages before have looked for what the first one made.
 _LOOKED_AFTER = (NAMESPACE, RELEASE, DATABASE, ROLE)
-_REPEATABLE = ("pulumi:", "docker-build:", "postgresql:index/grant:", "postgresql:index/grantRole:")
+_REPEATABLE = (IMAGE, GRANT, GRANT_ROLE)
 
 
 def _refresh(facts: Facts) -> tuple[Repair, ...]:
@@ -214,7 +215,7 @@ def _refresh(facts: Facts) -> tuple[Repair, ...]:
 def _is_looked_after(facts: Facts, pending: PendingOperation) -> bool:
     if pending.object and pending.object.namespace in {facts.identity.namespace, SYSTEM_NAMESPACE}:
         return True
-    return pending.type in _LOOKED_AFTER or pending.type.startswith(_REPEATABLE)
+    return pending.type in (*_LOOKED_AFTER, *_REPEATABLE) or pending.type.startswith(ENGINE)
 
 
 def _gone(facts: Facts) -> list[str]:

@@ -27,8 +27,9 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.recovery import databases, objects
 from deploytag.delivery.recovery.facts import Facts, NamespaceFacts, Revision, ServerFacts, Status
 from deploytag.delivery.recovery.locks import SKEW, SeenLock
-from deploytag.delivery.recovery.state import RELEASE, ObjectName, State, release_id
+from deploytag.delivery.recovery.state import ObjectName, State, release_id
 from deploytag.delivery.recovery.tools import Tools
+from deploytag.delivery.resource_types import RELEASE
 from deploytag.delivery.store import Lock
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE, DatabaseFacts, labels, said_by_ledger

@@ -23,12 +23,11 @@ from deploytag.delivery.recovery.repairs import (
     RollBackRelease,
     UninstallRelease,
 )
-from deploytag.delivery.recovery.state import CONFIG_MAP, DATABASE, ROLE, ObjectName, ledger_id
+from deploytag.delivery.recovery.state import ObjectName, ledger_id
 from deploytag.delivery.recovery.tools import Tools
+from deploytag.delivery.resource_types import CONFIG_MAP, DATABASE, DATABASE_COMPONENT, ROLE
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity
-
-_COMPONENT = "deploytag:index:Database"
 
 
 def repair(tools: Tools, it: Repair) -> None:  # noqa: PLR0912 - one case for each repair
@@ -108,7 +107,7 @@ def adoption(creations: Mapping[str, Any], identity: Identity, wanted: Adopt) ->
         {**entry, "id": id_}
         for type_, id_ in ids.values()
         for entry in entries
-        if entry["type"] == type_ and parents.get(entry.get("parent", "")) == _COMPONENT
+        if entry["type"] == type_ and parents.get(entry.get("parent", "")) == DATABASE_COMPONENT
     ]
     if len(imported) != len(ids):
         raise DeploymentError(

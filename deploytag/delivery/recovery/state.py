@@ -8,13 +8,6 @@ from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.rights import BINDING
 
-NAMESPACE = "kubernetes:core/v1:Namespace"
-CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-ROLE_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
-RELEASE = "kubernetes:helm.sh/v3:Release"
-DATABASE = "postgresql:index/database:Database"
-ROLE = "postgresql:index/role:Role"
-
 
 def ledger_id(identity: Identity) -> str:
     """The id of the ledger's entry, as the Kubernetes provider makes it."""

@@ -8,7 +8,8 @@ import psycopg
 
 from deploytag.delivery.inventory.databases import INVALID
 from deploytag.delivery.recovery.facts import Revision, Status
-from deploytag.delivery.recovery.state import NAMESPACE, RELEASE, State, release_id
+from deploytag.delivery.recovery.state import State, release_id
+from deploytag.delivery.resource_types import NAMESPACE, RELEASE
 from deploytag.delivery.store import StateStore
 from deploytag.identity import Identity
 from tests.e2e.program.inventory import kubectl

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploytag import redaction
-from deploytag.delivery.diagnosis.redaction import learn_from, redactor_of
+from deploytag.delivery.diagnosis.environment_secrets import learn_from, redactor_of
 from deploytag.redaction import REDACTED, Redactor
 from tests.unit.delivery.api_server import api_server
 from tests.unit.delivery.without_secrets import IDENTITY

@@ -28,12 +28,6 @@ from deploytag.delivery.recovery.repairs import (
     UninstallRelease,
 )
 from deploytag.delivery.recovery.state import (
-    CONFIG_MAP,
-    DATABASE,
-    NAMESPACE,
-    RELEASE,
-    ROLE,
-    ROLE_BINDING,
     ObjectName,
     PendingOperation,
     Resource,
@@ -42,6 +36,7 @@ from deploytag.delivery.recovery.state import (
     release_id,
     rights_id,
 )
+from deploytag.delivery.resource_types import CONFIG_MAP, DATABASE, NAMESPACE, RELEASE, ROLE, ROLE_BINDING
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
 from deploytag.identity import identify

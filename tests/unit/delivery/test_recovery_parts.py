@@ -5,7 +5,8 @@ import pytest
 from deploytag.delivery.recovery.namespaces import Condition, remaining_kinds, why_it_stays
 from deploytag.delivery.recovery.repair import adoption
 from deploytag.delivery.recovery.repairs import Adopt, Ours
-from deploytag.delivery.recovery.state import DATABASE, NAMESPACE, ObjectName, State
+from deploytag.delivery.recovery.state import ObjectName, State
+from deploytag.delivery.resource_types import DATABASE, NAMESPACE
 from deploytag.errors import DeploymentError
 from deploytag.identity import identify
 

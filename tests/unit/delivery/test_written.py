@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from deploytag.delivery.recovery.facts import Revision, Status
-from deploytag.delivery.recovery.state import NAMESPACE, RELEASE, PendingOperation, Resource, State, release_id
+from deploytag.delivery.recovery.state import PendingOperation, Resource, State, release_id
+from deploytag.delivery.resource_types import NAMESPACE, RELEASE
 from deploytag.identity import identify
 from tests.e2e.delivery.written import Written, twice
 

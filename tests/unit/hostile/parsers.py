@@ -25,8 +25,8 @@ from deploytag.chart_source import _dependencies
 from deploytag.contract import AccessValues
 from deploytag.delivery import events
 from deploytag.delivery.backend import Backend
+from deploytag.delivery.checkpoint_file import deployment_of
 from deploytag.delivery.cluster import Cluster
-from deploytag.delivery.deployment import deployment_of
 from deploytag.delivery.diagnosis import causes, explain, informer
 from deploytag.delivery.diagnosis.generations import Snapshot, newest_generations
 from deploytag.delivery.diagnosis.verify import judge, misplaced

@@ -1,0 +1,18 @@
+"""Pulumi's type tokens of the resources that the wrapper knows by their type."""
+
+STACK = "pulumi:pulumi:Stack"
+IMAGE = "docker-build:index:Image"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+ROLE_BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+DATABASE = "postgresql:index/database:Database"
+ROLE = "postgresql:index/role:Role"
+GRANT = "postgresql:index/grant:Grant"
+GRANT_ROLE = "postgresql:index/grantRole:GrantRole"
+
+ENGINE = "pulumi:"
+"""How the types begin that are the engine's own: stack and providers."""
+COMPONENTS = "deploytag:index:"
+"""How the types of this project's components begin."""
+DATABASE_COMPONENT = f"{COMPONENTS}Database"
