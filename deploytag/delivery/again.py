@@ -77,7 +77,7 @@ def declare_again(held: Held, deployed: Deployed, *, asleep: bool = False) -> De
             # What its class says of the access may have changed, or what the cloud gave it.
             url, versions = url_of(result, held.identity), versions_of(result)
             if not asleep:
-                verified(held, url, deployed.revision, settings.verify, known=deployed.url)
+                verified(held, url, deployed.revision, settings, known=deployed.url)
     now = deployed.model_copy(update={"url": url})
     if versions == deployed.secret_versions:
         return Declared(now, repaired)

@@ -13,7 +13,7 @@ from deploytag.delivery.inventory import databases
 from deploytag.errors import DeploymentError, InterruptedRunError
 from deploytag.identity import Identity
 from deploytag.redaction import redact, spare
-from deploytag.settings import Verify
+from deploytag.settings import ApplicationSettings
 
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
@@ -109,7 +109,7 @@ def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
     raise DeploymentError(f"{identity.ref} was not deployed: {result.complaint}")
 
 
-def verified(held: Held, url: str, revision: str, verify: Verify, *, known: str | None) -> None:
+def verified(held: Held, url: str, revision: str, settings: ApplicationSettings, *, known: str | None) -> None:
     """Wait until the address serves the revision, and nothing else; `known` is the one that answered before.
 
     Raises:
@@ -123,8 +123,10 @@ def verified(held: Held, url: str, revision: str, verify: Verify, *, known: str 
             held.identity,
             url,
             revision,
-            verify,
+            settings.verify,
             known=known,
+            # Helm waits for less: for pods that are ready, and not for all of them where some may be missing.
+            rollout=settings.chart.timeout,
             check=held.go_on,
             say=progress.say,
         )

@@ -163,7 +163,7 @@ def _apply(held: Held, subject: Subject, before: Record | None) -> Report:
                 result = converge(held, engine, watcher)
             deployed = _deployed(subject, result)
             known = before.deployed.url if before and before.deployed else None
-            verified(held, deployed.url, request.revision, subject.settings.verify, known=known)
+            verified(held, deployed.url, request.revision, subject.settings, known=known)
     record = held.remember(record.model_copy(update={"deployed": deployed, "asleep": False}), Outcome.SUCCEEDED)
     world.progress.done(f"{request.ref} at {request.revision[:12]} is served at {deployed.url}")
     return _report(world, request, Result.DEPLOYED, record, repaired=repaired)

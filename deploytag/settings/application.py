@@ -105,7 +105,9 @@ class Verify(SettingsModel):
     path: Annotated[str, Field(pattern=r"^/\S*$")] = Field(default="/", description="what is asked for")
     json_path: tuple[str, ...] = Field(default=(), description="keys that lead to the revision in a JSON answer")
     header: str | None = Field(default=None, min_length=1, description="response header that holds the revision")
-    timeout: int = Field(default=60, gt=0, description="seconds until the address must answer with the new revision")
+    timeout: int = Field(
+        default=60, gt=0, description="seconds until the address must answer with the new revision, once all of it runs"
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

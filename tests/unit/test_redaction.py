@@ -203,7 +203,7 @@ def test_a_defect_is_a_redacted_traceback(
 
     process.learn(["hunter2"])
     monkeypatch.setattr("deploytag.identity.identify", defect)
-    monkeypatch.setattr("deploytag.cli.scripts.identify", defect, raising=False)
+    monkeypatch.setattr("deploytag.cli.scripts.identify", defect)
     with pytest.raises(SystemExit) as ended:
         app(["name", "feature/x", "--project", "shop"])
     said = capsys.readouterr().err

@@ -6,7 +6,7 @@ Everything else is dropped where it is read: an environment variable in a pod's 
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 HOOK = "helm.sh/hook"
@@ -45,8 +45,8 @@ class Metadata(_Part):
     name: str
     uid: str
     namespace: str = ""
-    creation_timestamp: datetime
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: AwareDatetime
+    deletion_timestamp: AwareDatetime | None = None
     generation: int = 0
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -86,7 +86,7 @@ class Condition(_Part):
     status: str
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: AwareDatetime | None = None
 
     @property
     def true(self) -> bool:
@@ -107,7 +107,7 @@ class Waiting(_Part):
 class Running(_Part):
     """A container that runs."""
 
-    started_at: datetime | None = None
+    started_at: AwareDatetime | None = None
 
 
 class Terminated(_Part):
@@ -116,8 +116,8 @@ class Terminated(_Part):
     exit_code: int
     reason: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
 
 
 class ContainerState(_Part):
@@ -203,15 +203,13 @@ class WorkloadSpec(_Part):
     """How many pods are wanted, and whether a change reaches them."""
 
     replicas: int = 1
-    paused: bool = False
-    """Of a Deployment."""
     update_strategy: UpdateStrategy = UpdateStrategy()
     """Of a StatefulSet."""
 
     @property
     def updated(self) -> int:
-        """How many of the pods are to be of the newest revision: the chart may want old ones to stay."""
-        if self.paused or self.update_strategy.type == "OnDelete":
+        """How many of the pods are to be of the newest revision: a chart may want old ones to stay."""
+        if self.update_strategy.type == "OnDelete":
             return 0
         return max(0, self.replicas - self.update_strategy.rolling_update.partition)
 
@@ -256,7 +254,7 @@ class JobStatus(_Part):
 
     active: int = 0
     conditions: tuple[Condition, ...] = ()
-    completion_time: datetime | None = None
+    completion_time: AwareDatetime | None = None
 
 
 class Job(KubernetesObject):
@@ -297,7 +295,7 @@ class Series(_Part):
     """The repetitions of an event, as newer reporters count them."""
 
     count: int = 0
-    last_observed_time: datetime | None = None
+    last_observed_time: AwareDatetime | None = None
 
 
 class Event(KubernetesObject):
@@ -306,9 +304,9 @@ class Event(KubernetesObject):
     involved_object: Involved = Involved()
     reason: str = ""
     text: str = Field(default="", alias="message")
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    first_timestamp: AwareDatetime | None = None
+    last_timestamp: AwareDatetime | None = None
+    event_time: AwareDatetime | None = None
     series: Series = Series()
 
     @property

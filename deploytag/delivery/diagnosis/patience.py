@@ -18,6 +18,8 @@ class Patience:
     began: float
     new_name: bool
     """Whether it is a name under which nothing has answered so far."""
+    rollout: float = 0.0
+    """How long all that is deployed may take to run, before the address's own time begins."""
     _counted: float = field(init=False)
     _next: float = field(init=False)
 
@@ -35,6 +37,11 @@ class Patience:
         self._counted = now
         self._next = now + min(NAME_TICK, self.timeout / 2)
         return True
+
+    def rolls_out(self, now: float) -> None:
+        """Not all that is deployed runs yet."""
+        if now - self.began < self.rollout:
+            self._counted = now
 
     def over(self, now: float) -> bool:
         """Whether to give up."""

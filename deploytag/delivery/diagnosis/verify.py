@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +32,7 @@ from deploytag.redaction import redact
 from deploytag.settings import Verify
 
 KINDS = (ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
+WORKLOADS = frozenset({DEPLOYMENTS.field, STATEFUL_SETS.field, PODS.field})
 TICK = 0.25
 """Seconds between two tries when nothing changes in the cluster: nodes learn of new endpoints a moment later."""
 TRY = 5.0
@@ -68,6 +68,7 @@ def answers(
     verify: Verify,
     *,
     known: str | None,
+    rollout: float = 0.0,
     check: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Answer:
@@ -75,6 +76,7 @@ def answers(
 
     Args:
         known: the address that answered before; another one that is a name gets the time that a cloud needs for it.
+        rollout: seconds that all of it may take to run, before the time that the settings give begins.
         check: called again and again meanwhile; what it raises ends the waiting.
         say: told why it takes longer.
 
@@ -82,14 +84,19 @@ def answers(
         DeploymentError: it did not within the time that the settings give; the sentences say what was seen instead.
     """
     began = now = time.monotonic()
-    patience = Patience(verify.timeout, began, new_name=url != known and not _is_ip(url))
+    patience = Patience(verify.timeout, began, new_name=url != known and not _is_ip(url), rollout=rollout)
     said = False
     complaint = "The cluster did not say which pods are behind the address."
     with Informer(cluster, identity.namespace, KINDS) as informer:
         for snapshot in informer.snapshots(TICK):
             check()
-            if amiss := misplaced(snapshot, identity.release) or unsettled(snapshot, datetime.now(UTC)):
+            if misplacement := misplaced(snapshot, identity.release):
+                complaint = misplacement
+            elif not WORKLOADS.isdisjoint(informer.complaints):
+                complaint = "Whether all of it runs is not known."
+            elif amiss := unsettled(snapshot, informer.now()):
                 complaint = amiss
+                patience.rolls_out(time.monotonic())
             elif patience.asks(time.monotonic()):
                 seen = _ask(url, verify, revision)
                 # What changed meanwhile may be an old pod that came back, and it may be the one that answered.

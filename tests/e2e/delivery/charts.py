@@ -58,6 +58,8 @@ def hook(command: str) -> dict[str, Any]:
 
 FILES = {"name": "files", "emptyDir": {}}
 IN_FILES: dict[str, Any] = {"volumeMounts": [{"name": "files", "mountPath": "/files"}], "volumes": [FILES]}
+# As a program does whose database starts a moment later than it.
+ENDS_ONCE = ["sh", "-c", "test -f /files/again || { touch /files/again; exit 1; }; sleep infinity"]
 CRASH = deployment(command=["sh", "-c", "echo cannot find module app; exit 1"])
 
 BROKEN: dict[str, list[dict[str, Any]]] = {
@@ -93,12 +95,7 @@ HEALTHY: dict[str, list[dict[str, Any]]] = {
             readinessProbe={"exec": {"command": ["test", "-f", "/tmp/up"]}, "periodSeconds": 1},
         )
     ],
-    # As a program does whose database starts a moment later than it.
-    "ends-once": [
-        deployment(
-            command=["sh", "-c", "test -f /files/again || { touch /files/again; exit 1; }; sleep infinity"], **IN_FILES
-        )
-    ],
+    "ends-once": [deployment(command=ENDS_ONCE, **IN_FILES)],
     "migrated": [hook("echo migrated"), deployment(readinessProbe={"exec": {"command": ["true"]}, "periodSeconds": 1})],
 }
 """What comes right if it is waited for."""

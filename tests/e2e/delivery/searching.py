@@ -126,7 +126,8 @@ def is_stored(image: str) -> bool:
     """Whether the registry has an image or a cache, `host/name:tag`."""
     host, _, name = image.partition("/")
     repository, _, tag = name.partition(":")
-    return httpx.head(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFESTS}).is_success
+    answer = httpx.head(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFESTS})
+    return answer.status_code != 404 and bool(answer.raise_for_status())
 
 
 def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:

@@ -13,7 +13,7 @@ from deploytag.delivery.diagnosis.verify import Answer, answers
 from deploytag.errors import DeploymentError
 from deploytag.identity import Identity, identify
 from deploytag.settings import Verify
-from tests.e2e.delivery.charts import FAILING, Namespace, deployment, namespace
+from tests.e2e.delivery.charts import ENDS_ONCE, FAILING, IN_FILES, Namespace, deployment, namespace
 
 pytestmark = pytest.mark.e2e
 
@@ -80,6 +80,29 @@ def test_only_the_newest_pods_and_the_right_revision_will_do(cluster: Cluster, s
     space.kubectl("scale", "deployment", "app", "--replicas=0")
     with pytest.raises(DeploymentError, match="No pod is behind the Service app"):
         answers(cluster, identity, url, "two", SHORT, known=None)
+
+
+def test_what_no_service_knows_has_to_run_as_well(cluster: Cluster, space: Namespace) -> None:
+    """Helm is content: nothing probes it, and for a moment it is available."""
+    identity = replace(identify("shop", "feature/verify"), namespace=space.name, release="app")
+
+    def beside(name: str, container: dict[str, Any]) -> str:
+        """The address, once the container ended for the first time."""
+        helm = space.helm([*serving("one"), deployment(name, **container)])
+        output, _ = helm.communicate()
+        assert helm.returncode == 0, output
+        ended = "jsonpath={.status.containerStatuses[0].lastState.terminated.exitCode}=1"
+        space.kubectl("wait", "pods", "-l", f"app={name}", f"--for={ended}", "--timeout=60s")
+        address = space.kubectl("get", "service", "app", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}")
+        return f"http://{address}"
+
+    url = beside("crashing", {"command": ["sh", "-c", "exit 1"]})
+    with pytest.raises(DeploymentError, match="crashing"):
+        answers(cluster, identity, url, "one", SHORT, known=url)
+
+    # What comes right in the time that the release has is waited for.
+    url = beside("late", {"command": ENDS_ONCE, **IN_FILES})
+    assert answers(cluster, identity, url, "one", SHORT, known=url, rollout=60) == Answer(200, "one")
 
 
 def test_waiting_ends_when_the_run_is_told_to_end(cluster: Cluster, space: Namespace) -> None:

@@ -30,6 +30,17 @@ def test_a_new_name_has_it_from_when_it_can_be_reached() -> None:
     assert asked <= 200 / NAME_TICK + 1 + 60 / 0.25, "while nobody knows it, it is not asked for again and again"
 
 
+@pytest.mark.parametrize(("runs", "seconds"), [(None, 360), (0, 60), (40, 100), (500, 360)])
+def test_an_address_has_it_from_when_all_of_it_runs_or_ought_to(runs: float | None, seconds: float) -> None:
+    now = 100.0
+    patience = Patience(60, now, new_name=False, rollout=300)
+    while not patience.over(now):
+        if runs is None or now - 100 < runs:
+            patience.rolls_out(now)
+        now += 0.25
+    assert seconds - 1 <= now - 100 <= seconds
+
+
 @pytest.mark.parametrize("timeout", [1, 60, 3600])
 def test_a_name_that_never_comes_is_given_up(timeout: float) -> None:
     seconds, _ = given_up(timeout, None, new_name=True)

@@ -36,7 +36,17 @@ from deploytag.delivery.recovery.state import (
     release_id,
     rights_id,
 )
-from deploytag.delivery.resource_types import CONFIG_MAP, DATABASE, NAMESPACE, RELEASE, ROLE, ROLE_BINDING
+from deploytag.delivery.resource_types import (
+    CONFIG_MAP,
+    DATABASE,
+    GRANT,
+    GRANT_ROLE,
+    IMAGE,
+    NAMESPACE,
+    RELEASE,
+    ROLE,
+    ROLE_BINDING,
+)
 from deploytag.delivery.run import Action
 from deploytag.errors import OwnershipError
 from deploytag.identity import identify
@@ -142,6 +152,13 @@ def test_a_state_that_was_lost_is_seen(facts: Facts, unknown: bool) -> None:
 UPDATING = PendingOperation("updating", RESOURCES["release"].urn, RELEASE)
 INSTALLED_BUT_UNKNOWN = "was installed by an interrupted run and is not in Pulumi's state"
 FAILED_UNKNOWN = "failed, and Pulumi's state does not say so"
+
+
+@pytest.mark.parametrize("type_", ["pulumi:providers:aws", IMAGE, GRANT, GRANT_ROLE])
+def test_what_may_be_made_a_second_time_is_in_no_doubt(type_: str) -> None:
+    [refresh] = decide(but(state=state(pending=(pending("creating", type_),))), Action.DEPLOY)
+    assert isinstance(refresh, Refresh)
+    assert "may exist" not in refresh.because
 
 
 @pytest.mark.parametrize(

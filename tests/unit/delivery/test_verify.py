@@ -63,9 +63,9 @@ RUNS: dict[str, Any] = {"updatedReplicas": 1, "readyReplicas": 1, "availableRepl
 WORKER = workload("worker-1", revision=1, owner=("Deployment", "worker"))
 
 
-def worker(*statuses: Any, owner: str = "worker-1", **more: Any) -> Snapshot:
-    """A Deployment that is available, and its pod."""
-    pods = (pod("worker-1-x", ("ReplicaSet", owner), statuses=statuses, **more),)
+def worker(*statuses: Any, owner: str = "ReplicaSet", **more: Any) -> Snapshot:
+    """A Deployment that says it is available, and its pod."""
+    pods = (pod("worker-1-x", (owner, "worker-1"), statuses=statuses, **more),)
     return Snapshot(replica_sets=(WORKER,), deployments=(workload("worker", **RUNS),), pods=pods)
 
 
@@ -87,14 +87,34 @@ def worker(*statuses: Any, owner: str = "worker-1", **more: Any) -> Snapshot:
             id="available for a moment, as nobody probes it",
         ),
         pytest.param(worker(container(running(since=0), last=ended(3))), None, id="ended once, and stays"),
-        pytest.param(worker(container(running(since=99), last=ended(3))), None, id="a node's clock is ahead"),
-        pytest.param(worker(container(running(since=8), last=ended(3)), owner="worker-0"), None, id="an old pod"),
+        pytest.param(
+            worker(container(running(since=11), last=ended(3))), "a moment ago", id="a node's clock is a little ahead"
+        ),
+        pytest.param(worker(container(running(since=99), last=ended(3))), None, id="a node's clock is far ahead"),
+        pytest.param(
+            worker(container(running()), init=[container(running(since=8), last=ended(3), name="proxy")]),
+            "Container proxy of pod worker-1-x",
+            id="a sidecar",
+        ),
+        pytest.param(
+            worker(container(running()), init=[container(ended(0), last=ended(3))]), None, id="an init container's end"
+        ),
+        pytest.param(worker(container(running(since=8), last=ended(3)), owner="Job"), None, id="a Job's pod"),
+        pytest.param(
+            worker(container(ended(3))),
+            "Container main of pod worker-1-x does not run",
+            id="it ended, and its Deployment does not know yet",
+        ),
+        pytest.param(worker(container(ended(3)), phase="Failed"), None, id="evicted, and another one is there"),
+        pytest.param(worker(container(ended(0)), owner="Job"), None, id="a Job's pod that ended"),
         pytest.param(
             worker(container(running(since=8), last=ended(3)), deletionTimestamp="2026-11-23T08:00:09Z"),
             None,
             id="a pod that goes",
         ),
-        pytest.param(worker(container(waiting("CrashLoopBackOff"), last=ended(3))), None, id="its workload says so"),
+        pytest.param(
+            worker(container(waiting("CrashLoopBackOff"), last=ended(3))), "does not run", id="it waits to be started"
+        ),
     ],
 )
 def test_what_counts_as_running(snapshot: Snapshot, complaint: str | None) -> None:
@@ -133,7 +153,7 @@ def test_the_right_answer(
     ("status", "complaint"),
     [
         ({"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}, None),
-        ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}, "1 pods of an older"),
+        ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}, "1 of 3 pods at an older"),
         (
             {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2, "availableReplicas": 2},
             "1 of 2 pods at its newest",
@@ -157,7 +177,6 @@ def test_healthy_is_all_available_at_the_newest_revision(status: dict[str, int],
         ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}, 1, None),
         ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}}, 0, "0 of 1 pods at its"),
         ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 9}}}, 0, None),
-        ({"paused": True}, 0, None),
         ({}, 2, "2 of 3 pods at its newest"),
     ],
 )
@@ -173,6 +192,7 @@ def test_pods_that_are_to_stay_as_they_are_may(spec: dict[str, Any], updated: in
     )
     said = ailing(it, "StatefulSet")
     assert (said is None) if complaint is None else (said is not None and complaint in said)
+    assert it.spec.updated >= 0
 
 
 def test_what_sleeps_is_healthy_and_what_is_not_there_is_not_named() -> None:

@@ -30,6 +30,7 @@ from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.diagnosis import causes, explain, informer
 from deploytag.delivery.diagnosis.generations import Snapshot, newest_generations
 from deploytag.delivery.diagnosis.verify import judge, misplaced
+from deploytag.delivery.diagnosis.workloads import unsettled
 from deploytag.delivery.initialise.answers import exposed_port, first_image, pipeline_of, project_name
 from deploytag.delivery.initialise.kubeconfig import current_cluster
 from deploytag.delivery.inventory import checkpoint, whose
@@ -410,7 +411,11 @@ OBJECTS: dict[str, Any] = {
     },
     "jobs": {"metadata": META, "status": {"active": 0, "conditions": [CONDITION]}},
     "replica_sets": {"metadata": META, "spec": {"replicas": 1}, "status": {"replicas": 0, "conditions": [CONDITION]}},
-    "stateful_sets": {"metadata": META, "spec": {"replicas": 1}, "status": {"updateRevision": "x"}},
+    "stateful_sets": {
+        "metadata": META,
+        "spec": {"replicas": 1, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
+        "status": {"updateRevision": "x"},
+    },
     "deployments": {"metadata": META, "spec": {"replicas": 1}, "status": {"observedGeneration": 0}},
     "endpoint_slices": {
         "metadata": {**META, "labels": {"kubernetes.io/service-name": SHOP.release}},
@@ -433,6 +438,7 @@ def _namespace_objects(objects: Any) -> None:
     snapshot = Snapshot(**found)  # type: ignore[arg-type]
     newest_generations(snapshot)
     misplaced(snapshot, SHOP.release)
+    unsettled(snapshot, NOW)
     causes.find(snapshot, NOW)
     explain.pending_release(snapshot.releases, SHOP.release)
 
