@@ -83,26 +83,24 @@ def test_only_the_newest_pods_and_the_right_revision_will_do(cluster: Cluster, s
 
 
 def test_what_no_service_knows_has_to_run_as_well(cluster: Cluster, space: Namespace) -> None:
-    """Helm is content: nothing probes it, and for a moment it is available."""
+    """Nothing probes it, so it is available for as long as each of its lives: Helm may be content with it."""
     identity = replace(identify("shop", "feature/verify"), namespace=space.name, release="app")
 
     def beside(name: str, container: dict[str, Any]) -> str:
         """The address, once the container ended for the first time."""
-        helm = space.helm([*serving("one"), deployment(name, **container)])
-        output, _ = helm.communicate()
-        assert helm.returncode == 0, output
+        space.helm([*serving("one"), deployment(name, **container)], timeout=20).communicate()
         ended = "jsonpath={.status.containerStatuses[0].lastState.terminated.exitCode}=1"
         space.kubectl("wait", "pods", "-l", f"app={name}", f"--for={ended}", "--timeout=60s")
         address = space.kubectl("get", "service", "app", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}")
         return f"http://{address}"
 
-    url = beside("crashing", {"command": ["sh", "-c", "exit 1"]})
-    with pytest.raises(DeploymentError, match="crashing"):
-        answers(cluster, identity, url, "one", SHORT, known=url)
-
     # What comes right in the time that the release has is waited for.
     url = beside("late", {"command": ENDS_ONCE, **IN_FILES})
     assert answers(cluster, identity, url, "one", SHORT, known=url, rollout=60) == Answer(200, "one")
+
+    beside("crashing", {"command": ["sh", "-c", "exit 1"]})
+    with pytest.raises(DeploymentError, match="crashing"):
+        answers(cluster, identity, url, "one", SHORT, known=url)
 
 
 def test_waiting_ends_when_the_run_is_told_to_end(cluster: Cluster, space: Namespace) -> None:
