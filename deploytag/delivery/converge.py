@@ -25,7 +25,8 @@ TRIES = 3
 def lost_a_push(complaint: str) -> bool:
     """Whether a registry refused an image for what another push of the same layers did to it. Pure.
 
-    Seen with docker-registry 2.8 when a run that pushed the same layers was killed; the same push goes through later.
+    Seen with docker-registry 2.8, which writes its files in place: who pushes the same layer at that moment, or died at
+    it, leaves the file that names it empty for the other. The same push goes through later.
     """
     return "failed to push" in complaint and any(
         said in complaint for said in ("blob unknown to registry", "digest did not match", "blob upload unknown")

@@ -78,7 +78,7 @@ def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_dige
     second = repository.stack("feature/built-elsewhere")
     with another_buildkit(folder) as environ:
         # The step writes the time: had it run again, the digest would be another.
-        done = repository.run("pulumi", "up", "--yes", "--skip-preview", "--stack", second.stack, environ=environ)
+        done = repository.up(second, environ=environ)
         assert done.ok, done.output
         kept = vertices(folder / "buildkitd.sock")
     there = repository.outputs(second)
