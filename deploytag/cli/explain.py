@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 @app.command(rich_help_panel=Panel.LOOK)
 def why(branch: Branch = None, project: Project = None, as_json: AsJson = False) -> None:
     """Say why an environment is stuck or unhealthy, in a sentence with evidence."""
-    from deploytag.delivery.diagnosis import (
-        environment_secrets,
-        explain,
-        gather,
-        watch,
-    )
+    from deploytag.delivery.diagnosis import environment_secrets, explain, gather, watch
 
     checkout = Checkout.of(project)
     identity = checkout.identity(branch)

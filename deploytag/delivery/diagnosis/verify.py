@@ -32,7 +32,8 @@ from deploytag.redaction import redact
 from deploytag.settings import Verify
 
 KINDS = (ENDPOINT_SLICES, PODS, REPLICA_SETS, STATEFUL_SETS, DEPLOYMENTS)
-WORKLOADS = frozenset({DEPLOYMENTS.field, STATEFUL_SETS.field, PODS.field})
+NEEDED = frozenset({DEPLOYMENTS.field, STATEFUL_SETS.field, PODS.field})
+"""What has to be seen before it is said that all of it runs."""
 TICK = 0.25
 """Seconds between two tries when nothing changes in the cluster: nodes learn of new endpoints a moment later."""
 TRY = 5.0
@@ -92,7 +93,7 @@ def answers(
             check()
             if misplacement := misplaced(snapshot, identity.release):
                 complaint = misplacement
-            elif not WORKLOADS.isdisjoint(informer.complaints):
+            elif not NEEDED.isdisjoint(informer.complaints):
                 complaint = "Whether all of it runs is not known."
             elif amiss := unsettled(snapshot, informer.now()):
                 complaint = amiss
