@@ -22,7 +22,6 @@ PACKAGES = (
     "iptables",
     "socat",  # kubectl port-forward
     # images
-    "docker-registry",
     "debootstrap",
     # database
     "postgresql-15",
@@ -31,7 +30,7 @@ PACKAGES = (
     "nftables",
 )
 # What these packages would start at the next boot.
-SERVICES = {"containerd": "containerd", "etcd-server": "etcd", "docker-registry": "docker-registry"}
+SERVICES = {"containerd": "containerd", "etcd-server": "etcd"}
 
 _MARK = "# Written by DeployTag for one apt-get run; safe to delete.\n"
 _NO_SERVICES = Path("/usr/sbin/policy-rc.d")

@@ -15,6 +15,7 @@ PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 BUILDKIT = "github.com/moby/buildkit"
 HELM = "helm.sh/helm/v3"
 DOCKER_BUILD = "github.com/pulumi/pulumi-docker-build"
+DISTRIBUTION = "github.com/distribution/distribution/v3"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def programs() -> tuple[Program, ...]:
     """All of them, the slowest first: a build that is going to fail should fail early."""
     return (
         *(_kubernetes(), _pulumi(), _docker_build(), _coredns(), _buildkit(), _helm()),
-        *(_network_policies(), _python_host(), _pause()),
+        *(_registry(), _network_policies(), _python_host(), _pause()),
     )
 
 
@@ -164,6 +165,16 @@ def _helm() -> Program:
         stamps={f"{HELM}/internal/version.version": module_version("helm", HELM)}
         | {f"{name}Major": parts[0] for name, parts in defaults.items()}
         | {f"{name}Minor": parts[1] for name, parts in defaults.items()},
+    )
+
+
+def _registry() -> Program:
+    return Program(
+        module="registry",
+        usual="1 min",
+        packages=(".",),
+        built=("registry",),
+        stamps={f"{DISTRIBUTION}/version.version": module_version("registry", DISTRIBUTION)},
     )
 
 

@@ -188,9 +188,11 @@ def _backends(config: Config, layout: Layout, toolchain: Path, python: str) -> t
     return (
         Part(
             "registry",
-            ("docker-registry", "serve", str(layout.etc / "registry.yaml")),
+            (str(toolchain / "registry"), "serve", str(layout.etc / "registry.yaml")),
             address=f"http://{config.registry}",
-            version=("docker-registry", "--version"),
+            version=module_version("registry", "github.com/distribution/distribution/v3"),
+            # Or it looks for a collector of traces, and complains every few seconds that there is none.
+            environment={"OTEL_TRACES_EXPORTER": "none"},
             stop_signal="TERM",
         ),
         Part(

@@ -18,7 +18,7 @@ from deploytag.settings import ApplicationSettings
 AFTERWARDS = 3.0
 """Seconds that a failed deployment waits for the cluster to say why."""
 
-TRIES = 3
+_TRIES = 3
 """How often an image is pushed that others push at the same time."""
 
 
@@ -26,7 +26,7 @@ def lost_a_push(complaint: str) -> bool:
     """Whether a registry refused an image for what another push of the same layers did to it. Pure.
 
     Seen with docker-registry 2.8, which writes its files in place: who pushes the same layer at that moment, or died at
-    it, leaves the file that names it empty for the other. The same push goes through later.
+    it, leaves the file that names it empty for the other. The same push goes through later. Version 3 renames them.
     """
     return "failed to push" in complaint and any(
         said in complaint for said in ("blob unknown to registry", "digest did not match", "blob upload unknown")
@@ -90,7 +90,7 @@ def converge(held: Held, engine: Engine, watcher: Watcher) -> EngineResult:
     """
     identity, cancellation = held.identity, held.cancellation
     result = engine.up()
-    for _ in range(TRIES - 1):
+    for _ in range(_TRIES - 1):
         if not lost_a_push(result.complaint) or cancellation.requested:
             break
         held.world.progress.warn("the registry lost an image while several runs pushed it: once more")

@@ -23,14 +23,11 @@ from ahocorasick_rs import BytesAhoCorasick
 from deploytag.delivery.cluster import Cluster
 from deploytag.delivery.run import MARK
 from deploytag.identity import Identity
+from tests.e2e.delivery.images import MANIFESTS
 from tests.e2e.typed import core
 
 SAMPLE = 0.1
 """Seconds between two looks at the processes."""
-MANIFESTS = ", ".join(
-    f"application/vnd.{kind}+json"
-    for kind in ("oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.v2")
-)
 
 
 class Needles:
@@ -120,14 +117,6 @@ def in_image(needles: Needles, image: str) -> set[tuple[str, str]]:
                     if member.isfile() and (file := layer.extractfile(member)):
                         hits |= {(f"{image} {member.name}", it) for it in needles.found(file.read())}
     return hits
-
-
-def is_stored(image: str) -> bool:
-    """Whether the registry has an image or a cache, `host/name:tag`."""
-    host, _, name = image.partition("/")
-    repository, _, tag = name.partition(":")
-    answer = httpx.head(f"http://{host}/v2/{repository}/manifests/{tag}", headers={"Accept": MANIFESTS})
-    return answer.status_code != 404 and bool(answer.raise_for_status())
 
 
 def in_releases(needles: Needles, cluster: Cluster, namespace: str) -> tuple[int, set[str]]:

@@ -23,6 +23,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from deploytag.delivery.cluster import Cluster
 from deploytag.passwords import database_password
 from deploytag.redaction import REDACTED
+from tests.e2e.delivery.images import is_stored
 from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.delivery.searching import (
     Needles,
@@ -31,7 +32,6 @@ from tests.e2e.delivery.searching import (
     in_image,
     in_releases,
     in_what_goes,
-    is_stored,
     watching_folder,
     watching_processes,
 )

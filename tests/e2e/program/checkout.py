@@ -16,7 +16,6 @@ import httpx
 import yaml
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from deploytag.delivery.converge import TRIES, lost_a_push
 from deploytag.identity import Identity, identify
 
 REPOSITORY = Path(__file__).parents[3]
@@ -76,21 +75,14 @@ class Checkout:
 
     def up(self, identity: Identity, *arguments: str, environ: Mapping[str, str] | None = None) -> Finished:
         """`pulumi up` without a question."""
-        return self._ups(identity, *arguments, environ=environ)[-1]
+        command = ("pulumi", "up", "--yes", "--skip-preview", "--stack", identity.stack, *arguments)
+        return self.run(*command, environ=environ)
 
     def changes(self, identity: Identity) -> set[str]:
         """`pulumi up` that has to succeed; the logical names of the resources it changed."""
-        ups = self._ups(identity, "--json")
-        assert ups[-1].ok, ups[-1].output
-        return {name for it in ups for name in changed_resources(it.output)}
-
-    def _ups(self, identity: Identity, *arguments: str, environ: Mapping[str, str] | None = None) -> list[Finished]:
-        """One, or more where the registry lost a push to another test: the wrapper tries again, Pulumi does not."""
-        command = ("pulumi", "up", "--yes", "--skip-preview", "--stack", identity.stack, *arguments)
-        ups = [self.run(*command, environ=environ)]
-        while lost_a_push(ups[-1].output) and len(ups) < TRIES:
-            ups.append(self.run(*command, environ=environ))
-        return ups
+        done = self.up(identity, "--json")
+        assert done.ok, done.output
+        return changed_resources(done.output)
 
     def outputs(self, identity: Identity) -> dict[str, Any]:
         """The stack's outputs."""
