@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deploytag.cli.forms.examination import Examination
-    from deploytag.delivery.doctor import Result
+    from deploytag.delivery.doctor import CheckResult
 
 
 class Pipeline(StrEnum):
@@ -138,7 +138,7 @@ def init(
         say(f"{'Next:' if number == 1 else '     '} {number}. {step}")
 
 
-def _print(results: Sequence[Result]) -> None:
+def _print(results: Sequence[CheckResult]) -> None:
     for result in results:
         for finding in result.findings:
             cure = f" {finding.cure}" if finding.cure else ""
@@ -152,7 +152,7 @@ def _print(results: Sequence[Result]) -> None:
 _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem": typer.colors.RED}
 
 
-def _document(results: Sequence[Result]) -> Examination:
+def _document(results: Sequence[CheckResult]) -> Examination:
     from deploytag.cli.forms.examination import Check, Examination
     from deploytag.delivery.doctor import Level, exit_code
 

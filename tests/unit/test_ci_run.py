@@ -12,8 +12,7 @@ import yaml
 from deploytag.cli import app
 from deploytag.delivery.pipeline.carry_out import Commands, carry_out
 from deploytag.delivery.pipeline.plan import Deploy, Destroy, Gc, Plan, Skip
-from deploytag.delivery.removal.collect import Outcome
-from deploytag.delivery.removal.collect import Result as CollectedResult
+from deploytag.delivery.removal.collect import ItemOutcome, ItemResult
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
 from deploytag.delivery.removal.gc_run import Collected
@@ -25,7 +24,7 @@ from tests.unit.ci_environments import GITLAB, github
 
 REF, SHA = "feature/test", "a" * 40
 GONE = Entry(Deed.DESTROY, "feature/gone", "the remote has no such branch", (), None)
-COLLECTION = Collection.of(Collected("shop", GcPlan(entries=(GONE,), refs=2), results=[CollectedResult(Outcome.DONE)]))
+COLLECTION = Collection.of(Collected("shop", GcPlan(entries=(GONE,), refs=2), results=[ItemResult(ItemOutcome.DONE)]))
 POLICY = {
     "cluster": {"server": "https://cluster.test:6443"},
     "classes": {"feature": {"pattern": "feature/*", "secrets": [], "database": False, "migrations": False}},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deploytag.delivery.pipeline.summary import dotenv, github_output, headline, markdown, write
 from deploytag.delivery.removal import collect
-from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collect import ItemOutcome
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan, Note
 from deploytag.delivery.removal.gc_run import Collected
@@ -56,9 +56,9 @@ COLLECTED = Collection.of(
         ),
         ImagePlan(failure=UnreachableError("the registry is silent")),
         [
-            collect.Result(Outcome.DONE),
-            collect.Result(Outcome.FAILED, "it is held"),
-            collect.Result(Outcome.SKIPPED, "a run works"),
+            collect.ItemResult(ItemOutcome.DONE),
+            collect.ItemResult(ItemOutcome.FAILED, "it is held"),
+            collect.ItemResult(ItemOutcome.SKIPPED, "a run works"),
         ],
     )
 )

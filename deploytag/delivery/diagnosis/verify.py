@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -142,8 +142,20 @@ def misplaced(snapshot: Snapshot, release: str) -> str | None:
     # A pod that is not there any more is an old one; what makes no generations (a DaemonSet) is taken as it is.
     old = sorted(it.name for it in targets if generations.get(it.uid, "gone") not in {*newest, None})
     if old:
-        return f"What is behind the Service {release} is not only the newest pods, but also {', '.join(old)}."
+        return (
+            f"What is behind the Service {release} is not only the newest pods, but also {', '.join(old)}."
+            + "".join(
+                f" StatefulSet {name} keeps old pods: its updateStrategy is not a RollingUpdate of all."
+                for name in _keeping(snapshot, old)
+            )
+        )
     return None
+
+
+def _keeping(snapshot: Snapshot, pods: Collection[str]) -> list[str]:
+    """The StatefulSets that are told to leave some of these pods as they are."""
+    owners = {it.metadata.controller.uid for it in snapshot.pods if it.name in pods and it.metadata.controller}
+    return [it.name for it in snapshot.stateful_sets if it.uid in owners and it.spec.updated < it.spec.replicas]
 
 
 def shown_revision(verify: Verify, headers: Mapping[str, str], document: Any) -> str | None:

@@ -5,6 +5,6 @@ It changes nothing that stays: what it writes to see whether it can (an upload, 
 
 from deploytag.delivery.doctor.checks import checks
 from deploytag.delivery.doctor.examine import examine
-from deploytag.delivery.doctor.findings import Check, Finding, Level, Result, exit_code
+from deploytag.delivery.doctor.findings import Check, CheckResult, Finding, Level, exit_code
 
-__all__ = ["Check", "Finding", "Level", "Result", "checks", "examine", "exit_code"]
+__all__ = ["Check", "CheckResult", "Finding", "Level", "checks", "examine", "exit_code"]

@@ -3,21 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 
-from deploytag.delivery.doctor.findings import Check, Finding, Result, problem
+from deploytag.delivery.doctor.findings import Check, CheckResult, Finding, problem
 from deploytag.errors import DeployTagError
 from deploytag.preflight.patience import ask
 
 
-def examine(checks: Sequence[Check]) -> list[Result]:
+def examine(checks: Sequence[Check]) -> list[CheckResult]:
     """What each check found, in their order."""
     return asyncio.run(_all(checks))
 
 
-async def _all(checks: Sequence[Check]) -> list[Result]:
+async def _all(checks: Sequence[Check]) -> list[CheckResult]:
     return list(await asyncio.gather(*(_one(check) for check in checks)))
 
 
-async def _one(check: Check) -> Result:
+async def _one(check: Check) -> CheckResult:
     try:
         findings: tuple[Finding, ...] = await ask(check.seconds, lambda: tuple(check.look()))
     except TimeoutError:
@@ -27,4 +27,4 @@ async def _one(check: Check) -> Result:
     # Whatever breaks in one check (a library's own kind of error, a defect of ours) must not hide what the others saw.
     except Exception as error:
         findings = (problem(f"could not be looked at: {type(error).__name__}: {error}", kind=DeployTagError),)
-    return Result(check.name, findings)
+    return CheckResult(check.name, findings)

@@ -56,14 +56,14 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """What one check found."""
 
     check: str
     findings: tuple[Finding, ...]
 
 
-def exit_code(results: Sequence[Result]) -> int:
+def exit_code(results: Sequence[CheckResult]) -> int:
     """The code of the first problem, 0 without one.
 
     Checks are listed from causes to consequences, so the first problem is the one to put right first.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collect import ItemOutcome
 from deploytag.delivery.removal.collection import Collection, Task
 from deploytag.delivery.report import Report, Result
 from deploytag.delivery.run import Action
@@ -100,8 +100,8 @@ def _collection(it: Collection) -> str:
         it.reason,
         [],
         {
-            "Collected": [line for line, deed in done if deed.outcome is Outcome.DONE],
-            "Skipped": [f"{line} -> {deed.why}" for line, deed in done if deed.outcome is Outcome.SKIPPED],
+            "Collected": [line for line, deed in done if deed.outcome is ItemOutcome.DONE],
+            "Skipped": [f"{line} -> {deed.why}" for line, deed in done if deed.outcome is ItemOutcome.SKIPPED],
             "Left over": it.left,
             "No image is deleted": [it.images_withheld] if it.images_withheld else [],
             "Collected soon": [f"{note.subject} {note.text}" for note in it.warnings],

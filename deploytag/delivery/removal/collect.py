@@ -13,7 +13,7 @@ from deploytag.delivery.run import SkippedError
 from deploytag.errors import DeployTagError, InterruptedRunError
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What became of an entry."""
 
     DONE = "done"
@@ -22,10 +22,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ItemResult:
     """What became of one entry, and why when it was not done."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     why: str = ""
 
 
@@ -71,7 +71,7 @@ def act(
     actor: Actor,
     say: Callable[[str], None],
     go_on: Callable[[], None] = lambda: None,
-) -> list[Result]:
+) -> list[ItemResult]:
     """Do what the plan says, in its order: a result for each entry, then one for each image.
 
     `go_on` is asked before each, and raises where a signal came.
@@ -107,19 +107,19 @@ def _do(entry: Entry, actor: Actor) -> None:
     deeds[entry.deed](entry.ref, still)
 
 
-def _attempt(deed: Callable[[], None], say: Callable[[str], None]) -> Result:
+def _attempt(deed: Callable[[], None], say: Callable[[str], None]) -> ItemResult:
     try:
         deed()
     except SkippedError as skipped:
         say(f"skipped: {skipped}")
-        return Result(Outcome.SKIPPED, str(skipped))
+        return ItemResult(ItemOutcome.SKIPPED, str(skipped))
     except InterruptedRunError:
         raise
     except DeployTagError as error:
         say(f"failed: {error}")
-        return Result(Outcome.FAILED, str(error))
+        return ItemResult(ItemOutcome.FAILED, str(error))
     # Whatever one environment makes of the code, the others have their turn.
     except Exception as error:
         say(f"failed: {type(error).__name__}: {error}")
-        return Result(Outcome.FAILED, f"{type(error).__name__}: {error}")
-    return Result(Outcome.DONE)
+        return ItemResult(ItemOutcome.FAILED, f"{type(error).__name__}: {error}")
+    return ItemResult(ItemOutcome.DONE)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from deploytag.delivery.inventory.document import Thing
 from deploytag.delivery.removal import gc
-from deploytag.delivery.removal.collect import Outcome
+from deploytag.delivery.removal.collect import ItemOutcome
 from deploytag.delivery.removal.gc_run import Collected
 from deploytag.delivery.report import Ending, Result
 
@@ -19,7 +19,7 @@ class Task(_Part):
     """Something that is done, and what became of it."""
 
     reason: str
-    outcome: Outcome | None = None
+    outcome: ItemOutcome | None = None
     """None: it was not to be done, only said."""
     why: str | None = None
     """Why it was skipped or failed; empty: it was done."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from deploytag.delivery.hold import stoppable
 from deploytag.delivery.project import PulumiProject
 from deploytag.delivery.removal import collect, collector, gc_memory
-from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.collect import ItemOutcome, ItemResult
 from deploytag.delivery.removal.gc import GcPlan, decide
 from deploytag.delivery.removal.image_gc import ImagePlan
 from deploytag.delivery.removal.registry import Registry
@@ -21,7 +21,7 @@ class Collected:
     project: str
     plan: GcPlan
     images: ImagePlan = field(default_factory=ImagePlan)
-    results: list[Result] | None = None
+    results: list[ItemResult] | None = None
     """A result for each entry of the plan, then for each image; None: nothing was to be done, only said."""
 
     @property
@@ -31,7 +31,7 @@ class Collected:
         failed = tuple(
             f"{what}: {result.why}"
             for what, result in zip(whats, self.results or (), strict=False)
-            if result.outcome is Outcome.FAILED
+            if result.outcome is ItemOutcome.FAILED
         )
         return (*failed, f"images: {self.images.failure}") if self.images.failure else failed
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from deploytag.delivery.record import Record
-from deploytag.delivery.removal.collect import Outcome, act
+from deploytag.delivery.removal.collect import ItemOutcome, act
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
 from deploytag.delivery.removal.image_gc import ImageEntry
 from deploytag.delivery.run import SkippedError
@@ -54,19 +54,19 @@ IMAGES = [ImageEntry("shop/app", digest, (), "") for digest in ("1", "2")]
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (LeftoverError("held"), Outcome.FAILED),
-        (DeployTagError("no"), Outcome.FAILED),
-        (RuntimeError("a defect"), Outcome.FAILED),
-        (SkippedError("busy"), Outcome.SKIPPED),
+        (LeftoverError("held"), ItemOutcome.FAILED),
+        (DeployTagError("no"), ItemOutcome.FAILED),
+        (RuntimeError("a defect"), ItemOutcome.FAILED),
+        (SkippedError("busy"), ItemOutcome.SKIPPED),
     ],
 )
 @pytest.mark.parametrize("name", ["a", "b", "1"])
-def test_what_fails_keeps_nothing_else_from_its_turn(name: str, error: Exception, outcome: Outcome) -> None:
+def test_what_fails_keeps_nothing_else_from_its_turn(name: str, error: Exception, outcome: ItemOutcome) -> None:
     actor = Recorder(errors={name: error})
     results = act(PLAN, IMAGES, actor, lambda _: None)
     order = ["a", "b", "c", "1", "2"]
     assert actor.done == [it for it in order if it != name]
-    assert [result.outcome for result in results] == [outcome if it == name else Outcome.DONE for it in order]
+    assert [result.outcome for result in results] == [outcome if it == name else ItemOutcome.DONE for it in order]
     assert str(error) in results[order.index(name)].why
 
 
@@ -74,7 +74,7 @@ def test_git_is_asked_again_right_before_each() -> None:
     actor = Recorder(tips={"b": "c0ffee"})
     results = act(PLAN, [], actor, lambda _: None)
     assert actor.done == ["a", "c"]
-    assert (results[1].outcome, results[1].why) == (Outcome.SKIPPED, "the branch is back on the remote")
+    assert (results[1].outcome, results[1].why) == (ItemOutcome.SKIPPED, "the branch is back on the remote")
 
 
 def test_a_signal_between_two_of_them_ends_the_collection_too() -> None:

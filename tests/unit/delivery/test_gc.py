@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deploytag.delivery.inventory.things import Inventory, Item, Kind, Owner
 from deploytag.delivery.record import Record, Tombstone
-from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.collect import ItemOutcome, ItemResult
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, Facts, GcPlan, changed, decide
 from deploytag.delivery.removal.gc_run import Collected
@@ -319,7 +319,7 @@ def test_a_collection_never_takes_what_it_must_not(facts: Facts) -> None:
 @given(worlds(), st.data())
 def test_a_dry_run_says_what_the_real_one_does(facts: Facts, data: st.DataObject) -> None:
     plan = decide(facts)
-    results = [Result(data.draw(st.sampled_from(Outcome)), "why") for _ in plan.entries]
+    results = [ItemResult(data.draw(st.sampled_from(ItemOutcome)), "why") for _ in plan.entries]
     dry, real = (Collection.of(Collected(PROJECT, plan, results=it)).model_dump() for it in (None, results))
     assert [entry["outcome"] for entry in real["entries"]] == [result.outcome.value for result in results]
     for document in (dry, real):

@@ -8,7 +8,7 @@ import pytest
 
 from deploytag.delivery.asking import RefusedError
 from deploytag.delivery.removal import collector
-from deploytag.delivery.removal.collect import Outcome, Result
+from deploytag.delivery.removal.collect import ItemOutcome, ItemResult
 from deploytag.delivery.removal.collection import Collection
 from deploytag.delivery.removal.gc import Deed, Entry, GcPlan
 from deploytag.delivery.removal.gc_memory import GcMemory
@@ -29,10 +29,14 @@ from tests.unit.delivery.objects import NOW
 PLAN = GcPlan(entries=(Entry(Deed.DESTROY, "a", "gone", (), None), Entry(Deed.SLEEP, "b", "idle", (), None)), refs=3)
 IMAGES = ImagePlan((ImageEntry("shop/app", "sha256:0123", ("1",), "unused"),))
 SILENT = ImagePlan(failure=UnreachableError("the registry is silent"))
-DONE, SKIPPED, FAILED = Result(Outcome.DONE), Result(Outcome.SKIPPED, "busy"), Result(Outcome.FAILED, "it is held")
+DONE, SKIPPED, FAILED = (
+    ItemResult(ItemOutcome.DONE),
+    ItemResult(ItemOutcome.SKIPPED, "busy"),
+    ItemResult(ItemOutcome.FAILED, "it is held"),
+)
 
 
-def collected(plan: GcPlan = PLAN, images: ImagePlan = IMAGES, *results: Result, acted: bool = True) -> Collected:
+def collected(plan: GcPlan = PLAN, images: ImagePlan = IMAGES, *results: ItemResult, acted: bool = True) -> Collected:
     return Collected("shop", plan, images, list(results) if acted else None)
 
 

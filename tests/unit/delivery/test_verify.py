@@ -59,6 +59,23 @@ def test_only_the_newest_pods_may_be_behind_the_service(snapshot: Snapshot, comp
     assert (said is None) if complaint is None else (said is not None and complaint in said)
 
 
+def test_what_keeps_an_old_pod_behind_the_service_is_named() -> None:
+    database, search = (workload(name, replicas=1, updateRevision="2") for name in ("db", "search"))
+    kept = database.spec.model_validate({"replicas": 1, "updateStrategy": {"type": "OnDelete"}})
+    snapshot = Snapshot(
+        stateful_sets=(database.model_copy(update={"spec": kept}), search),
+        pods=tuple(
+            pod(f"{name}-0", ("StatefulSet", name), labels={"controller-revision-hash": "1"})
+            for name in ("db", "search")
+        ),
+        endpoint_slices=(endpoints("db-0", "search-0"),),
+    )
+    said = misplaced(snapshot, RELEASE)
+    assert said
+    assert "but also db-0, search-0. StatefulSet db keeps old pods" in said
+    assert "StatefulSet search" not in said
+
+
 RUNS: dict[str, Any] = {"updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
 WORKER = workload("worker-1", revision=1, owner=("Deployment", "worker"))
 

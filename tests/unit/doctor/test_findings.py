@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploytag.delivery.doctor.examine import examine
-from deploytag.delivery.doctor.findings import Check, Finding, Level, Result, exit_code, ok, problem, warning
+from deploytag.delivery.doctor.findings import Check, CheckResult, Finding, Level, exit_code, ok, problem, warning
 from deploytag.errors import DeployTagError, OwnershipError, SecretError, SettingsError, UnreachableError
 
 
@@ -54,5 +54,5 @@ def test_each_check_says_its_own_whatever_happens_to_the_others() -> None:
     ],
 )
 def test_the_exit_code_is_that_of_the_first_problem(findings: list[Finding], code: int) -> None:
-    assert exit_code([Result("check", (finding,)) for finding in findings]) == code
-    assert exit_code([Result("check", tuple(findings))]) == code
+    assert exit_code([CheckResult("check", (finding,)) for finding in findings]) == code
+    assert exit_code([CheckResult("check", tuple(findings))]) == code
