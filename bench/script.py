@@ -31,6 +31,7 @@ def main(rounds: int) -> None:
     seconds: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder, pushing(Path(folder)) as it:
         it.small()
+        it.push("main", "a small application")
         write_values(it)
 
         def by_hand(verb: str, ref: str) -> None:
