@@ -5,6 +5,7 @@ edit of a test would be another image. Pure but for finding the file.
 """
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from posixpath import normpath
@@ -72,7 +73,9 @@ def parse_rules(text: str) -> Rules:
                 f"name, and {MOST_STARS} times `**`, are what can be matched in reasonable time. Make several of it."
             )
     try:
-        return PathSpec.from_lines(GitIgnoreBasicPattern, patterns)
+        # Python remarks on sets like `[[a]` that it may read them in another way one day; nobody here could help it.
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
+            return PathSpec.from_lines(GitIgnoreBasicPattern, patterns)
     except (ValueError, re.error) as error:
         raise ContentError(f"a pattern of the {IGNORE_FILE} file means nothing: {error}. Correct it.") from None
 

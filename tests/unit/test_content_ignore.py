@@ -48,6 +48,12 @@ def test_a_pattern_that_means_nothing_is_a_sentence(rules: str) -> None:
         parse_rules(rules)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rules", ["[[a]", "[a||b]", "[a&&b]"])
+def test_what_python_may_read_in_another_way_one_day_is_no_remark_for_a_person(rules: str) -> None:
+    assert parse_rules(rules).match_file("a")
+
+
 @pytest.fixture
 def filled(checkout: Checkout) -> Checkout:
     names = ["Dockerfile", "Dockerfile.base", "README.md", "app/main.py", "app/tests/test_main.py", "app/old.pyc"]
