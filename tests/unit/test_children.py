@@ -289,6 +289,20 @@ def test_many_commands_at_once_under_a_lease_that_is_renewed_all_the_time() -> N
     assert found == [Finished(number, f"{number}\n") for number in range(24)]
 
 
+def test_a_command_begins_though_its_keeper_has_yet_to_read_all_that_it_was_told() -> None:
+    lease = FakeLease(keeper.now() + 10)
+
+    def tell_too_much(pid: int) -> None:
+        holder = psutil.Process(pid).parent()
+        assert holder
+        holder.suspend()
+        for _ in range(10_000):
+            lease.renew(lease.deadline)
+        threading.Timer(0.3, holder.resume).start()
+
+    assert Children(None, os.environ, lease).run(["true"], cwd=ROOT, on_pid=tell_too_much) == Finished(0, "")
+
+
 @pytest.fixture
 def family(pipe: Pipe) -> Iterator[Wrapper]:
     """A wrapper with a command that has a plugin and a daemon."""

@@ -160,7 +160,9 @@ class Children:
                 if begun and on_pid:
                     on_pid(begun["pid"])
                 _check(cancellation, name)
-                _send(control, {"go": True, "timeout": timeout, "grace": self._grace, "linger": self._linger})
+                go = {"go": True, "timeout": timeout, "grace": self._grace, "linger": self._linger}
+                # Without it the keeper would wait for as long as the lease is renewed.
+                _send(control, go, wait=True)
                 report = None
                 try:
                     report = _follow(keeper, control, lines)
@@ -258,10 +260,14 @@ def _check(cancellation: Cancellation | None, name: str) -> None:
         raise InterruptedRunError(f"`{name}` was not started: the run was stopped ({cancellation.reason}).")
 
 
-def _send(control: socket.socket, message: Mapping[str, object]) -> None:
-    """Say something to a keeper, which may be gone. Never blocks, and needs no lock."""
+def _send(control: socket.socket, message: Mapping[str, object], *, wait: bool = False) -> None:
+    """Say something to a keeper, which may be gone. Needs no lock.
+
+    Unless it is to `wait` until there is room, it never blocks, and is lost on a keeper that has not read hundreds of
+    messages before: of deadlines, those that are lost are the later ones.
+    """
     with suppress(OSError):
-        control.send(json.dumps(message).encode(), socket.MSG_DONTWAIT)
+        control.send(json.dumps(message).encode(), 0 if wait else socket.MSG_DONTWAIT)
 
 
 def _receive(control: socket.socket) -> dict[str, Any] | None:
