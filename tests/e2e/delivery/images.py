@@ -5,17 +5,11 @@ import json
 
 import httpx
 
+from sandbox import registry
+
 REGISTRY = "172.30.0.1:5000"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-MANIFESTS = ", ".join(
-    (
-        MANIFEST,
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    )
-)
-"""What a registry may answer with when it is asked for a manifest."""
 
 # Safe for threads; a client of its own for each request takes longer than the request.
 _client = httpx.Client(timeout=60)
@@ -39,18 +33,13 @@ def push(project: str, tag: str) -> str:
     return str(pushed.raise_for_status().headers["Docker-Content-Digest"])
 
 
-def stored(project: str, digest: str) -> bool:
-    """Whether the registry has this image of the project's application."""
-    return is_stored(f"{REGISTRY}/{project}/app@{digest}")
+def stored(project: str, reference: str) -> bool:
+    """Whether the registry has this image of the project's application, by its digest or a tag."""
+    return registry.digest(REGISTRY, f"{project}/app", reference) is not None
 
 
 def is_stored(image: str) -> bool:
-    """Whether its registry has an image or a cache, `host/name:tag` or `host/name@digest`.
-
-    Raises:
-        httpx.HTTPStatusError: it says neither yes nor no.
-    """
+    """Whether its registry has an image or a cache, `host/name:tag`."""
     host, _, name = image.partition("/")
-    repository, _, reference = name.partition("@") if "@" in name else name.partition(":")
-    answer = _client.head(f"http://{host}/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFESTS})
-    return answer.status_code != 404 and bool(answer.raise_for_status())
+    repository, _, tag = name.partition(":")
+    return registry.digest(host, repository, tag) is not None

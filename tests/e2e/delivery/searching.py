@@ -21,9 +21,9 @@ import httpx
 from ahocorasick_rs import BytesAhoCorasick
 
 from deploytag.delivery.cluster import Cluster
+from deploytag.delivery.removal.registry import MANIFESTS
 from deploytag.delivery.run import MARK
 from deploytag.identity import Identity
-from tests.e2e.delivery.images import MANIFESTS
 from tests.e2e.typed import core
 
 SAMPLE = 0.1
