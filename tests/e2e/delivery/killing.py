@@ -113,7 +113,9 @@ class Victim:
 
     def gone(self, seconds: float = 60) -> bool:
         """Whether everything it started is gone, waiting for it."""
-        processes = [psutil.Process(pid) for pid in self.pids() if psutil.pid_exists(pid)]
+        # They may end while they are looked for: psutil's own list passes over those.
+        pids = set(self.pids())
+        processes = [process for process in psutil.process_iter() if process.pid in pids]
         return not psutil.wait_procs(processes, timeout=seconds)[1] and not self.pids()
 
 
