@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import kubectl
 
@@ -33,7 +34,7 @@ def small(repository: Checkout, **policy: Any) -> None:
 @pytest.mark.sampled(1)
 def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> None:
     small(repository, access={"source_ranges": [NOBODY]})
-    identity = repository.stack("feature/ranges")
+    identity = repository.stack(own("feature/ranges"))
     done = repository.up(identity)
     assert done.ok, done.output
     url = repository.outputs(identity)["url"]
@@ -43,7 +44,7 @@ def test_a_load_balancer_lets_in_whom_the_class_names(repository: Checkout) -> N
     here = own_network(url)
     repository.policy(access={"source_ranges": [NOBODY, here]})
     assert repository.changes(identity) == {"shop-release"}
-    assert page_in_the_end(url)["ref"] == "feature/ranges"
+    assert page_in_the_end(url)["ref"] == identity.ref
 
     repository.edit("charts/app/templates/web.yaml", "with .Values.access.sourceRanges", "with .Values.access.other")
     ignoring = repository.up(identity)
@@ -57,7 +58,7 @@ def test_an_ingress_is_the_only_way_in(repository: Checkout) -> None:
     """Its controller is the cluster's; here is none, so what is declared is looked at."""
     ingress = {"class": "public", "host": "*.preview.example.org", "tls": True}
     small(repository, access={"expose": "ingress", "ingress": ingress, "annotations": {"example.org/who": "us"}})
-    identity = repository.stack("feature/ingress")
+    identity = repository.stack(own("feature/ingress"))
     done = repository.up(identity)
     assert done.ok, done.output
     host = f"{identity.host}.preview.example.org"

@@ -38,6 +38,7 @@ from tests.e2e.delivery.attempts import (
 from tests.e2e.delivery.charts import namespace
 from tests.e2e.delivery.hostile import World, created, pod
 from tests.e2e.delivery.pushing import pushing
+from tests.e2e.names import own
 from tests.e2e.program.checkout import REPOSITORY
 from tests.e2e.typed import core
 
@@ -62,7 +63,7 @@ def world(tmp_path: Path, cluster: Cluster) -> Iterator[World]:
             "container": {"ephemeral_storage": DISK},
         }
         it.checkout.policy(limits=limits)
-        a, b = it.identity("feature/attack-a"), it.identity("feature/attack-b")
+        a, b = it.identity(own("feature/attack-a")), it.identity(own("feature/attack-b"))
         url = {}
         for identity in (a, b):
             it.push(identity.ref)

@@ -13,6 +13,7 @@ import yaml
 
 from tests.e2e.delivery.charts import BROKEN
 from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.names import own
 from tests.e2e.program.inventory import kubectl
 
 pytestmark = pytest.mark.e2e
@@ -44,7 +45,7 @@ def branch(tmp_path: Path) -> Iterator[Pushing]:
     ],
 )
 def test_a_broken_deployment_ends_with_its_cause(branch: Pushing, case: str, said: str) -> None:
-    ref = f"feature/broken-{case}"
+    ref = own(f"feature/broken-{case}")
     template = branch.path / "charts" / "app" / "templates" / "broken.yaml"
     template.write_text("\n---\n".join(json.dumps(restricted(it)) for it in broken(case)))
     branch.push(ref)
@@ -66,7 +67,7 @@ def test_a_broken_deployment_ends_with_its_cause(branch: Pushing, case: str, sai
 
 def test_what_breaks_while_the_address_is_verified_is_the_cause(branch: Pushing) -> None:
     """Helm is long done, as no probe keeps it waiting. No Service knows the pod, and the address shows no commit."""
-    ref = "feature/broken-late"
+    ref = own("feature/broken-late")
     settings = yaml.safe_load((branch.path / "deploytag.yaml").read_text())
     settings["verify"] = {"header": "X-Nowhere", "timeout": 120}
     (branch.path / "deploytag.yaml").write_text(yaml.safe_dump(settings))
@@ -80,7 +81,7 @@ def test_what_breaks_while_the_address_is_verified_is_the_cause(branch: Pushing)
 
 
 def test_after_a_broken_push_what_was_deployed_before_is_said_to_serve(branch: Pushing) -> None:
-    ref = "feature/broken-second"
+    ref = own("feature/broken-second")
     first = branch.push(ref)
     url = branch.report("deploy", ref)["url"]
     branch.checkout.edit(

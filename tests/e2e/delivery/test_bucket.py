@@ -11,10 +11,11 @@ import pytest
 from tests.e2e.delivery.everything import Everything
 from tests.e2e.delivery.matrix import Death, Scenario, trial
 from tests.e2e.delivery.pushing import pushing
+from tests.e2e.names import own
 
 pytestmark = pytest.mark.e2e
 
-REF = "feature/in-a-bucket"
+REF = own("feature/in-a-bucket")
 
 
 def test_an_environment_lives_and_ends(bucket: str, secrets_provider: str, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from deploytag.redaction import REDACTED
 from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.delivery.searching import Needles, in_image
 from tests.e2e.delivery.test_canary import mark, odd
+from tests.e2e.names import own
 from tests.e2e.program.inventory import kubectl
 
 pytestmark = pytest.mark.e2e
@@ -58,7 +59,7 @@ def test_what_a_build_prints_of_its_secret_is_shown_nowhere(
     needles = Needles({"build secret": value})
     it.small(build_secrets={"token": secret})
     run_in_build(it, f"--mount=type=secret,id=token,required=true {PRINTS}")
-    ref, files = "feature/printing-build", [tmp_path / name for name in ("summary", "outputs")]
+    ref, files = own("feature/printing-build"), [tmp_path / name for name in ("summary", "outputs")]
     it.push(ref)
     told = {"DEPLOYTAG_BRANCH": ref, "GITHUB_STEP_SUMMARY": str(files[0]), "GITHUB_OUTPUT": str(files[1])}
     done = it.deploytag("ci", "--verbose", environ=told)
@@ -82,7 +83,7 @@ def test_what_a_build_prints_of_its_secret_is_shown_nowhere(
 
 def test_a_secret_that_a_build_is_to_mount_and_that_is_not_there_is_said_before_anything_is_built(it: Pushing) -> None:
     it.small(build_secrets={"token": f"e2e/{uuid.uuid4()}"})
-    it.push("feature/mounts-nothing")
+    it.push(own("feature/mounts-nothing"))
     done = it.deploytag("deploy")
     assert done.code == 7, done.output
     assert "there is no secret e2e/" in done.output
@@ -109,7 +110,7 @@ def test_a_build_sees_no_credential_of_the_run(it: Pushing, tmp_path: Path) -> N
     needles = Needles(marks | {"key of the cluster": key[200:260], "administrator": environ["PGPASSWORD"]})
     it.small()
     run_in_build(it, f"echo {marks['planted']} > /tmp/planted; {COLLECTS}")
-    ref = "feature/curious-build"
+    ref = own("feature/curious-build")
     it.push(ref)
     done = it.deploytag("deploy")
     assert done.ok, done.output

@@ -35,6 +35,7 @@ from tests.e2e.delivery.searching import (
     watching_folder,
     watching_processes,
 )
+from tests.e2e.names import own
 from tests.e2e.program.inventory import kubectl, made
 from tests.e2e.program.test_leaks import everything_but_secrets
 from tests.e2e.typed import core
@@ -108,7 +109,7 @@ def test_no_value_is_anywhere_but_in_its_two_places(
     for name, user in (("Dockerfile.base", "root"), ("Dockerfile", "10001")):
         mount_secret(it.path / name, odd(canaries.marks["build"]), user)
     it.checkout.environ |= DEBUG | {"PULUMI_DEBUG_GRPC": str(tmp_path / "grpc.json")}
-    ref = "feature/canary"
+    ref = own("feature/canary")
     identity = it.identity(ref)
     needles = canaries.needles(identity.role)
     said: list[str] = []
@@ -204,7 +205,7 @@ def test_what_an_application_prints_of_its_secrets_is_redacted(
 ) -> None:
     canaries = Canaries(secrets_manager)
     it.small(secrets=[canaries.common, canaries.app], database_key=canaries.key)
-    ref = "feature/canaryprints"
+    ref = own("feature/canaryprints")
     needles = canaries.needles(it.identity(ref).role)
     path = it.path / "app" / "migrate.py"
     path.write_text(

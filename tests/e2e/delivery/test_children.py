@@ -10,6 +10,7 @@ import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from deploytag.delivery.processes.leftovers import leftovers
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout
 from tests.unit.family import PATIENCE, gone
 from tests.unit.wrapper import Wrapper
@@ -42,7 +43,7 @@ def preview(place: Checkout, ref: str, state: Path) -> Wrapper:
 def test_a_wrapper_takes_the_engine_and_its_plugins_along(
     repository: Checkout, tmp_path: Path, how: signal.Signals
 ) -> None:
-    wrapper = preview(repository, f"feature/held-{how.name.lower()}", tmp_path / "state")
+    wrapper = preview(repository, own(f"feature/held-{how.name.lower()}"), tmp_path / "state")
     try:
         found = plugin(wrapper)
         assert found

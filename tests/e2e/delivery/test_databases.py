@@ -11,6 +11,7 @@ from psycopg import sql
 from deploytag.delivery.cluster import Cluster
 from deploytag.identity import Identity
 from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.names import own
 from tests.e2e.typed import core
 
 pytestmark = pytest.mark.e2e
@@ -31,12 +32,12 @@ def database_url(cluster: Cluster, identity: Identity) -> str:
 
 def test_who_came_before_the_database_was_closed_does_not_stay(it: Pushing, cluster: Cluster) -> None:
     """PostgreSQL opens a new database to everybody, and revoking that ends no session."""
-    refs = ("feature/host", "feature/intruder")
+    refs = (own("feature/host"), own("feature/intruder"))
     for ref in refs:
         it.push(ref)
         it.report("deploy", ref)
     host, intruder = (it.identity(ref) for ref in refs)
-    own = psycopg.connect(database_url(cluster, host), autocommit=True)
+    mine = psycopg.connect(database_url(cluster, host), autocommit=True)
     with psycopg.connect(autocommit=True) as administrator:
 
         def say(statement: str) -> None:
@@ -52,4 +53,4 @@ def test_who_came_before_the_database_was_closed_does_not_stay(it: Pushing, clus
     it.report("deploy", refs[0])
     with pytest.raises(psycopg.OperationalError, match="terminating connection due to administrator command"):
         within.execute("SELECT 1")
-    own.execute("SELECT 1")
+    mine.execute("SELECT 1")

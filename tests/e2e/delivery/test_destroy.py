@@ -18,6 +18,7 @@ from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.rights import role_binding
 from tests.e2e.delivery.everything import exists
 from tests.e2e.delivery.seeding import Seeds, git, open_world, remote_of
+from tests.e2e.names import own
 from tests.e2e.program.checkout import PROJECT, Checkout, Finished
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER
@@ -39,7 +40,7 @@ STATIC = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
 @pytest.fixture
 def branch(request: pytest.FixtureRequest) -> str:
     """A branch of this test alone."""
-    return "feature/rm" + "".join(filter(str.isalnum, request.node.name.removeprefix("test_")))[-14:]
+    return own("feature/rm" + "".join(filter(str.isalnum, request.node.name.removeprefix("test_")))[-14:])
 
 
 @pytest.fixture

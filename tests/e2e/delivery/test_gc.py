@@ -22,6 +22,7 @@ from deploytag.identity import Identity, identify
 from tests.e2e.delivery.everything import Everything, exists
 from tests.e2e.delivery.images import push, stored
 from tests.e2e.delivery.seeding import DEAD, Seeds, git, open_world, remote_of, repository
+from tests.e2e.names import own
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
 from tests.schemas import fits
@@ -52,7 +53,7 @@ KEPT = "feature/kept"
 @pytest.fixture
 def project(request: pytest.FixtureRequest) -> str:
     """A project of this test alone."""
-    return "gctest" + "".join(filter(str.isalnum, request.node.name.removeprefix("test_")))[:12]
+    return own("gctest" + "".join(filter(str.isalnum, request.node.name.removeprefix("test_")))[:12])
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from deploytag.identity import identify
 from tests.e2e.delivery.images import REGISTRY, push, stored
 from tests.e2e.delivery.seeding import Seeds, open_world, remote_of, repository
 from tests.e2e.delivery.test_gc import KEPT, POLICY
+from tests.e2e.names import own
 from tests.e2e.program.checkout import sandbox_environ
 from tests.e2e.rights import deployed_by_the_wrapper
 from tests.e2e.typed import apps, core
@@ -24,7 +25,7 @@ from tests.schemas import fits
 
 pytestmark = pytest.mark.e2e
 
-PROJECT = "gctestimages"
+PROJECT = own("gctestimages")
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import yaml
 
 from deploytag.identity import identify
 from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.names import own
 from tests.e2e.program.checkout import PROJECT, page
 from tests.e2e.program.inventory import kubectl
 from tests.silent import silent_git_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
-REF = "feature/{{.Values.envSecret}};$(touch${IFS}hostile-pwned)`id`'\"&$(DEPLOYTAG_REVISION)"
+REF = own("feature/{{.Values.envSecret}};$(touch${IFS}hostile-pwned)`id`'\"&$(DEPLOYTAG_REVISION)")
 """A branch of a class, whose name is a template to Helm, code to a shell, and a variable to Kubernetes."""
 
 NO_CLASS = [

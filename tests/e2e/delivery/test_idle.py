@@ -20,13 +20,14 @@ from deploytag.identity import Identity, identify
 from deploytag.ownership import SYSTEM_NAMESPACE
 from tests.e2e.delivery.pushing import Pushing, pushing
 from tests.e2e.delivery.seeding import Seeds, open_world
+from tests.e2e.names import own
 from tests.e2e.program.checkout import page
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import deployed_by_the_wrapper
 
 pytestmark = pytest.mark.e2e
 
-PROJECT, REF = "idletest", "feature/idle"
+PROJECT, REF = own("idletest"), "feature/idle"
 IDENTITY = identify(PROJECT, REF)
 
 

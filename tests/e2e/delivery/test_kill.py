@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.delivery.matrix import Death, Scenario, trial
 from tests.e2e.delivery.pushing import pushing
+from tests.e2e.names import own
 
 pytestmark = pytest.mark.e2e
 
@@ -21,7 +22,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("scenario", "death", "most"), CELLS, ids=[f"{s.name}-{d.name}" for s, d, _ in CELLS])
 def test_what_is_run_next_converges(tmp_path: Path, scenario: Scenario, death: Death, most: int) -> None:
-    ref = f"feature/kill-{scenario.name.lower()}"
+    ref = own(f"feature/kill-{scenario.name.lower()}")
     with pushing(tmp_path) as it:
         it.small()
         assert trial(it, ref, scenario, death, random.randint(1, most)) is not None

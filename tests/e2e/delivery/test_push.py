@@ -13,6 +13,7 @@ import yaml
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from deploytag.identity import identify
+from tests.e2e.names import own
 from tests.e2e.program.checkout import PROJECT, Checkout, page
 from tests.e2e.program.inventory import databases_like, kubectl
 
@@ -84,7 +85,7 @@ def served(said: list[str], ref: str) -> str:
 
 
 def test_the_life_of_a_pushed_branch(pusher: Pusher) -> None:
-    ref = "feature/push-life"
+    ref = own("feature/push-life")
     identity = identify(PROJECT, ref)
     first = pusher.commit()
     said = pusher.push(ref)
@@ -107,16 +108,17 @@ def test_the_life_of_a_pushed_branch(pusher: Pusher) -> None:
 
 def test_each_branch_of_a_push_is_dealt_with(pusher: Pusher) -> None:
     commit = pusher.commit()
-    said = pusher.push("feature/push-one", "bug/push-two", "chore/push-three")
-    for ref in ("feature/push-one", "bug/push-two"):
+    one, two, three = map(own, ("feature/push-one", "bug/push-two", "chore/push-three"))
+    said = pusher.push(one, two, three)
+    for ref in (one, two):
         mine = [line.removeprefix(f"{ref}: ") for line in said if line.startswith(f"{ref}: ")]
         assert page(served(mine, ref))["revision"] == commit
-    assert any(line.startswith("chore/push-three: ") and "belongs to no class" in line for line in said)
-    assert said.count("chore/push-three: chore/push-three: nothing to do") == 1
+    assert any(line.startswith(f"{three}: ") and "belongs to no class" in line for line in said)
+    assert said.count(f"{three}: {three}: nothing to do") == 1
 
 
 def test_what_cannot_be_deployed_is_said_and_pushing_its_repair_deploys_it(pusher: Pusher) -> None:
-    ref = "feature/push-broken"
+    ref = own("feature/push-broken")
     path = pusher.checkout.path / "deploytag.yaml"
     settings = path.read_text()
     path.write_text(settings + "nonsense: true\n")
@@ -132,7 +134,7 @@ def test_what_cannot_be_deployed_is_said_and_pushing_its_repair_deploys_it(pushe
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_push_that_is_interrupted_deploys_all_the_same(pusher: Pusher, number: signal.Signals) -> None:
-    ref = f"feature/push-{number.name.lower()}"
+    ref = own(f"feature/push-{number.name.lower()}")
     commit = pusher.commit()
     process = pusher.start(ref)
     assert process.stdout is not None

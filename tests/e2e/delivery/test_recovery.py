@@ -27,6 +27,7 @@ from tests.e2e.delivery.recovering import (
     release_is,
     tools,
 )
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import kubectl
 
@@ -87,7 +88,7 @@ def engine_of_person() -> EngineProcess:
 def test_a_killed_run_is_recovered(repository: Checkout, tmp_path: Path, where: str) -> None:
     """The lock, a namespace and a release that were just being made."""
     without_database(repository)
-    identity = repository.stack(f"feature/killed-{where}")
+    identity = repository.stack(own(f"feature/killed-{where}"))
     killed = kill_when(repository, identity, exists("namespace", identity.namespace))
 
     # A person's lock is theirs, even beside ours.
@@ -110,7 +111,7 @@ def test_a_killed_run_is_recovered(repository: Checkout, tmp_path: Path, where: 
 
 
 def test_two_locks_of_which_one_is_a_persons(repository: Checkout, where: str) -> None:
-    identity = repository.stack(f"feature/locks-{where}")
+    identity = repository.stack(own(f"feature/locks-{where}"))
     store = StateStore.from_environ(repository.environ, repository.path)
     assert store is not None
     folder = store.root / "locks" / "organization" / identity.project / identity.stack
@@ -146,7 +147,7 @@ def test_helm_that_was_killed_or_failed(repository: Checkout, where: str) -> Non
         hook.write_text(HOOK.replace("COMMAND", command))
         repository.must("git", "add", "--all")
 
-    identity = repository.stack(f"feature/helm-{where}")
+    identity = repository.stack(own(f"feature/helm-{where}"))
     job = ("job", f"{identity.release}-slow", "-n", identity.namespace)
 
     run_hook(failing)
@@ -184,7 +185,7 @@ def test_helm_that_was_killed_or_failed(repository: Checkout, where: str) -> Non
 
 def test_a_right_that_somebody_removed(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack(f"feature/unbound-{where}")
+    identity = repository.stack(own(f"feature/unbound-{where}"))
     must_come_up(repository, identity)
     kubectl("delete", "rolebinding", BINDING, "-n", identity.namespace)
     assert "RoleBinding" in recovered(tools(repository, identity))
@@ -202,7 +203,7 @@ def test_a_right_that_somebody_removed(repository: Checkout, where: str) -> None
 
 def test_a_namespace_that_does_not_go(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack(f"feature/terminating-{where}")
+    identity = repository.stack(own(f"feature/terminating-{where}"))
     held = ("configmap", "held", "-n", identity.namespace)
     kubectl("create", "namespace", identity.namespace)
     stamps = (f"{key}={value}" for key, value in annotations(identity).items())
@@ -230,7 +231,7 @@ def test_what_the_database_may_go_through(repository: Checkout, where: str) -> N
 
     Its data is lost only by the drop.
     """
-    identity = repository.stack(f"feature/database-{where}")
+    identity = repository.stack(own(f"feature/database-{where}"))
 
     def tooled(*engines: EngineProcess) -> Tools:
         return tools(repository, identity, *engines, database=True)
@@ -279,7 +280,7 @@ def test_what_the_database_may_go_through(repository: Checkout, where: str) -> N
 
 
 def test_a_database_that_is_somebody_elses(repository: Checkout, where: str) -> None:
-    identity = repository.stack(f"feature/foreign-database-{where}")
+    identity = repository.stack(own(f"feature/foreign-database-{where}"))
     on_server(f"CREATE DATABASE {identity.database}")
     try:
         with pytest.raises(OwnershipError, match=f"the database {identity.database} exists and belongs to the role"):
@@ -290,7 +291,7 @@ def test_a_database_that_is_somebody_elses(repository: Checkout, where: str) -> 
 
 def test_destroying_goes_on_from_a_killed_run(repository: Checkout, where: str) -> None:
     without_database(repository)
-    identity = repository.stack(f"feature/killed-destroyed-{where}")
+    identity = repository.stack(own(f"feature/killed-destroyed-{where}"))
     killed = kill_when(repository, identity, release_is(identity, "pending-install"))
     it = dataclasses.replace(tools(repository, identity, killed))
     said = recovered(it, Action.DESTROY)

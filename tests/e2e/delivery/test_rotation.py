@@ -19,6 +19,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from deploytag.delivery.cluster import Cluster
 from deploytag.identity import Identity
 from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.names import own
 from tests.e2e.program.checkout import page
 from tests.e2e.typed import core
 
@@ -94,7 +95,7 @@ def test_a_new_version_reaches_the_pods_and_the_old_secret_goes_after_them(
         migrations=False,
         database_key=None,
     )
-    ref = "feature/rotation"
+    ref = own("feature/rotation")
     identity = it.identity(ref)
     deployed = it.push(ref)
     url = it.report("deploy")["url"]
@@ -157,7 +158,7 @@ def test_a_rotated_key_changes_the_roles_password_and_the_pods_together(
 ) -> None:
     key = secret(secrets_manager, "first-key")
     it.small(secrets=[], database_key=key)
-    ref = "feature/keyrotation"
+    ref = own("feature/keyrotation")
     identity = it.identity(ref)
     it.push(ref)
     url = it.report("deploy")["url"]
@@ -185,7 +186,7 @@ def test_what_a_class_lacks_is_said_before_tests_and_build(it: Pushing, secrets_
     it.small(secrets=[app], database=False, migrations=False, database_key=None)
     it.checkout.edit("deploytag.yaml", "tests: null", "tests: {command: [touch, tests-ran]}")
     it.checkout.edit("deploytag.yaml", "  redis: REDIS_URL", "  redis: REDIS_URL\n  required: [A, STRIPE_KEY]")
-    ref = "feature/required"
+    ref = own("feature/required")
     it.push(ref)
     done = it.deploytag("deploy")
     assert done.code == 7

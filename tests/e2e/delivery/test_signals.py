@@ -11,6 +11,7 @@ from deploytag.delivery.records import Records
 from deploytag.ownership import SYSTEM_NAMESPACE
 from tests.e2e.delivery.killing import victim
 from tests.e2e.delivery.pushing import pushing
+from tests.e2e.names import own
 from tests.e2e.program.checkout import page
 from tests.e2e.program.inventory import kubectl
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.mark.parametrize("moment", ["begun create Image", "begun create Release"])
 def test_signals_end_a_deployment_and_the_next_one_goes_on(tmp_path: Path, cluster: Cluster, moment: str) -> None:
-    ref = f"feature/signalled-{moment.split()[-1].lower()}"
+    ref = own(f"feature/signalled-{moment.split()[-1].lower()}")
     with pushing(tmp_path) as it:
         it.small()
         commit, identity = it.push(ref), it.identity(ref)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.e2e.delivery.pushing import Pushing, pushing
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, Finished, page
 from tests.e2e.program.inventory import kubectl
 
@@ -42,7 +43,7 @@ def write(it: Pushing, **policy: object) -> None:
 
 
 def test_a_branch_that_edits_its_policy_gains_nothing(trusting: Pushing) -> None:
-    ref = "feature/trust-edit"
+    ref = own("feature/trust-edit")
     write(trusting, LEASE_SECONDS=15, CAPS={"environments": 500})
     trusting.push("main")
     write(
@@ -70,7 +71,7 @@ def test_a_branch_that_edits_its_policy_gains_nothing(trusting: Pushing) -> None
 
 
 def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None:
-    ref = "feature/trust-keep"
+    ref = own("feature/trust-keep")
     identity = trusting.identity(ref)
     write(trusting, protected=True, ttl=None)
     trusting.push("main")
@@ -111,10 +112,11 @@ def test_what_a_protected_class_keeps_is_not_replaced(trusting: Pushing) -> None
 
 
 def test_of_two_first_pushes_at_once_a_cap_admits_one(trusting: Pushing) -> None:
-    refs = ("feature/trust-cap-a", "feature/trust-cap-b")
+    group = own("feature/trust-cap")
+    refs = (f"{group}-a", f"{group}-b")
     # A class of the test alone, since the project's environments are everybody's.
     content = yaml.safe_load((trusting.path / FILE).read_text())
-    capped = {**content["classes"]["feature"], **NOTHING, "pattern": "feature/trust-cap-*"}
+    capped = {**content["classes"]["feature"], **NOTHING, "pattern": f"{group}-*"}
     content |= {"classes": {"trustcap": capped, **content["classes"]}, "caps": {"classes": {"trustcap": 1}}}
     (trusting.path / FILE).write_text(yaml.safe_dump(content, sort_keys=False))
     trusting.push("main")

@@ -10,6 +10,7 @@ import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from psycopg import sql
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, Finished, administrator
 from tests.e2e.program.inventory import made
 
@@ -114,7 +115,7 @@ CASES = {
 @pytest.mark.sampled(6)
 @pytest.mark.parametrize("bad", CASES.values(), ids=CASES.keys())
 def test_bad_input_is_a_sentence_and_nothing_is_made(repository: Checkout, bad: Bad) -> None:
-    identity = repository.stack(f"feature/bad-{uuid.uuid4().hex[:6]}")
+    identity = repository.stack(own("feature/bad"))
     if bad.says == ("passphrase",):
         repository.must("pulumi", "config", "set", "--secret", "unused", "x", "--stack", identity.stack)
     spoiled = bad.spoil(repository)
@@ -147,20 +148,20 @@ def test_a_branch_of_no_class_is_told_which_deploy(repository: Checkout) -> None
 
 
 def test_the_stack_of_another_branch_is_refused_by_both_names(repository: Checkout) -> None:
-    identity = repository.stack("feature/one")
+    identity = repository.stack(own("feature/one"))
     repository.must("pulumi", "config", "set", "branch", "feature/two", "--stack", identity.stack)
     refused(repository.up(identity), "feature-one", "feature/two", "feature-two")
 
 
 def test_a_detached_head_is_a_sentence(repository: Checkout) -> None:
-    identity = repository.stack("feature/detached")
+    identity = repository.stack(own("feature/detached"))
     repository.must("pulumi", "config", "rm", "branch", "--stack", identity.stack)
     repository.must("git", "checkout", "--quiet", "--detach")
     refused(repository.up(identity), "HEAD is detached", "DEPLOYTAG_BRANCH")
 
 
 def test_no_repository_is_a_sentence(repository: Checkout) -> None:
-    identity = repository.stack("feature/nowhere")
+    identity = repository.stack(own("feature/nowhere"))
     (repository.path / ".git").rename(repository.path.parent / "moved.git")
     try:
         refused(repository.up(identity), "is not in a git repository")
@@ -169,7 +170,7 @@ def test_no_repository_is_a_sentence(repository: Checkout) -> None:
 
 
 def test_a_failing_build_shows_its_last_lines_and_makes_nothing(repository: Checkout) -> None:
-    identity = repository.stack("feature/broken-build")
+    identity = repository.stack(own("feature/broken-build"))
     with (repository.path / "Dockerfile").open("a") as dockerfile:
         dockerfile.write("\nRUN answer=no; echo the compiler says $answer >&2; exit 3\n")
     done = repository.up(identity)
@@ -178,7 +179,7 @@ def test_a_failing_build_shows_its_last_lines_and_makes_nothing(repository: Chec
 
 
 def test_a_namespace_of_somebody_else_is_left_alone(repository: Checkout) -> None:
-    identity = repository.stack("feature/taken-namespace")
+    identity = repository.stack(own("feature/taken-namespace"))
     repository.must("kubectl", "create", "namespace", identity.namespace, environ=administrator())
     try:
         refused(repository.up(identity), f"namespace {identity.namespace} exists", "left alone")
@@ -188,7 +189,7 @@ def test_a_namespace_of_somebody_else_is_left_alone(repository: Checkout) -> Non
 
 
 def test_a_database_of_somebody_else_is_left_alone(repository: Checkout) -> None:
-    identity = repository.stack("feature/taken-database")
+    identity = repository.stack(own("feature/taken-database"))
     with psycopg.connect(autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(identity.database)))
         try:

@@ -7,13 +7,14 @@ import httpx
 import psycopg
 import pytest
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, page, page_in_the_end
 
 pytestmark = pytest.mark.e2e
 
 
 def test_two_branches_of_the_same_code(repository: Checkout) -> None:
-    feature, bug = repository.stack("feature/beside"), repository.stack("bug/beside")
+    feature, bug = repository.stack(own("feature/beside")), repository.stack(own("bug/beside"))
     first = repository.up(feature)
     assert first.ok, first.output
     second = repository.up(bug)
@@ -22,7 +23,7 @@ def test_two_branches_of_the_same_code(repository: Checkout) -> None:
     assert one["url"] != other["url"]
     assert (one["base_image"], one["app_image"]) == (other["base_image"], other["app_image"])
     shown = [page_in_the_end(it["url"])["ref"] for it in (one, other)]
-    assert shown == ["feature/beside", "bug/beside"]
+    assert shown == [feature.ref, bug.ref]
 
     httpx.post(f"{one['url']}/notes", json={"text": "only here"}, timeout=10).raise_for_status()
     assert "only here" in httpx.get(f"{one['url']}/notes", timeout=10).text
@@ -35,18 +36,18 @@ def test_two_branches_of_the_same_code(repository: Checkout) -> None:
         text=True,
         check=True,
     ).stdout
-    own = base64.b64decode(url).decode()
-    with psycopg.connect(own) as connection:
+    mine = base64.b64decode(url).decode()
+    with psycopg.connect(mine) as connection:
         assert connection.execute("SELECT current_user").fetchone() == (feature.role,)
     for elsewhere in (bug.database, "postgres"):
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(own, dbname=elsewhere)
+            psycopg.connect(mine, dbname=elsewhere)
 
     repository.must("pulumi", "destroy", "--yes", "--skip-preview", "--stack", feature.stack)
-    assert page(other["url"])["ref"] == "bug/beside"
+    assert page(other["url"])["ref"] == bug.ref
     again = repository.up(feature)
     assert again.ok, again.output
     made_again = repository.outputs(feature)["url"]
     page_in_the_end(made_again)
     assert "only here" not in httpx.get(f"{made_again}/notes", timeout=10).text
-    assert page(other["url"])["ref"] == "bug/beside"
+    assert page(other["url"])["ref"] == bug.ref

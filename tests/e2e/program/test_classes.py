@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, page_in_the_end
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
@@ -25,7 +26,7 @@ def test_a_class_has_what_its_policy_says(
     repository: Checkout, request: pytest.FixtureRequest, change: dict[str, Any], variables: set[str], migration: bool
 ) -> None:
     repository.policy(**change)
-    identity = repository.stack(f"feature/{request.node.callspec.id.replace(' ', '')}")
+    identity = repository.stack(own(f"feature/{request.node.callspec.id.replace(' ', '')}"))
     done = repository.up(identity)
     assert done.ok, done.output
     outputs = repository.outputs(identity)
@@ -41,14 +42,14 @@ def test_a_class_has_what_its_policy_says(
 
 def test_what_is_protected_is_not_destroyed_until_the_policy_says_so(repository: Checkout) -> None:
     repository.policy(protected=True, ttl=None)
-    identity = repository.stack("feature/protected")
+    identity = repository.stack(own("feature/protected"))
     done = repository.up(identity)
     assert done.ok, done.output
     refused = repository.run("pulumi", "destroy", "--yes", "--skip-preview", "--stack", identity.stack)
     assert not refused.ok
     assert "protected" in refused.output
     url = repository.outputs(identity)["url"]
-    assert page_in_the_end(url)["ref"] == "feature/protected"
+    assert page_in_the_end(url)["ref"] == identity.ref
     repository.policy(protected=False)
     assert repository.up(identity).ok
     repository.must("pulumi", "destroy", "--yes", "--skip-preview", "--stack", identity.stack)

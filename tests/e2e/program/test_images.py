@@ -11,6 +11,7 @@ import httpx
 import pytest
 from tenacity import retry, stop_after_delay, wait_fixed
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(1)]
@@ -61,7 +62,7 @@ def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_dige
 ) -> None:
     with (repository.path / "Dockerfile.base").open("a") as dockerfile:
         dockerfile.write(f"\nRUN echo {uuid.uuid4()} > /built-once && date +%s%N >> /built-once\n")
-    first = repository.stack("feature/built-here")
+    first = repository.stack(own("feature/built-here"))
     done = repository.up(first)
     assert done.ok, done.output
     here = repository.outputs(first)
@@ -75,7 +76,7 @@ def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_dige
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "sandbox").write_text(repository.environ["DEPLOYTAG_SANDBOX"])
-    second = repository.stack("feature/built-elsewhere")
+    second = repository.stack(own("feature/built-elsewhere"))
     with another_buildkit(folder) as environ:
         # The step writes the time: had it run again, the digest would be another.
         done = repository.up(second, environ=environ)
@@ -90,7 +91,7 @@ def test_a_machine_that_never_built_anything_runs_no_step_and_gets_the_same_dige
 def test_checkout_path_umask_and_untracked_files_change_no_image(repository: Checkout, tmp_path: Path) -> None:
     # Without the executable bits the copy differs from its commit, which is worth a mention in the revision.
     repository.environ["DEPLOYTAG_REVISION"] = "the-same"
-    identity = repository.stack("feature/same")
+    identity = repository.stack(own("feature/same"))
     done = repository.up(identity)
     assert done.ok, done.output
     before = repository.outputs(identity)
@@ -111,7 +112,7 @@ def test_a_moved_from_tag_rebuilds_the_base_when_the_settings_follow_it(reposito
     repository.edit(
         "deploytag.yaml", "dockerfile: Dockerfile.base\n", f"dockerfile: Dockerfile.base\n    follow: {tag}\n"
     )
-    identity = repository.stack("feature/follow")
+    identity = repository.stack(own("feature/follow"))
     for key, value in (("address", f"http://{registry}"), ("authDisabled", "true")):
         repository.must("pulumi", "config", "set", "--path", f"docker:registryAuth[0].{key}", value)
     repository.must("pulumi", "config", "set", "docker:disableDockerDaemonCheck", "true")
@@ -126,7 +127,7 @@ def test_a_class_with_a_repository_of_its_own_shares_neither_images_nor_caches(r
     with (repository.path / "app" / "web.py").open("a") as code:
         code.write(f"# {uuid.uuid4()}\n")
     repository.policy(image_repository="e2e/own")
-    identity = repository.stack("feature/own-repository")
+    identity = repository.stack(own("feature/own-repository"))
     done = repository.up(identity)
     assert done.ok, done.output
     image = repository.outputs(identity)["app_image"]

@@ -9,6 +9,7 @@ import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
 from deploytag.passwords import database_password
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, administrator
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +21,7 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
     secrets_manager.create_secret(Name=secret_id, SecretString=json.dumps({"API_TOKEN": canary}))
     secrets_manager.create_secret(Name=key_id, SecretString=key)
     repository.policy(secrets=[secret_id], database_key=key_id)
-    identity = repository.stack("feature/leaks")
+    identity = repository.stack(own("feature/leaks"))
     hidden = (canary, key, database_password(key, identity.role), repository.environ["PGPASSWORD"])
 
     printed = [

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from mypy_boto3_secretsmanager import SecretsManagerClient
 
+from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, page_in_the_end
 from tests.e2e.program.inventory import databases_like, kubectl
 
@@ -30,7 +31,7 @@ def test_the_life_of_an_environment(repository: Checkout, secrets_manager: Secre
     secret_id = f"e2e/{uuid.uuid4()}"
     secrets_manager.create_secret(Name=secret_id, SecretString=json.dumps({"API_TOKEN": "first"}))
     repository.policy(secrets=[secret_id])
-    identity = repository.stack("feature/life")
+    identity = repository.stack(own("feature/life"))
     commit = repository.must("git", "rev-parse", "HEAD").strip()
     # Edited from the start, so that the revision the pods are told is the same with every edit below.
     (repository.path / "README.md").write_text("edited\n")
@@ -40,10 +41,10 @@ def test_the_life_of_an_environment(repository: Checkout, secrets_manager: Secre
     assert created.ok, created.output
     outputs = repository.outputs(identity)
     assert set(outputs) == OUTPUTS
-    assert outputs["ref"] == "feature/life"
+    assert outputs["ref"] == identity.ref
     assert outputs["namespace"] == identity.namespace
     shown = page_in_the_end(outputs["url"])
-    assert (shown["ref"], shown["revision"]) == ("feature/life", f"{commit}-dirty")
+    assert (shown["ref"], shown["revision"]) == (identity.ref, f"{commit}-dirty")
     assert set(shown["variables"]) >= {"API_TOKEN", "DATABASE_URL", "REDIS_URL"}
     assert shown["migration"]
 
