@@ -18,14 +18,20 @@ from tests.e2e.program.inventory import kubectl
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("moment", ["begun create Image", "begun create Release"])
-def test_signals_end_a_deployment_and_the_next_one_goes_on(tmp_path: Path, cluster: Cluster, moment: str) -> None:
-    ref = own(f"feature/signalled-{moment.split()[-1].lower()}")
+IMAGE, RELEASE = "begun create Image shop-images-base", "begun create Release shop-release"
+
+
+# The component that a release is in has its name, and begins before it.
+@pytest.mark.parametrize("moments", [[IMAGE], [RELEASE, RELEASE]], ids=["while an image is built", "while Helm runs"])
+def test_signals_end_a_deployment_and_the_next_one_goes_on(
+    tmp_path: Path, cluster: Cluster, moments: list[str]
+) -> None:
+    ref = own(f"feature/signalled-{moments[-1].split()[2].lower()}")
     with pushing(tmp_path) as it:
         it.small()
         commit, identity = it.push(ref), it.identity(ref)
         with victim(["deploytag", "deploy", ref, "--verbose"], it.path, it.checkout.environ) as run:
-            assert run.says(moment), "".join(run.output)
+            assert all(map(run.says, moments)), "".join(run.output)
             # What comes after the first changes nothing: Pulumi would take a second one for an order to stop half-way.
             assert run.signal_until(signal.SIGTERM, "already ending"), "".join(run.output)
             code = run.wait()
