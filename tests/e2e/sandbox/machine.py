@@ -13,6 +13,8 @@ VOLATILE = re.compile(
     r"|netfilter\.nf_conntrack_(buckets|max)|stat_refresh|quota\.|overflow|flush|gc_|mem_pcpu|core_uses|cad_pid|oops_count"
 )
 OURS = re.compile(r"deploytag|KUBE-|CNI-|cni0|172\.30\.0\.|172\.31\.255\.|\bdt[01]\b|kubepods|kubelet|hostpath_pv")
+SCRATCH = re.compile(r"deploytag-[0-9a-f]{32}")
+"""The folder of a run of `deploytag`: one that was killed leaves it to the next of its branch. No sandbox made it."""
 
 
 @dataclass(frozen=True)
@@ -112,4 +114,5 @@ def _files() -> frozenset[str]:
         "/dev/shm",
     )
     found = {str(path) for place in places for path in Path(place).glob("*")}
-    return frozenset(found | {str(path) for path in Path("/tmp").glob("*") if OURS.search(path.name)})
+    temporary = {path for path in Path("/tmp").glob("*") if OURS.search(path.name) and not SCRATCH.fullmatch(path.name)}
+    return frozenset(found | set(map(str, temporary)))
