@@ -15,6 +15,7 @@ PULUMI_SDK = "github.com/pulumi/pulumi/sdk/v3"
 BUILDKIT = "github.com/moby/buildkit"
 HELM = "helm.sh/helm/v3"
 DOCKER_BUILD = "github.com/pulumi/pulumi-docker-build"
+BUILDX = "github.com/docker/buildx"
 DISTRIBUTION = "github.com/distribution/distribution/v3"
 
 
@@ -77,7 +78,7 @@ def _sources(folder: Path) -> list[Path]:
 def programs() -> tuple[Program, ...]:
     """All of them, the slowest first: a build that is going to fail should fail early."""
     return (
-        *(_kubernetes(), _pulumi(), _docker_build(), _coredns(), _buildkit(), _helm()),
+        *(_kubernetes(), _pulumi(), _docker_build(), _coredns(), _buildkit(), _buildx(), _helm()),
         *(_registry(), _network_policies(), _python_host(), _pause()),
     )
 
@@ -150,6 +151,17 @@ def _buildkit() -> Program:
         packages=(f"{BUILDKIT}/cmd/buildkitd", f"{BUILDKIT}/cmd/buildctl"),
         built=("buildkitd", "buildctl"),
         stamps={f"{BUILDKIT}/version.Version": module_version("buildkit", BUILDKIT)},
+    )
+
+
+def _buildx() -> Program:
+    """Alone, as there is no Docker here whose plugin it could be."""
+    return Program(
+        module="buildx",
+        usual="2 min",
+        packages=(f"{BUILDX}/cmd/buildx",),
+        built=("buildx",),
+        stamps={f"{BUILDX}/version.Version": module_version("buildx", BUILDX)},
     )
 
 

@@ -3,12 +3,11 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from deploytag.build_message import LIMIT, understand
+from deploytag.delivery import resource_types
 from deploytag.delivery.events import Diagnostic, Event
-from deploytag.delivery.resource_types import IMAGE
 from deploytag.redaction import redact
 
-LIMIT = 128 * 1024
-"""Characters that are kept: the last ones, in which an error stands. A ConfigMap holds 1 MiB."""
 ENDING = 12
 """Lines of a failed build that are shown at once."""
 
@@ -21,9 +20,12 @@ class BuildOutput:
 
     def listen(self, event: Event) -> None:
         """Keep what a builder says."""
-        if isinstance(event, Diagnostic) and event.type == IMAGE:
-            name = event.urn.rsplit("::", 1)[-1]
-            self._images.setdefault(name, _Output()).keep(event)
+        match event:
+            case Diagnostic(type=resource_types.IMAGE):
+                self._of(event.urn.rsplit("::", 1)[-1]).keep(event)
+            case Diagnostic(type=resource_types.IMAGES_COMPONENT) if told := understand(event.message):
+                image, printed = told
+                self._of(image).keep_record(printed)
 
     def begin_again(self) -> None:
         """Forget what an earlier try said: the next one says everything once more."""
@@ -44,6 +46,9 @@ class BuildOutput:
         failed = [output for output in self._images.values() if output.failed]
         return tuple([line for output in failed for line in output.printed if line.strip()][-ENDING:])
 
+    def _of(self, image: str) -> "_Output":
+        return self._images.setdefault(image, _Output())
+
 
 class _Tail:
     """The last lines of a text."""
@@ -51,6 +56,11 @@ class _Tail:
     def __init__(self) -> None:
         self.lines: deque[str] = deque()
         self._size = 0
+
+    def keep_all(self, text: str) -> None:
+        # Redacted before a line is cut, which may leave the half of a value.
+        for line in redact(text).splitlines():
+            self.keep(line)
 
     def keep(self, line: str) -> None:
         line = line[: LIMIT - 1]
@@ -65,12 +75,13 @@ class _Output:
     """Of one image.
 
     While it builds, the docker-build plugin reports each line as a status; of a build that failed it says everything
-    once more, as none. Neither is sure to be whole: it does not wait for the last lines to be read before it answers
-    (`cli.Close` in its provider/internal/cli.go), and what comes after the answer is lost.
+    once more, as none. Neither is sure to be whole, `deploytag.program.build_record` says why. The builder's own record
+    is, where the program could ask for it.
     """
 
     live: _Tail = field(default_factory=_Tail)
     afterwards: _Tail = field(default_factory=_Tail)
+    record: _Tail = field(default_factory=_Tail)
     complaints: _Tail = field(default_factory=_Tail)
     failed: bool = False
 
@@ -83,13 +94,17 @@ class _Output:
                 tail = self.afterwards
             case _:
                 tail = self.complaints
-        # Before a line is cut, which may leave the half of a value.
-        for line in redact(event.message).splitlines():
-            tail.keep(line)
+        tail.keep_all(event.message)
+
+    def keep_record(self, printed: str) -> None:
+        """What the builder's own record holds."""
+        self.record.keep_all(printed)
 
     @property
     def printed(self) -> tuple[str, ...]:
         """What the builder did."""
+        if self.record.lines:
+            return tuple(self.record.lines)
         longer = self.afterwards if len(self.afterwards.lines) > len(self.live.lines) else self.live
         return tuple(longer.lines)
 

@@ -10,6 +10,7 @@ import pulumi_docker_build as docker_build
 
 from deploytag.content import StagedTree
 from deploytag.errors import ContentError
+from deploytag.program.build_record import told_on_failure
 from deploytag.settings import Images as ImagesSettings
 
 
@@ -100,7 +101,11 @@ class Images(pulumi.ComponentResource):
             cache_to=[_cache_to(cache) for cache in caches],
             # The default would build in every preview, too.
             build_on_preview=False,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                retain_on_delete=True,
+                hooks=pulumi.ResourceHookBinding(on_error=[told_on_failure(name, tree, args.builder, self)]),
+            ),
         )
 
 

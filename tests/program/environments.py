@@ -1,5 +1,6 @@
 """Environments of every kind of class, for the program tests."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
@@ -44,6 +45,7 @@ def declare(
     secrets: dict[str, dict[str, str]] | None = None,
     settings: ApplicationSettings | None = None,
     environment: type[Environment] = Environment,
+    failing: AbstractSet[str] = frozenset(),
     **changed: Any,
 ) -> World:
     """Declare one environment and return what was registered."""
@@ -67,4 +69,4 @@ def declare(
         )
         return environment(PROJECT, replace(args, **changed)).outputs
 
-    return run(program, stack=identity.stack, preview=preview, secrets=secrets)
+    return run(program, stack=identity.stack, preview=preview, secrets=secrets, failing=failing)

@@ -6,14 +6,16 @@ the registration requests does.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import pulumi
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import mocks, rpc, settings
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2, resource_pb2_grpc
 
 PROJECT = "shop"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
@@ -93,10 +95,11 @@ class Registration:
 class RecordingMonitor(mocks.MockMonitor):
     """Keeps the requests beside answering them."""
 
-    def __init__(self, providers: Providers, stack: str) -> None:
+    def __init__(self, providers: Providers, stack: str, failing: AbstractSet[str]) -> None:
         super().__init__(providers)
-        self.stack = stack
+        self.stack, self.failing = stack, failing
         self.registrations: list[Registration] = []
+        self.error_hooks: dict[str, callback_pb2.Callback] = {}
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """The engine's own rule: all the component types above, but not the stack's."""
@@ -105,10 +108,37 @@ class RecordingMonitor(mocks.MockMonitor):
         return f"urn:pulumi:{self.stack}::{PROJECT}::{qualified}::{name}"
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> Any:
+        if request.name in self.failing:
+            self._fail(request)
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":  # the SDK's own, made at a moment of its choosing
             self.registrations.append(Registration(response.urn, request))
         return response
+
+    def RegisterErrorHook(self, request: resource_pb2.RegisterErrorHookRequest) -> Empty:
+        self.error_hooks[request.name] = request.callback
+        return Empty()
+
+    def _fail(self, request: resource_pb2.RegisterResourceRequest) -> None:
+        """As the engine: it calls the hooks back and, told to, tries once more. This one then succeeds."""
+        failed = resource_pb2.ErrorHookRequest(name=request.name, type=request.type, failed_operation="create")
+        for name in request.hooks.on_error:
+            callback = self.error_hooks[name]
+            with grpc.insecure_channel(callback.target) as channel:
+                invoke = callback_pb2.CallbackInvokeRequest(token=callback.token, request=failed.SerializeToString())
+                answer = callback_pb2_grpc.CallbacksStub(channel).Invoke(invoke, timeout=30)
+            told = resource_pb2.ErrorHookResponse.FromString(answer.response)
+            assert (told.error, told.retry) == ("", False)
+
+
+class Stub(resource_pb2_grpc.ResourceMonitorStub):
+    """A monitor that is a stub by its type: for no other does the SDK serve the calls back."""
+
+    def __init__(self, monitor: RecordingMonitor) -> None:
+        self._monitor = monitor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._monitor, name)
 
 
 @dataclass
@@ -132,8 +162,12 @@ def run(
     stack: str,
     preview: bool = False,
     secrets: dict[str, dict[str, str]] | None = None,
+    failing: AbstractSet[str] = frozenset(),
 ) -> World:
-    """Run a program against a fresh recording engine, wait for everything, and return what it registered."""
+    """Run a program against a fresh recording engine, wait for everything, and return what it registered.
+
+    The error hooks of resources in `failing`, logical names, are called as if they had failed.
+    """
     known = {
         SECRET_ID: {"secretString": f'{{"API_TOKEN": "{CANARY}-token"}}', "versionId": "version-1"},
         KEY_ID: {"secretString": f"{CANARY}-key", "versionId": "key-version-1"},
@@ -143,8 +177,9 @@ def run(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        monitor = RecordingMonitor(providers, stack)
+        monitor = RecordingMonitor(providers, stack, failing)
         mocks.set_mocks(providers, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
+        settings.SETTINGS.monitor = Stub(monitor)
 
         async def program() -> None:
             outputs = await declare()
@@ -157,6 +192,9 @@ def run(
     finally:
         # What a program that raised left waiting belongs to this loop, and would be awaited by the next one.
         settings.SETTINGS.outputs.clear()
+        # So does the server by which hooks are called back.
+        loop.run_until_complete(settings._shutdown_callbacks())  # type: ignore[no-untyped-call]
+        settings.SETTINGS.callbacks = None
         loop.close()
 
 

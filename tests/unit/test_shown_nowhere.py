@@ -20,9 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploytag import redaction
+from deploytag.build_message import LIMIT
 from deploytag.cli.app import print_json, say
 from deploytag.cli.fleet import _print_table
-from deploytag.delivery.build_log import LIMIT, BuildOutput
+from deploytag.delivery.build_log import BuildOutput
 from deploytag.delivery.events import Diagnostic
 from deploytag.delivery.fleet import Row, State
 from deploytag.delivery.pipeline import summary

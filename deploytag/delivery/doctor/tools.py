@@ -15,6 +15,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from deploytag import buildx
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.project import PulumiProject
 from deploytag.errors import ContentError, UsageError
@@ -150,12 +151,12 @@ def builder(project: PulumiProject, environ: Mapping[str, str]) -> Iterator[Find
         yield problem(complaints[0], "Start it.") if complaints else ok(f"{name} at {endpoint.address}")
         return
     cure = "Name a remote builder in the stack's config `builder`, or start Docker."
-    docker = _which("docker", environ)
-    if docker is None:
-        yield warning(f"no docker command, so {name or 'the current builder'} could not be asked", cure)
+    asked = buildx.command(environ)
+    if asked is None:
+        yield warning(f"no buildx command, so {name or 'the current builder'} could not be asked", cure)
         return
     # Without `--bootstrap`: a builder that only sleeps is started by the build.
-    done = _run([docker, "buildx", "inspect", *([name] if name else [])], environ)
+    done = _run([*asked, "inspect", *([name] if name else [])], environ)
     if done is None or done.returncode:
         yield problem(f"buildx has no usable builder {name or ''}".rstrip() + _last_line(done), cure)
     else:

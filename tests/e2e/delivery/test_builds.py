@@ -81,6 +81,20 @@ def test_what_a_build_prints_of_its_secret_is_shown_nowhere(
         assert said[name].count(REDACTED) > 3, said[name]
 
 
+def test_the_last_that_a_failed_build_printed_is_shown_and_kept_however_much_it_was(it: Pushing) -> None:
+    it.small()
+    run_in_build(it, 'what=line; seq --format "compiling, $what %.0f" 3000; echo no such $what as 3001 >&2; exit 3')
+    ref = own("feature/printing-much")
+    it.push(ref)
+    done = it.deploytag("deploy")
+    assert done.code == 11, done.output
+    logs = it.deploytag("logs", ref, "--build", "--tail", "200").output
+    for text in (done.output, logs):
+        assert "no such line as 3001" in text, text
+    said = [f"compiling, line {number}" for number in range(2950, 3001)]
+    assert [line for line in said if line not in logs] == []
+
+
 def test_a_secret_that_a_build_is_to_mount_and_that_is_not_there_is_said_before_anything_is_built(it: Pushing) -> None:
     it.small(build_secrets={"token": f"e2e/{uuid.uuid4()}"})
     it.push(own("feature/mounts-nothing"))

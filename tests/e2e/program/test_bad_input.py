@@ -171,8 +171,10 @@ def test_no_repository_is_a_sentence(repository: Checkout) -> None:
 
 def test_a_failing_build_shows_its_last_lines_and_makes_nothing(repository: Checkout) -> None:
     identity = repository.stack(own("feature/broken-build"))
+    # Far more than the docker-build plugin has passed on by the time that it says that the build failed.
+    chatter = "answer=no; seq --format 'compiling the %.0fth file' 3000"
     with (repository.path / "Dockerfile").open("a") as dockerfile:
-        dockerfile.write("\nRUN answer=no; echo the compiler says $answer >&2; exit 3\n")
+        dockerfile.write(f"\nRUN {chatter}; echo the compiler says $answer >&2; exit 3\n")
     done = repository.up(identity)
     refused(done, "the compiler says no", "exit code: 3")
     assert made(identity) == []

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploytag.delivery.build_log import ENDING, LIMIT, BuildOutput
+from deploytag.build_message import LIMIT, tell
+from deploytag.delivery.build_log import ENDING, BuildOutput
 from deploytag.delivery.events import Diagnostic
 
 APP = "urn:pulumi:t::shop::deploytag:index:Environment$deploytag:index:Images$docker-build:index:Image::shop-app"
@@ -11,6 +12,7 @@ ROLE = "urn:pulumi:t::shop::deploytag:index:Environment$postgresql:index/role:Ro
 
 
 BASE = APP.replace("shop-app", "shop-base")
+IMAGES = "urn:pulumi:t::shop::deploytag:index:Environment$deploytag:index:Images::shop-images"
 
 
 def heard(*events: Diagnostic) -> BuildOutput:
@@ -52,6 +54,18 @@ def test_what_a_failed_build_says_at_its_end_is_kept_where_it_is_more_than_was_s
         "shop-app #5 no rule",
         "shop-app failed to solve",
     ]
+
+
+def test_the_builders_own_record_goes_before_whatever_arrived_of_it() -> None:
+    it = heard(
+        Diagnostic("info", "#5 RUN make", APP, status=True),
+        Diagnostic("info", "#5 RUN make\n#5 compiling\n#5 linking", APP),
+        Diagnostic("info", tell("shop-app", "#5 RUN make\n#5 no rule\n"), IMAGES),
+        Diagnostic("info", "something else", IMAGES),
+        Diagnostic("error", "failed to solve", APP),
+    )
+    assert it.text.splitlines() == ["shop-app #5 RUN make", "shop-app #5 no rule", "shop-app failed to solve"]
+    assert it.ending == ("#5 RUN make", "#5 no rule")
 
 
 def test_the_ending_is_of_the_build_that_failed() -> None:

@@ -130,11 +130,11 @@ def test_the_environment_of_the_program_is_this_one(tmp_path: Path) -> None:
     assert level(virtualenv="other") is Level.WARNING
 
 
-def test_a_builder_is_asked_through_docker_where_it_has_no_address(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_builder_is_asked_through_buildx_where_it_has_no_address(environ: dict[str, str], tmp_path: Path) -> None:
     environ |= {"BUILDX_CONFIG": str(tmp_path)}
     current = PulumiProject(name="shop", runtime="python")
     assert [finding.level for finding in tools.builder(current, environ)] == [Level.WARNING]
     command(environ, "docker", "Name: desktop-linux")
     assert [finding.seen for finding in tools.builder(current, environ)] == ["desktop-linux"]
-    command(environ, "docker", "no builder", code=1)
+    command(environ, "buildx", "no builder", code=1)
     assert [finding.seen for finding in tools.builder(current, environ)] == ["buildx has no usable builder: no builder"]

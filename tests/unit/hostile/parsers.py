@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from hypothesis import strategies as st
 
-from deploytag import ci
+from deploytag import buildx, ci
 from deploytag.address import AddressError, HostPort, parse_host_port
 from deploytag.administrator import Administrator
 from deploytag.api import date_of
@@ -683,6 +683,18 @@ def _remote_url(text: str) -> None:
     identify(project_name(text, text), "feature/test")
 
 
+BUILD = {
+    "ref": "builder/builder0/49a0a3d7",
+    "name": ".deploytag/contexts/x",
+    "status": "Error",
+    "created_at": "2026-11-29T17:57:39Z",
+}
+
+
+def _build_records(text: str) -> None:
+    buildx.failed_build(text, "x")
+
+
 def _git_error(text: str) -> None:
     assert "secret" not in _said(_Answer(1, "", text + " https://user:secret@host/x"))
 
@@ -708,6 +720,7 @@ PARSERS: dict[str, Parser] = {
     "a database key": Parser(_key),
     "git ls-remote": Parser(parse_refs, st.one_of(texts, texts.map(lambda text: f"{'a' * 40}\trefs/heads/{text}\n"))),
     "git's complaint": Parser(_git_error),
+    "buildx history ls": Parser(_build_records, st.one_of(texts, damaged(BUILD).map(json.dumps))),
     "an event of the engine": Parser(_engine_event, st.one_of(texts, *(damaged(it).map(json.dumps) for it in EVENTS))),
     "a checkpoint": Parser(
         _checkpoint,

@@ -13,7 +13,7 @@ from sandbox.programs import Program, content_key
 COMMANDS = {
     *("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-docker-build"),
     *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "helm"),
-    *("buildkitd", "buildctl", "coredns", "network-policies", "pause", "registry"),
+    *("buildkitd", "buildctl", "buildx", "coredns", "network-policies", "pause", "registry"),
 }
 
 
