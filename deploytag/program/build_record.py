@@ -31,7 +31,9 @@ def told_on_failure(
             pulumi.log.warn(f"The last lines that {image} printed may be missing: {error}", component)
         else:
             if printed is not None:
-                pulumi.log.info(build_message.tell(image, redact(printed)), component)
+                # Of a log without bounds, and still more than is told: no value is cut in two in what is left of it.
+                ending = redact(printed[-2 * build_message.LIMIT :])
+                pulumi.log.info(build_message.tell(image, ending), component)
         # Both only schedule the message, and the engine interrupts the program once the failure is known.
         await asyncio.sleep(0)
         return False

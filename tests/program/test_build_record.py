@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploytag.build_message import tell, understand
+from deploytag.build_message import LIMIT, tell, understand
 from deploytag.redaction import REDACTED
 from tests.program.environments import FULL, declare, tree
 from tests.program.world import CANARY, KEY_ID
@@ -60,6 +60,19 @@ def test_secrets_are_taken_out_of_it(
     declare(cls=FULL.model_copy(update={"build_secrets": {"key": KEY_ID}}), failing={"shop-images-app"})
     (said,) = [it.getMessage() for it in caplog.records]
     assert said == tell("shop-images-app", f"#5 the key is {REDACTED}\n")
+
+
+@pytest.mark.parametrize("before", range(0, 40, 3))
+def test_no_value_is_cut_in_two_where_much_was_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: int
+) -> None:
+    key = f"{CANARY}-key"
+    buildx(tmp_path, monkeypatch, printed="x" * before + key * (5 * LIMIT // len(key)))
+    declare(cls=FULL.model_copy(update={"build_secrets": {"key": KEY_ID}}), failing={"shop-images-app"})
+    (said,) = [it.getMessage() for it in caplog.records]
+    first, *others = said.removeprefix(tell("shop-images-app", "")).split(REDACTED)
+    assert set(others) == {""}
+    assert REDACTED.endswith(first)
 
 
 @pytest.mark.parametrize("status", ["Completed", "Running"])
