@@ -1,21 +1,31 @@
-"""What buildx is asked: Docker's command for builders, and for what they have built."""
+"""What Docker's buildx knows of builds, and is asked."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-from deploytag.documents import DocumentError, parse_json
+from deploytag.docker_folders import buildx_folder
+from deploytag.documents import DocumentError, parse_json, read_file
 from deploytag.errors import UnreachableError
-from deploytag.printable import one_line
+from deploytag.output import shown_as_one_line
 
 TIMEOUT = 10
 """Seconds it may take to answer."""
 
 _SAID = 300
-"""Characters of a complaint that are repeated."""
+"""Characters of a complaint that are repeated: the last ones."""
 
-_FAILED = "Error"
-"""The status of a build's record."""
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build, as buildx has written it down."""
+
+    builder: str
+    ref: str
+    """By which the builder knows it."""
 
 
 def command(environ: Mapping[str, str]) -> list[str] | None:
@@ -28,39 +38,65 @@ def command(environ: Mapping[str, str]) -> list[str] | None:
     return [docker, "buildx"] if docker else None
 
 
-def printed(builder: str | None, context: str, environ: Mapping[str, str]) -> str | None:
-    """Everything that the last build of a context printed, from the builder's own record; None: that did not fail.
+def printed(context: Path, since: float, environ: Mapping[str, str]) -> str:
+    """What the last build of a folder printed, from the builder's own record of it.
 
     Args:
-        builder: None takes buildx's current one.
-        context: the name of the folder that was built, which no other content has.
+        context: the folder that was built.
+        since: the UNIX time before which that build did not begin; an earlier one of the same folder is another.
         environ: with what tells buildx where its configuration and Docker's are.
 
     Raises:
-        UnreachableError: there is no buildx, it is too old to know of records, or the builder does not answer.
+        UnreachableError: buildx knows of no such build, there is no buildx or one too old to know of records, or the
+            builder does not answer.
     """
-    history = command(environ)
-    if history is None:
+    build = last_build(buildx_folder(environ), context, since)
+    if build is None:
+        raise UnreachableError("buildx has written down no build of it.")
+    called = command(environ)
+    if called is None:
         raise UnreachableError("there is no `docker buildx` and no `buildx` on PATH to ask the builder with.")
-    history += ["history", *(["--builder", builder] if builder else [])]
-    ref = failed_build(_asked([*history, "ls", "--no-trunc", "--format", "json"], environ), context)
-    return _asked([*history, "logs", "--progress", "plain", ref], environ) if ref else None
+    return _asked([*called, "history", "--builder", build.builder, "logs", "--progress", "plain", build.ref], environ)
 
 
-def failed_build(listing: str, context: str) -> str | None:
-    """The newest record of a context in what `buildx history ls --format json` prints, where that build failed. Pure.
+def last_build(folder: Path, context: Path, since: float) -> Build | None:
+    """The last build of `context` that was begun on this machine, `since` or later.
 
-    Raises:
-        UnreachableError: it is no such list.
+    buildx writes each down before it begins, as `refs/BUILDER/NODE/REF` (`localstate` of docker/buildx).
     """
+    begun = ((_modified(path), path) for path in folder.glob("refs/*/*/*"))
+    built = os.path.abspath(context)  # noqa: PTH100 - as buildx does it: links are not followed
+    for when, path in sorted(begun, reverse=True):
+        if when < since:
+            break
+        if _context(path) == built:
+            return Build(builder=path.parent.parent.name, ref=path.name)
+    return None
+
+
+def context_of(written: bytes) -> str | None:
+    """Of which folder a build is, by what buildx has written down of it; None where it does not say. Pure."""
     try:
-        records = [parse_json(line) for line in listing.splitlines() if line.startswith("{")]
-        ours = [record for record in records if context in record["name"]]
-        newest = max(ours, key=lambda record: str(record["created_at"]), default=None)
-        # A builder's record is called `BUILDER/NODE/REF`.
-        return str(newest["ref"]).rpartition("/")[2] if newest and newest["status"] == _FAILED else None
-    except (DocumentError, LookupError, TypeError):
-        raise UnreachableError("`buildx history ls` printed what is no list of builds.") from None
+        match parse_json(written):
+            case {"LocalPath": str(context)}:
+                return context
+    except DocumentError:
+        pass
+    return None
+
+
+def _context(path: Path) -> str | None:
+    try:
+        return context_of(read_file(path))
+    except (OSError, DocumentError):
+        return None
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # `buildx rm`
+        return 0
 
 
 def _asked(arguments: list[str], environ: Mapping[str, str]) -> str:
@@ -78,10 +114,10 @@ def _asked(arguments: list[str], environ: Mapping[str, str]) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UnreachableError(f"`buildx history` has not answered within {TIMEOUT} s.") from None
+        raise UnreachableError(f"`buildx history logs` has not ended within {TIMEOUT} s.") from None
     except OSError as error:
         raise UnreachableError(f"buildx cannot be run: {error.strerror}.") from None
     if done.returncode:
-        said = one_line(done.stdout)[:_SAID] or "nothing"
-        raise UnreachableError(f"`{' '.join(arguments[:3])} …` failed and said: {said}")
+        said = shown_as_one_line(done.stdout)[-_SAID:] or "nothing"
+        raise UnreachableError(f"`{' '.join(arguments[:-1])}` failed and said: {said}")
     return done.stdout

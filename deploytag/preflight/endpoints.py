@@ -3,12 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from deploytag.address import AddressError, HostPort, parse_host_port
 from deploytag.administrator import Administrator
+from deploytag.docker_folders import buildx_folder
 from deploytag.documents import parse_json, read_file
 from deploytag.errors import SettingsError, UnreachableError
 from deploytag.preflight.proxies import proxy_of
@@ -79,8 +80,7 @@ def builder_endpoint(builder: str | None, environ: Mapping[str, str]) -> Endpoin
     """
     if builder is None:
         return None
-    home = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
-    instance = Path(environ.get("BUILDX_CONFIG") or home / "buildx") / "instances" / builder
+    instance = buildx_folder(environ) / "instances" / builder
     configured_by = f"the builder `{builder}` (stack config `builder`) in {instance}"
     try:
         driver, endpoint = _driver_and_endpoint(parse_json(read_file(instance)))

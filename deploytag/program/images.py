@@ -104,7 +104,7 @@ class Images(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 retain_on_delete=True,
-                hooks=pulumi.ResourceHookBinding(on_error=[told_on_failure(name, tree, args.builder, self)]),
+                hooks=pulumi.ResourceHookBinding(on_error=[told_on_failure(name, tree, self)]),
             ),
         )
 

@@ -2,14 +2,17 @@
 
 import json
 import logging
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from deploytag.build_message import LIMIT, tell, understand
+from deploytag import build_message
+from deploytag.build_message import LIMIT, tell
 from deploytag.redaction import REDACTED
 from tests.program.environments import FULL, declare, tree
-from tests.program.world import CANARY, KEY_ID
+from tests.program.world import CANARY
 
 IMAGE = "docker-build:index:Image"
 
@@ -20,16 +23,27 @@ def hears_everything(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
 
-def buildx(folder: Path, monkeypatch: pytest.MonkeyPatch, *, printed: str, status: str = "Error") -> None:
-    """Put a builder's record of the application's last build in place."""
-    name = f".deploytag/contexts/{tree('app').path.name}"
-    record = {"ref": "deploytag/deploytag0/it", "name": name, "status": status, "created_at": "2026-11-29T17:57:39Z"}
-    (folder / "records").write_text(json.dumps(record) + "\n")
-    (folder / "log").write_text(printed)
-    path = folder / "buildx"
-    path.write_text(f'#!/bin/sh\ncase "$*" in *" ls "*) cat {folder}/records;; *) cat {folder}/log;; esac\n')
-    path.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all that is on PATH, and with buildx's configuration."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+def builds(machine: Path, printed: str, *, begun: float) -> None:
+    """Put in place what buildx knows of the application's last build."""
+    path = machine / "refs" / "deploytag" / "deploytag0" / "it"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"LocalPath": str(Path(tree("app").path).absolute())}))
+    os.utime(path, (begun, begun))
+    (machine / "log").write_text(printed)
+    (machine / "buildx").write_text(f"#!/bin/sh\nexec /bin/cat {machine}/log\n")
+    (machine / "buildx").chmod(0o755)
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [(it.levelno, it.getMessage()) for it in caplog.records]
 
 
 def test_every_image_has_its_own_hook_and_nothing_else_has_one() -> None:
@@ -44,54 +58,42 @@ def test_every_image_has_its_own_hook_and_nothing_else_has_one() -> None:
         assert not image.request.hooks.after_delete
 
 
-def test_what_a_failed_build_printed_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    buildx(tmp_path, monkeypatch, printed="#5 RUN make\n#5 no rule\n")
+def test_what_a_failed_build_printed_is_told(machine: Path, caplog: pytest.LogCaptureFixture) -> None:
+    builds(machine, "#5 RUN make\n#5 no rule\n", begun=time.time() + 60)
     declare(failing={"shop-images-app"})
-    assert [understand(it.getMessage()) for it in caplog.records] == [("shop-images-app", "#5 RUN make\n#5 no rule\n")]
+    assert messages(caplog) == [(logging.INFO, tell("shop-images-app", "#5 RUN make\n#5 no rule\n"))]
 
 
-def test_secrets_are_taken_out_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    key = f"{CANARY}-key"
-    buildx(tmp_path, monkeypatch, printed=f"#5 the key is {key}\n")
-    declare(cls=FULL.model_copy(update={"build_secrets": {"key": KEY_ID}}), failing={"shop-images-app"})
-    (said,) = [it.getMessage() for it in caplog.records]
-    assert said == tell("shop-images-app", f"#5 the key is {REDACTED}\n")
+def test_what_an_earlier_run_printed_is_not(machine: Path, caplog: pytest.LogCaptureFixture) -> None:
+    builds(machine, "#5 RUN make\n#5 no rule\n", begun=time.time() - 60)
+    declare(failing={"shop-images-app"})
+    assert messages(caplog) == [
+        (
+            logging.WARNING,
+            "The last lines that shop-images-app printed may be missing: buildx has written down no build of it.",
+        )
+    ]
 
 
-@pytest.mark.parametrize("before", range(0, 40, 3))
-def test_no_value_is_cut_in_two_where_much_was_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: int
-) -> None:
-    key = f"{CANARY}-key"
-    buildx(tmp_path, monkeypatch, printed="x" * before + key * (5 * LIMIT // len(key)))
-    declare(cls=FULL.model_copy(update={"build_secrets": {"key": KEY_ID}}), failing={"shop-images-app"})
-    (said,) = [it.getMessage() for it in caplog.records]
-    first, *others = said.removeprefix(tell("shop-images-app", "")).split(REDACTED)
+@pytest.mark.parametrize("after", range(0, 40, 3))
+def test_values_are_taken_out_of_it_whole(machine: Path, caplog: pytest.LogCaptureFixture, after: int) -> None:
+    key = f"{CANARY}-a-key-of-some-length"
+    builds(machine, key * (2 * LIMIT // len(key)) + "\n" + "x" * after, begun=time.time() + 60)
+    cls = FULL.model_copy(update={"build_secrets": {"key": "builds/key"}})
+    secrets = {"builds/key": {"secretString": key, "versionId": "version-1"}}
+    declare(cls=cls, secrets=secrets, failing={"shop-images-app"})
+    ((_, said),) = messages(caplog)
+    first, *others = said.removeprefix(tell("shop-images-app", "")).removesuffix("\n" + "x" * after).split(REDACTED)
     assert set(others) == {""}
     assert REDACTED.endswith(first)
 
 
-@pytest.mark.parametrize("status", ["Completed", "Running"])
-def test_nothing_is_told_of_a_build_that_did_not_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: str
+def test_whatever_keeps_it_from_being_told_is_only_warned_of(
+    machine: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buildx(tmp_path, monkeypatch, printed="#5 DONE\n", status=status)
+    builds(machine, "", begun=time.time() + 60)
+    monkeypatch.setattr(build_message, "tell", lambda *_: 1 / 0)
     declare(failing={"shop-images-app"})
-    assert caplog.records == []
-
-
-def test_a_failed_build_of_which_nobody_can_be_asked_stays_the_error_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    declare(failing={"shop-images-app"})
-    (said,) = caplog.records
-    assert said.levelno == logging.WARNING
-    assert said.getMessage() == (
-        "The last lines that shop-images-app printed may be missing: there is no `docker buildx` and no `buildx` on "
-        "PATH to ask the builder with."
-    )
+    assert messages(caplog) == [
+        (logging.WARNING, "The last lines that shop-images-app printed may be missing: division by zero")
+    ]

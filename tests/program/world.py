@@ -7,6 +7,7 @@ the registration requests does.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -176,6 +177,8 @@ def run(
     world = World()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    # As Pulumi gives a program that runs with `--parallel 1`: what is made waits in it.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
     try:
         monitor = RecordingMonitor(providers, stack, failing)
         mocks.set_mocks(providers, project=PROJECT, stack=stack, preview=preview, monitor=monitor)

@@ -1,6 +1,7 @@
 """buildx, played by a small script, and what is made of its answers."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,95 +10,138 @@ from hypothesis import strategies as st
 
 from deploytag import buildx
 from deploytag.build_message import LIMIT, tell, understand
+from deploytag.buildx import Build
+from deploytag.docker_folders import buildx_folder
 from deploytag.errors import UnreachableError
+from deploytag.redaction import REDACTED, learn
 
-CONTEXT = "49a0a3d7"
-
-
-def record(ref: str, created: str, *, name: str = f".deploytag/contexts/{CONTEXT}", status: str = "Error") -> str:
-    ref = f"builder/builder0/{ref}"
-    return json.dumps({"ref": ref, "name": name, "status": status, "created_at": f"2026-11-29T17:{created}Z"})
+BEGUN = 1_700_000_000
+"""The UNIX time at which the build that is asked about may have begun at the earliest."""
 
 
-def script(folder: Path, name: str, body: str) -> dict[str, str]:
-    path = folder / name
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    return tmp_path / "contexts" / "49a0a3d7"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Of a machine without buildx."""
+    return {"PATH": str(tmp_path), "BUILDX_CONFIG": str(tmp_path / "buildx-config")}
+
+
+def begun(environ: dict[str, str], ref: str, context: Path | str, *, when: float = BEGUN) -> Path:
+    """A build as buildx writes it down."""
+    path = buildx_folder(environ) / "refs" / "staging" / "staging0" / ref
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"Target": "default", "LocalPath": str(context), "DockerfilePath": "Dockerfile"}))
+    os.utime(path, (when, when))
+    return path
+
+
+def script(environ: dict[str, str], name: str, body: str = "") -> None:
+    path = Path(environ["PATH"]) / name
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
-    return {"PATH": str(folder)}
 
 
-def test_buildx_alone_goes_before_docker_which_may_lack_the_plugin(tmp_path: Path) -> None:
-    environ = {"PATH": str(tmp_path)}
+def test_buildx_alone_goes_before_docker_which_may_lack_the_plugin(environ: dict[str, str]) -> None:
     assert buildx.command(environ) is None
-    script(tmp_path, "docker", "")
-    assert buildx.command(environ) == [str(tmp_path / "docker"), "buildx"]
-    script(tmp_path, "buildx", "")
-    assert buildx.command(environ) == [str(tmp_path / "buildx")]
+    script(environ, "docker")
+    assert buildx.command(environ) == [f"{environ['PATH']}/docker", "buildx"]
+    script(environ, "buildx")
+    assert buildx.command(environ) == [f"{environ['PATH']}/buildx"]
 
 
-def test_the_newest_record_of_the_context_counts() -> None:
-    older, newer = record("older", "57:37.9"), record("newer", "57:39.1")
-    other = record("other", "58:00.0", name=".deploytag/contexts/another")
-    assert buildx.failed_build("\n".join([older, newer, other]), CONTEXT) == "newer"
-    assert buildx.failed_build("\n".join([newer, "WARNING: something", older]), CONTEXT) == "newer"
-    # That of a file beside `Dockerfile` names both.
-    assert buildx.failed_build(record("base", "57:37.9", name=f"{CONTEXT}/Dockerfile.base"), CONTEXT) == "base"
+def test_buildx_keeps_what_it_knows_where_it_is_told_to() -> None:
+    assert buildx_folder({"HOME": "/home/me"}) == Path("/home/me/.docker/buildx")
+    assert buildx_folder({"HOME": "/home/me", "DOCKER_CONFIG": "/docker"}) == Path("/docker/buildx")
+    assert buildx_folder({"DOCKER_CONFIG": "/docker", "BUILDX_CONFIG": "/buildx"}) == Path("/buildx")
 
 
-@pytest.mark.parametrize("status", ["Completed", "Running"])
-def test_a_build_that_did_not_fail_last_has_nothing_to_tell(status: str) -> None:
-    assert buildx.failed_build("", CONTEXT) is None
-    assert buildx.failed_build(record("it", "57:37.9", name="another"), CONTEXT) is None
-    listing = "\n".join([record("older", "57:37.9"), record("newer", "57:39.1", status=status)])
-    assert buildx.failed_build(listing, CONTEXT) is None
+def test_it_is_the_last_build_of_that_folder(environ: dict[str, str], context: Path) -> None:
+    def last() -> Build | None:
+        return buildx.last_build(buildx_folder(environ), context, BEGUN)
+
+    assert last() is None
+    begun(environ, "another", context.with_name("another"), when=BEGUN + 9)
+    begun(environ, "earlier run's", context, when=BEGUN - 1)
+    assert last() is None
+    begun(environ, "first", context)
+    assert last() == Build("staging", "first")
+    begun(environ, "second", context, when=BEGUN + 0.5)
+    assert last() == Build("staging", "second")
 
 
-@pytest.mark.parametrize("listing", ["{", "{}", '{"name": 1}', '{"name": "49a0a3d7", "created_at": "x"}'])
-def test_what_is_no_list_is_said(listing: str) -> None:
-    with pytest.raises(UnreachableError, match="no list of builds"):
-        buildx.failed_build(listing, CONTEXT)
+def test_a_folder_that_is_named_relatively_is_the_same(
+    environ: dict[str, str], context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(environ, "it", context)
+    monkeypatch.chdir(context.parent.parent)
+    assert buildx.last_build(buildx_folder(environ), Path("contexts", context.name), BEGUN) == Build("staging", "it")
 
 
-def test_the_log_is_read_from_the_builder_that_built(tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    answers = f"case \"$*\" in *ls*) echo '{record('it', '57:37.9')}';; *) echo '#1 a step' >&2;; esac"
-    environ = script(tmp_path, "buildx", f'echo "$*" >> {said}\n{answers}')
-    assert buildx.printed("staging", CONTEXT, environ) == "#1 a step\n"
-    assert said.read_text().splitlines() == [
-        "history --builder staging ls --no-trunc --format json",
-        "history --builder staging logs --progress plain it",
-    ]
-    said.unlink()
-    assert buildx.printed(None, "another", environ) is None
-    assert said.read_text().splitlines() == ["history ls --no-trunc --format json"]
+@pytest.mark.parametrize("written", ["", "{", "[]", "{}", '{"LocalPath": 1}', "\ud800"])
+def test_what_is_written_down_otherwise_is_no_build_of_it(environ: dict[str, str], context: Path, written: str) -> None:
+    path = begun(environ, "it", context)
+    path.write_bytes(written.encode(errors="surrogatepass"))
+    assert buildx.last_build(buildx_folder(environ), context, BEGUN) is None
+
+
+def test_the_log_is_read_from_the_builder_that_built(environ: dict[str, str], context: Path) -> None:
+    begun(environ, "it", context)
+    script(environ, "buildx", 'echo "#1 $*" >&2')
+    told = buildx.printed(context, BEGUN, environ)
+    assert told == "#1 history --builder staging logs --progress plain it\n"
 
 
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        ("echo WARNING: no buildx >&2; echo unknown command; exit 1", "said: WARNING: no buildx unknown command"),
-        ("exit 1", "said: nothing"),
-        ("kill -9 $$", "said: nothing"),
+        ("echo WARNING: no buildx >&2; echo unknown command; exit 1", "said: WARNING: no buildx unknown command$"),
+        ("exit 1", "said: nothing$"),
+        ("kill -9 $$", "said: nothing$"),
     ],
 )
-def test_a_buildx_that_does_not_answer_is_said(tmp_path: Path, body: str, complaint: str) -> None:
+def test_a_buildx_that_does_not_answer_is_said(
+    environ: dict[str, str], context: Path, body: str, complaint: str
+) -> None:
+    begun(environ, "it", context)
+    script(environ, "buildx", body)
     with pytest.raises(UnreachableError, match=complaint):
-        buildx.printed(None, CONTEXT, script(tmp_path, "buildx", body))
+        buildx.printed(context, BEGUN, environ)
 
 
-def test_a_buildx_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_long_complaint_the_end_is_said_and_no_part_of_a_value(environ: dict[str, str], context: Path) -> None:
+    value = "a value that a build mounts, and prints 1d7b"
+    learn([value])
+    begun(environ, "it", context)
+    script(environ, "buildx", f"i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo {value}; done; echo refused; exit 1")
+    with pytest.raises(UnreachableError, match=r"refused$") as refused:
+        buildx.printed(context, BEGUN, environ)
+    assert set(str(refused.value).partition("said: ")[2].split()[1:-1]) == {REDACTED}
+
+
+def test_a_buildx_that_hangs_is_given_up(
+    environ: dict[str, str], context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(buildx, "TIMEOUT", 0.1)
-    with pytest.raises(UnreachableError, match="has not answered within"):
-        buildx.printed(None, CONTEXT, script(tmp_path, "buildx", "exec /bin/sleep 60"))
+    begun(environ, "it", context)
+    script(environ, "buildx", "exec /bin/sleep 60")
+    with pytest.raises(UnreachableError, match="has not ended within"):
+        buildx.printed(context, BEGUN, environ)
 
 
-def test_no_buildx_and_one_that_cannot_be_run_are_said(tmp_path: Path) -> None:
+def test_no_build_no_buildx_and_one_that_cannot_be_run_are_said(environ: dict[str, str], context: Path) -> None:
+    with pytest.raises(UnreachableError, match="written down no build of it"):
+        buildx.printed(context, BEGUN, environ)
+    begun(environ, "it", context)
     with pytest.raises(UnreachableError, match="no `buildx` on PATH"):
-        buildx.printed(None, CONTEXT, {"PATH": str(tmp_path)})
-    environ = script(tmp_path, "buildx", "")
-    (tmp_path / "buildx").write_text("#!/no/such/interpreter\n")
+        buildx.printed(context, BEGUN, environ)
+    script(environ, "buildx")
+    Path(environ["PATH"], "buildx").write_text("#!/no/such/interpreter\n")
     with pytest.raises(UnreachableError, match="cannot be run: No such file"):
-        buildx.printed(None, CONTEXT, environ)
+        buildx.printed(context, BEGUN, environ)
 
 
 @given(st.text())

@@ -4,8 +4,8 @@ import base64
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from deploytag.docker_folders import docker_folder
 from deploytag.documents import parse_json, read_file
 from deploytag.errors import UnreachableError
 
@@ -36,8 +36,7 @@ def credentials(host: str, environ: Mapping[str, str]) -> Login | None:
     Raises:
         UnreachableError: the configuration cannot be read, or its helper fails.
     """
-    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
-    path = folder / "config.json"
+    path = docker_folder(environ) / "config.json"
     try:
         config = parse_json(read_file(path))
         # As Docker does: what a helper keeps goes before what an earlier login left in the file.

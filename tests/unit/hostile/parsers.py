@@ -683,16 +683,11 @@ def _remote_url(text: str) -> None:
     identify(project_name(text, text), "feature/test")
 
 
-BUILD = {
-    "ref": "builder/builder0/49a0a3d7",
-    "name": ".deploytag/contexts/x",
-    "status": "Error",
-    "created_at": "2026-11-29T17:57:39Z",
-}
+BUILD = {"Target": "default", "LocalPath": "/shop/.deploytag/contexts/x", "DockerfilePath": "/shop/Dockerfile"}
 
 
-def _build_records(text: str) -> None:
-    buildx.failed_build(text, "x")
+def _build(text: str) -> None:
+    buildx.context_of(text.encode(errors="surrogatepass"))
 
 
 def _git_error(text: str) -> None:
@@ -720,7 +715,7 @@ PARSERS: dict[str, Parser] = {
     "a database key": Parser(_key),
     "git ls-remote": Parser(parse_refs, st.one_of(texts, texts.map(lambda text: f"{'a' * 40}\trefs/heads/{text}\n"))),
     "git's complaint": Parser(_git_error),
-    "buildx history ls": Parser(_build_records, st.one_of(texts, damaged(BUILD).map(json.dumps))),
+    "a build that buildx wrote down": Parser(_build, st.one_of(texts, damaged(BUILD).map(json.dumps))),
     "an event of the engine": Parser(_engine_event, st.one_of(texts, *(damaged(it).map(json.dumps) for it in EVENTS))),
     "a checkpoint": Parser(
         _checkpoint,
