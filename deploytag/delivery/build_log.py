@@ -25,7 +25,7 @@ class BuildOutput:
                 self._of(event.urn.rsplit("::", 1)[-1]).keep(event)
             case Diagnostic(type=resource_types.IMAGES_COMPONENT) if told := understand(event.message):
                 image, printed = told
-                self._of(image).keep_record(printed)
+                self._of(image).record.keep_all(printed)
 
     def begin_again(self) -> None:
         """Forget what an earlier try said: the next one says everything once more."""
@@ -95,10 +95,6 @@ class _Output:
             case _:
                 tail = self.complaints
         tail.keep_all(event.message)
-
-    def keep_record(self, printed: str) -> None:
-        """What the builder's own record holds."""
-        self.record.keep_all(printed)
 
     @property
     def printed(self) -> tuple[str, ...]:

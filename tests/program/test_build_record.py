@@ -1,8 +1,6 @@
 """What the program tells of a build that failed: its error hooks are called as the engine would."""
 
-import json
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 from deploytag import build_message
 from deploytag.build_message import LIMIT, tell
 from deploytag.redaction import REDACTED
+from tests.buildx import write_down
 from tests.program.environments import FULL, declare, tree
 from tests.program.world import CANARY
 
@@ -33,10 +32,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def builds(machine: Path, printed: str, *, begun: float) -> None:
     """Put in place what buildx knows of the application's last build."""
-    path = machine / "refs" / "deploytag" / "deploytag0" / "it"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"LocalPath": str(Path(tree("app").path).absolute())}))
-    os.utime(path, (begun, begun))
+    write_down(machine, Path(tree("app").path).absolute(), when=begun)
     (machine / "log").write_text(printed)
     (machine / "buildx").write_text(f"#!/bin/sh\nexec /bin/cat {machine}/log\n")
     (machine / "buildx").chmod(0o755)

@@ -121,7 +121,7 @@ class RecordingMonitor(mocks.MockMonitor):
         return Empty()
 
     def _fail(self, request: resource_pb2.RegisterResourceRequest) -> None:
-        """As the engine: it calls the hooks back and, told to, tries once more. This one then succeeds."""
+        """Call the resource's error hooks back, as the engine does; here it is made all the same afterwards."""
         failed = resource_pb2.ErrorHookRequest(name=request.name, type=request.type, failed_operation="create")
         for name in request.hooks.on_error:
             callback = self.error_hooks[name]

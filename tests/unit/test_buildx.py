@@ -1,7 +1,5 @@
 """buildx, played by a small script, and what is made of its answers."""
 
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from deploytag.buildx import Build
 from deploytag.docker_folders import buildx_folder
 from deploytag.errors import UnreachableError
 from deploytag.redaction import REDACTED, learn
+from tests.buildx import write_down
 
 BEGUN = 1_700_000_000
 """The UNIX time at which the build that is asked about may have begun at the earliest."""
@@ -30,13 +29,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {"PATH": str(tmp_path), "BUILDX_CONFIG": str(tmp_path / "buildx-config")}
 
 
-def begun(environ: dict[str, str], ref: str, context: Path | str, *, when: float = BEGUN) -> Path:
-    """A build as buildx writes it down."""
-    path = buildx_folder(environ) / "refs" / "staging" / "staging0" / ref
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"Target": "default", "LocalPath": str(context), "DockerfilePath": "Dockerfile"}))
-    os.utime(path, (when, when))
-    return path
+def begun(environ: dict[str, str], ref: str, context: Path, *, when: float = BEGUN) -> Path:
+    return write_down(buildx_folder(environ), context, ref=ref, when=when)
 
 
 def script(environ: dict[str, str], name: str, body: str = "") -> None:
