@@ -59,6 +59,7 @@ def test_a_broken_deployment_ends_with_its_cause(branch: Pushing, case: str, sai
     # How long after the first event that is: tests/unit/delivery/test_causes.py, by what a cluster said.
     if case != "hook":
         [cause] = re.findall(r"was not deployed: (.+)", done.output)
+        assert "failed Release" in done.output, done.output
         assert done.output.index(cause) < done.output.index("failed Release"), done.output
     print(
         f"{case}: ended {(ended - first_fatal(branch.identity(ref).namespace)).total_seconds():.0f} s after the event"
@@ -98,12 +99,16 @@ def test_after_a_broken_push_what_was_deployed_before_is_said_to_serve(branch: P
 
 
 def broken(case: str) -> list[dict[str, Any]]:
-    """The workloads of a chart that never comes right."""
-    if case != "unschedulable":
+    """The workloads of a chart that never comes right, and is never ready."""
+    if case not in {"crash", "unschedulable"}:
         return BROKEN[case]
-    # The quota would refuse processors beyond it before anybody looks for a node.
     [it] = json.loads(json.dumps(BROKEN["crash"]))
-    it["spec"]["template"]["spec"]["nodeSelector"] = {"example.com/no": "such-node"}
+    pod = it["spec"]["template"]["spec"]
+    # Without a probe a kubelet says for a moment that such a pod is ready, and Helm may be content with that.
+    pod["containers"][0]["readinessProbe"] = {"exec": {"command": ["true"]}, "initialDelaySeconds": 60}
+    if case == "unschedulable":
+        # The quota would refuse processors beyond it before anybody looks for a node.
+        pod["nodeSelector"] = {"example.com/no": "such-node"}
     return [it]
 
 
