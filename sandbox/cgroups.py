@@ -5,7 +5,7 @@ Works with both layouts: version 1, one hierarchy per controller, and version 2,
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,11 @@ class Hierarchy:
     def group(self) -> Path:
         """Our group in it."""
         return self.mountpoint / GROUP
+
+    def groups(self) -> Iterator[Path]:
+        """Our group and all in it, the innermost first, but for those that go away meanwhile."""
+        for folder, _, _ in os.walk(self.group, topdown=False):
+            yield Path(folder)
 
 
 def hierarchies(mounts: str | None = None) -> list[Hierarchy]:
@@ -75,10 +80,10 @@ def processes() -> set[int]:
     """Every process in our groups, by its id on the host."""
     found: set[int] = set()
     for hierarchy in hierarchies():
-        for path in hierarchy.group.rglob("cgroup.procs"):
+        for group in hierarchy.groups():
             # A group, or a process in it, may go away while we look.
             try:
-                found |= {int(word) for word in path.read_text().split()}
+                found |= {int(word) for word in (group / "cgroup.procs").read_text().split()}
             except OSError:
                 continue
     # 0 stands for a process of another pid namespace.
@@ -96,9 +101,7 @@ def remove(patience: float = 20.0) -> None:
             except ProcessLookupError:
                 continue
         for hierarchy in hierarchies():
-            if hierarchy.group.exists():
-                for path in sorted((path for path in hierarchy.group.rglob("*") if path.is_dir()), reverse=True):
-                    path.rmdir()
-                hierarchy.group.rmdir()
+            for group in hierarchy.groups():
+                group.rmdir()
 
     attempt()

@@ -15,6 +15,7 @@ import psycopg
 from deploytag.delivery.world import World
 from deploytag.identity import Identity
 from deploytag.ownership import SYSTEM_NAMESPACE
+from tests.files import below
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,4 @@ def files(backend: str) -> Iterator[str]:
         return
     folder = Path(url.path) / ".pulumi"
     for kind in ("stacks", "history", "backups", "locks"):
-        yield from (str(path.relative_to(folder)) for path in (folder / kind).rglob("*") if path.is_file())
+        yield from (str(path.relative_to(folder)) for path in below(folder / kind) if path.is_file())

@@ -25,6 +25,7 @@ from deploytag.delivery.removal.registry import MANIFESTS
 from deploytag.delivery.run import MARK
 from deploytag.identity import Identity
 from tests.e2e.typed import core
+from tests.files import below
 
 SAMPLE = 0.1
 """Seconds between two looks at the processes."""
@@ -84,7 +85,7 @@ def in_what_goes(
 
 def _written(roots: Iterable[Path], since: float) -> Iterator[tuple[Path, bytes]]:
     for root in roots:
-        for path in [root] if root.is_file() else root.rglob("*"):
+        for path in [root] if root.is_file() else below(root):
             with contextlib.suppress(OSError):  # somebody else's, and gone
                 if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
                     yield path, path.read_bytes()
@@ -171,7 +172,7 @@ def watching_folder(needles: Needles, folder: Path) -> Iterator[Watched]:
                 watched.seen.add(entry.name)
                 if mode & 0o077 and not stat.S_ISLNK(mode):
                     watched.open.add((entry.name, stat.filemode(mode)))
-        for path in folder.rglob("*"):
+        for path in below(folder):
             with contextlib.suppress(OSError):
                 look(path)
 

@@ -11,6 +11,7 @@ from mypy_boto3_secretsmanager import SecretsManagerClient
 from deploytag.passwords import database_password
 from tests.e2e.names import own
 from tests.e2e.program.checkout import Checkout, administrator
+from tests.files import below
 
 pytestmark = pytest.mark.e2e
 
@@ -49,16 +50,9 @@ def test_no_secret_value_is_left_anywhere(repository: Checkout, secrets_manager:
     assert leaks == []
 
     backend = Path(repository.environ["PULUMI_BACKEND_URL"].removeprefix("file://"))
-    files = [path for path in backend.rglob(f"*{identity.stack}*") if path.is_file()]
-    files += [
-        path
-        for folder in backend.rglob(identity.stack)
-        if folder.is_dir()
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
-    files += [path for path in repository.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    files = [path for path in below(backend) if identity.stack in str(path.relative_to(backend)) and path.is_file()]
     assert files
+    files += [path for path in repository.path.rglob("*") if path.is_file() and ".venv" not in path.parts]
     assert [path for path in files for value in hidden if value in path.read_text(errors="replace")] == []
 
     # The search finds what is there: the Kubernetes Secret does hold the canary.

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from tests.files import below
+
 # Counters and clocks of the kernel, which change by themselves.
 VOLATILE = re.compile(
     r"random|entropy|\.nr$|-nr$|file-nr|inode|dentry|ns_last_pid|_count$|pty|keys\.gc|sched_domain|hung_task|tainted"
@@ -42,7 +44,7 @@ class Machine:
                 line for line in _lines("nft", "list", "ruleset") | _lines("iptables-save") if line[0] != "#"
             ),
             mounts=frozenset(" ".join(line.split()[:4]) for line in Path("/proc/mounts").read_text().splitlines()),
-            cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()),
+            cgroups=frozenset(str(path) for path in below(Path("/sys/fs/cgroup")) if path.is_dir()),
             sysctls=_sysctls(),
             processes=_processes(),
             memory=_lines("ipcs", "--shmems"),
@@ -75,7 +77,7 @@ def _lines(*command: str) -> frozenset[str]:
 def _sysctls() -> frozenset[str]:
     """The kernel's settings as sysctl(8) prints them; a bare machine does not have it."""
     found = set()
-    for path in Path("/proc/sys").rglob("*"):
+    for path in below(Path("/proc/sys")):
         name = ".".join(path.relative_to("/proc/sys").parts)
         if VOLATILE.search(name) or not path.is_file():
             continue

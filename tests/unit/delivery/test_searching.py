@@ -1,6 +1,7 @@
 """What the end-to-end tests search for values finds them, and says that it has looked."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from deploytag.delivery.run import MARK
 from deploytag.identity import identify
-from tests.e2e.delivery.searching import Needles, in_what_goes, watching_processes
+from tests.e2e.delivery.searching import Needles, in_files, in_what_goes, watching_processes
 from tests.unit.family import PATIENCE
 
 IDENTITY = identify("shop", "feature/test")
@@ -38,6 +39,24 @@ def test_what_goes_with_an_environment_is_searched(tmp_path: Path) -> None:
     write(tmp_path, "it is canary1234567890")
     found = {(str(tmp_path / path), "value") for path in FILES.values()}
     assert in_what_goes(needles, tmp_path, tmp_path / "pod-logs", IDENTITY, 0) == (set(FILES), found)
+
+
+def test_a_folder_that_goes_away_while_it_is_searched_is_none(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "another")]
+
+    class Leaving(Needles):
+        """Whoever writes into the other folder takes it away as soon as the first is searched."""
+
+        def found(self, content: bytes | str) -> set[str]:
+            for folder in folders:
+                if folder.name.encode() != content:
+                    shutil.rmtree(folder)
+            return {"value"}
+
+    for folder in folders:
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+    assert len(in_files(Leaving({"value": "canary1234567890"}), [tmp_path], 0)) == 1
 
 
 def test_processes_are_searched_by_their_arguments_and_those_of_a_run_by_their_environment() -> None:

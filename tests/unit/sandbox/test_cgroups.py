@@ -22,3 +22,16 @@ def test_version_1_has_one_hierarchy_per_mount() -> None:
 
 def test_version_2_has_one() -> None:
     assert hierarchies(VERSION_2) == [Hierarchy(Path("/sys/fs/cgroup"), "")]
+
+
+def test_a_group_that_goes_away_is_passed_over_and_those_within_another_come_first(tmp_path: Path) -> None:
+    hierarchy = Hierarchy(tmp_path, "")
+    assert list(hierarchy.groups()) == []
+    pods = hierarchy.group / "pods"
+    for name in ("one", "another"):
+        (pods / name).mkdir(parents=True)
+    found = hierarchy.groups()
+    first = next(found)
+    [other] = {pods / "one", pods / "another"} - {first}
+    other.rmdir()
+    assert list(found) == [pods, hierarchy.group]
