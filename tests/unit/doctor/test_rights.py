@@ -113,3 +113,13 @@ def test_what_a_role_lacks_is_named() -> None:
     assert len(lacking([])) == len(list(questions_inside()))
     assert lacking([everything]) == []
     assert len(lacking([{**everything, "resourceNames": ["one"]}])) == len(list(questions_inside()))
+
+
+def test_the_policy_that_compares_with_the_projects_binding_comes_into_force_after_it_and_before_any_rights() -> None:
+    """While it finds no binding it lets nobody make one, an administrator neither: it could never be applied."""
+    documents = [it for it in yaml.safe_load_all(SHIPPED.read_text()) if it]
+    kinds = [(it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]) for it in documents]
+    compared = kinds.index(("RoleBinding", "deploytag-system", "deploytag:shop"))
+    in_force = kinds.index(("ValidatingAdmissionPolicyBinding", "", "deploytag-role-bindings"))
+    given = kinds.index(("ClusterRoleBinding", "", "deploytag:shop"))
+    assert compared < in_force < given
