@@ -117,9 +117,11 @@ def test_what_a_role_lacks_is_named() -> None:
 
 def test_the_policy_that_compares_with_the_projects_binding_comes_into_force_after_it_and_before_any_rights() -> None:
     """While it finds no binding it lets nobody make one, an administrator neither: it could never be applied."""
-    documents = [it for it in yaml.safe_load_all(SHIPPED.read_text()) if it]
-    kinds = [(it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]) for it in documents]
-    compared = kinds.index(("RoleBinding", "deploytag-system", "deploytag:shop"))
-    in_force = kinds.index(("ValidatingAdmissionPolicyBinding", "", "deploytag-role-bindings"))
-    given = kinds.index(("ClusterRoleBinding", "", "deploytag:shop"))
-    assert compared < in_force < given
+    found = objects(SHIPPED.read_text())
+    compared, in_force, given = (
+        ("RoleBinding", "deploytag:shop"),
+        ("ValidatingAdmissionPolicyBinding", "deploytag-role-bindings"),
+        ("ClusterRoleBinding", "deploytag:shop"),
+    )
+    assert found[compared]["metadata"]["namespace"] == "deploytag-system"
+    assert [it for it in found if it in {compared, in_force, given}] == [compared, in_force, given]
