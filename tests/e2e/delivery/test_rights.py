@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from deploytag.delivery.doctor.rights import manifest
 from deploytag.identity import Identity, identify
 from deploytag.ownership import SYSTEM_NAMESPACE, annotations, labels
 from deploytag.rights import BINDING, ENVIRONMENT_ROLE, project_rights
+from tests.e2e.plugins.engine import eventually
 from tests.e2e.program.checkout import PROJECT, sandbox_environ
 from tests.e2e.program.inventory import kubectl
 from tests.e2e.rights import WRAPPER, deployed_by_the_wrapper
@@ -227,7 +230,7 @@ def volume(name: str, claimed_from: str) -> Iterator[None]:
             "claimRef": {"namespace": claimed_from, "name": "data"},
         },
     }
-    subprocess.run(["kubectl", "create", "-f", "-"], input=json.dumps(document), text=True, check=True)
+    kubectl("create", "-f", "-", document=document)
     try:
         yield
     finally:
@@ -251,6 +254,56 @@ def test_nobody_else_is_bound_whatever_became_of_the_projects_own_binding(theirs
         assert "it may bind only whom" in refused.stderr, refused.stdout
         given = wrapper("create", "-f", "-", document=binding(theirs.namespace))
         assert given.returncode == 0, given.stderr
+
+
+def test_no_binding_of_a_project_is_needed_for_an_administrator_to_bind(ours: Identity) -> None:
+    """Of a policy that has parameters and finds none, the API server refuses everybody, unless it is told not to."""
+    there, nowhere = ours.namespace, f"deploytag-empty-{uuid.uuid4().hex[:6]}"
+    project = binding(nowhere, name=project_rights(PROJECT), user="nobody")
+    kubectl("create", "namespace", nowhere)
+    kubectl("create", "-f", "-", document=project)
+    try:
+        with compared(there, nowhere) as copies:
+
+            def wrapper_binds() -> str:
+                return wrapper("create", "--dry-run=server", "-f", "-", document=binding(there)).stderr
+
+            def compared_with_the_copy() -> bool:
+                said = wrapper_binds()
+                return "it may bind only whom" in said and any(copy in said for copy in copies)
+
+            eventually(compared_with_the_copy)
+            kubectl("delete", "rolebinding", project_rights(PROJECT), "-n", nowhere)
+            eventually(lambda: not compared_with_the_copy())
+            assert wrapper_binds() == ""
+            kubectl("create", "--dry-run=server", "-f", "-", document=binding(there, "admin", name="theirs"))
+    finally:
+        kubectl("delete", "namespace", nowhere, "--wait=false")
+
+
+@contextmanager
+def compared(where: str, with_those_in: str) -> Iterator[set[str]]:
+    """The policies that have parameters once more, in force in one namespace, with parameters from another."""
+    shipped = list(yaml.safe_load_all(manifest(PROJECT, [WRAPPER])))
+    policies = {
+        it["metadata"]["name"]: it
+        for it in shipped
+        if it["kind"] == "ValidatingAdmissionPolicy" and "paramKind" in it["spec"]
+    }
+    bound = [it for it in shipped if it["kind"] == "ValidatingAdmissionPolicyBinding" and "paramRef" in it["spec"]]
+    assert {it["spec"]["policyName"] for it in bound} == policies.keys() != set()
+    for it in (*policies.values(), *bound):
+        it["metadata"]["name"] += f"-{where}"
+    for it in bound:
+        it["spec"]["policyName"] += f"-{where}"
+        it["spec"]["paramRef"]["namespace"] = with_those_in
+        it["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": where}}}
+    copies = {"apiVersion": "v1", "kind": "List", "items": [*policies.values(), *bound]}
+    try:
+        kubectl("create", "-f", "-", document=copies)
+        yield {it["metadata"]["name"] for it in bound}
+    finally:
+        kubectl("delete", "-f", "-", "--ignore-not-found", document=copies)
 
 
 def test_this_user_is_what_the_tests_say_it_is() -> None:

@@ -1,14 +1,18 @@
 """What exists in the cluster and on the database server, asked with the tools a person would use."""
 
+import json
 import subprocess
+from typing import Any
 
 import psycopg
 
 from deploytag.identity import Identity
 
 
-def kubectl(*arguments: str) -> str:
-    return subprocess.run(["kubectl", *arguments], capture_output=True, text=True, check=True).stdout
+def kubectl(*arguments: str, document: Any = None) -> str:
+    """`kubectl` as the administrator; it reads `document` where the arguments say `-f -`."""
+    given = None if document is None else json.dumps(document)
+    return subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True, check=True).stdout
 
 
 def databases_like(identity: Identity) -> list[tuple[str]]:

@@ -115,13 +115,16 @@ def test_what_a_role_lacks_is_named() -> None:
     assert len(lacking([{**everything, "resourceNames": ["one"]}])) == len(list(questions_inside()))
 
 
-def test_the_policy_that_compares_with_the_projects_binding_comes_into_force_after_it_and_before_any_rights() -> None:
-    """While it finds no binding it lets nobody make one, an administrator neither: it could never be applied."""
+def test_each_policy_is_in_force_and_refuses_nobody_for_want_of_something_to_compare_with() -> None:
     found = objects(SHIPPED.read_text())
-    compared, in_force, given = (
-        ("RoleBinding", "deploytag:shop"),
-        ("ValidatingAdmissionPolicyBinding", "deploytag-role-bindings"),
-        ("ClusterRoleBinding", "deploytag:shop"),
-    )
-    assert found[compared]["metadata"]["namespace"] == "deploytag-system"
-    assert [it for it in found if it in {compared, in_force, given}] == [compared, in_force, given]
+    policies = {name: it["spec"] for (kind, name), it in found.items() if kind == "ValidatingAdmissionPolicy"}
+    bound = {
+        it["spec"]["policyName"]: it["spec"]
+        for (kind, _), it in found.items()
+        if kind == "ValidatingAdmissionPolicyBinding"
+    }
+    assert {name for name, it in bound.items() if it["validationActions"] == ["Deny"]} == policies.keys()
+    compared = {name for name, it in policies.items() if "paramKind" in it}
+    assert compared == {name for name, it in bound.items() if "paramRef" in it} == {"deploytag-role-binding-subjects"}
+    # Parameters are looked for before a policy's conditions are asked: an administrator would be refused, too.
+    assert {bound[name]["paramRef"]["parameterNotFoundAction"] for name in compared} == {"Allow"}
