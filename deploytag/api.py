@@ -156,6 +156,11 @@ class Api:
         """Make an object; what it is now."""
         return _written(self._request("post", resource.path(namespace), body, timeout=timeout))
 
+    def would_create(self, resource: Resource, body: Object, namespace: str, *, timeout: Timeout) -> Written:
+        """What `create` would make, if it is allowed to; nothing is made."""
+        query = {"dryRun": "All"}
+        return _written(self._request("post", resource.path(namespace), body, timeout=timeout, query=query))
+
     def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Write over the object that `body` names; what it is now."""
         return _written(self._request("put", resource.path(namespace, body["metadata"]["name"]), body, timeout=timeout))

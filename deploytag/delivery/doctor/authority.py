@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 from kubernetes.client.exceptions import ApiException
 
-from deploytag.api import CLUSTER_ROLES, NAMESPACES
+from deploytag.api import CLUSTER_ROLES, NAMESPACES, ROLE_BINDINGS
 from deploytag.delivery.doctor.cluster import TIMEOUT, Connection, asked
 from deploytag.delivery.doctor.findings import Finding, ok, problem, warning
 from deploytag.delivery.doctor.permissions import Question, questions, questions_inside
 from deploytag.ownership import SYSTEM_NAMESPACE
 from deploytag.preflight import rights
-from deploytag.rights import ENVIRONMENT_ROLE, project_rights
+from deploytag.rights import API_GROUP, BINDING, ENVIRONMENT_ROLE, project_rights
 
 AT_ONCE = 8
 """Questions under way at the same time; the client's connection pool is not larger."""
@@ -100,13 +100,28 @@ def denied(refused: Iterable[Question]) -> Iterator[Finding]:
 
 
 def _fences(connection: Connection) -> Iterator[Finding]:
-    """Whether the admission policies are there: without them, the roles alone allow too much."""
+    """Whether admission policies are in force where the roles alone allow too much; tried, and nothing is changed."""
     if _may(connection, group="deploytag.dev", resource="wrappers", verb="be-free"):
         yield warning("this user may do everything in the cluster", f"Deploy as one who may not. {CURE}")
         return
-    harmless = {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
-    try:
-        connection.api.patch(NAMESPACES, SYSTEM_NAMESPACE, harmless, dry_run=True, timeout=TIMEOUT)
-    except ApiException:
-        return
-    yield problem("nothing keeps this user from other namespaces: an admission policy is not there", CURE)
+    api, harmless = connection.api, {"metadata": {"annotations": {"deploytag.dev/doctor": "may-i"}}}
+    bound = {"kind": "ClusterRole", "name": ENVIRONMENT_ROLE, "apiGroup": API_GROUP}
+    binding = {"metadata": {"name": BINDING}, "roleRef": bound, "subjects": []}
+    attempts: list[tuple[str, str, Callable[[], object]]] = [
+        (
+            "others' namespaces",
+            "deploytag-projects",
+            lambda: api.patch(NAMESPACES, SYSTEM_NAMESPACE, harmless, dry_run=True, timeout=TIMEOUT),
+        ),
+        (
+            "rights in others' namespaces",
+            "deploytag-role-bindings",
+            lambda: api.would_create(ROLE_BINDINGS, binding, SYSTEM_NAMESPACE, timeout=TIMEOUT),
+        ),
+    ]
+    for what, policy, attempt in attempts:
+        try:
+            attempt()
+        except ApiException:
+            continue
+        yield problem(f"nothing keeps this user from {what}: the admission policy {policy} does not hold", CURE)

@@ -13,7 +13,7 @@ import pytest
 
 from deploytag.errors import OwnershipError, SecretError, SettingsError, UnreachableError
 from deploytag.identity import identify
-from deploytag.rights import Subject
+from deploytag.rights import API_GROUP, ENVIRONMENT_ROLE, Subject
 from tests.e2e.delivery.applications import COMMIT, application, initialise, project_of_its_own
 from tests.e2e.program.checkout import Checkout, administrator
 from tests.e2e.program.inventory import kubectl
@@ -186,6 +186,36 @@ def test_what_may_not_be_done_is_said_with_its_reason(application: Checkout, som
     assert "jobs.batch in the environments (the chart's hooks: migrations)" in seen
     assert "refuses: 403 Forbidden" in said["namespace"][0][1]
     assert said["cluster"][0][0] == "ok", "anybody may ask for the version"
+
+
+def test_whom_no_policy_looks_at_is_told_so(application: Checkout, somebody: tuple[Subject, Path]) -> None:
+    """Policies are asked about wrappers alone: who has their roles, but for that word, is held by nothing."""
+    subject, kubeconfig = somebody
+    initialise(application)
+    role = {
+        "apiVersion": f"{API_GROUP}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": subject.name},
+        "rules": [
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["patch"]},
+            {"apiGroups": [API_GROUP], "resources": ["rolebindings"], "verbs": ["create"]},
+            {
+                "apiGroups": [API_GROUP],
+                "resources": ["clusterroles"],
+                "verbs": ["bind"],
+                "resourceNames": [ENVIRONMENT_ROLE],
+            },
+        ],
+    }
+    kubectl("create", "-f", "-", document=role)
+    account = f"--serviceaccount={subject.namespace}:{subject.name}"
+    try:
+        kubectl("create", "clusterrolebinding", subject.name, f"--clusterrole={subject.name}", account)
+        _, said = doctor(application, {"KUBECONFIG": str(kubeconfig)})
+    finally:
+        kubectl("delete", "clusterrole,clusterrolebinding", subject.name, "--ignore-not-found")
+    missing = [seen for level, seen in said["permissions"] if level == "problem" and "does not hold" in seen]
+    assert [seen.split()[-4] for seen in missing] == ["deploytag-projects", "deploytag-role-bindings"], said
 
 
 def test_an_administrator_is_told_to_let_another_deploy(application: Checkout) -> None:
