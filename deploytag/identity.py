@@ -99,7 +99,8 @@ def _name(project: str, ref: str) -> str:
         and len(name) <= NAME_LIMIT
     ):
         return name
-    first = _words(project)[:19].strip("-")  # a long project leaves half of the room for the ref
+    # A long project leaves half of the room for the ref. The admission policy of namespaces computes the same prefix.
+    first = _words(project)[:19].strip("-")
     if not first[:1].isalpha() or first.split("-")[0] in _RESERVED_PROJECTS:
         first = f"p{first}"  # a Service and an SQL identifier begin with a letter
     return _hashed(f"{first}-{_words(ref)}", project, ref)

@@ -28,10 +28,19 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 def wrapper(*arguments: str, document: Any = None) -> subprocess.CompletedProcess[str]:
     """`kubectl` as the wrapper."""
+    return attempt(sandbox_environ(), *arguments, document=document)
+
+
+def somebody(user: str, *arguments: str, document: Any = None) -> subprocess.CompletedProcess[str]:
+    """`kubectl` as a user of that name, who has what a test gives."""
+    return attempt(dict(os.environ), *arguments, f"--as={user}", document=document)
+
+
+def attempt(environ: dict[str, str], *arguments: str, document: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["kubectl", *arguments],
         input=None if document is None else json.dumps(document),
-        env=sandbox_environ(),
+        env=environ,
         capture_output=True,
         text=True,
         check=False,
@@ -92,6 +101,8 @@ def _namespace(identity: Identity) -> Iterator[Identity]:
 
 def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
     mine, there = f"{PROJECT}-feature-{uuid.uuid4().hex[:8]}", theirs.namespace
+    bound = binding(there)
+    kubectl("create", "-f", "-", document=binding(there, user="theirs"))
     attempts: dict[str, tuple[tuple[str, ...], Any]] = {
         "read a Secret of the system": (("get", "secrets", "-n", "kube-system"), None),
         "read a Secret of another project": (("get", "secrets", "-n", there), None),
@@ -101,6 +112,7 @@ def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
         "delete its own system namespace": (("delete", "namespace", SYSTEM_NAMESPACE), None),
         "make a namespace of another project": (("create", "-f", "-"), namespace(f"{mine}-x", theirs.project)),
         "make a namespace of no project": (("create", "namespace", mine), None),
+        "make a namespace of a name that is nobody's": (("create", "-f", "-"), namespace(f"x{mine}", PROJECT)),
         "make a privileged namespace": (("create", "-f", "-"), namespace(mine, PROJECT, "privileged")),
         "take over a foreign namespace": (
             ("annotate", "namespace", there, "deploytag.dev/project=shop", "--overwrite"),
@@ -112,7 +124,12 @@ def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
             None,
         ),
         "bind itself in kube-system": (("create", "-f", "-"), binding("kube-system")),
-        "bind itself in another project": (("create", "-f", "-"), binding(there)),
+        "bind itself in another project": (("create", "-f", "-"), bound),
+        "bind itself where another project bound its own": (
+            ("patch", "rolebinding", BINDING, "-n", there, "--patch", json.dumps({"subjects": bound["subjects"]})),
+            None,
+        ),
+        "take the rights of another project away": (("delete", "rolebinding", BINDING, "-n", there), None),
         "bind itself to another project": (
             ("patch", "rolebinding", project_rights(PROJECT), "-n", SYSTEM_NAMESPACE, "--patch", '{"subjects":[]}'),
             None,
@@ -150,6 +167,9 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
         assert "orbidden" in done.stderr or "NonResourceURLs" in done.stderr, done.stderr
     made = wrapper("create", "-f", "-", document=binding(there))
     assert made.returncode == 0, made.stderr
+    subjects = json.dumps({"subjects": binding(there, user="mallory")["subjects"]})
+    let_in = wrapper("patch", "rolebinding", BINDING, "-n", there, "--patch", subjects)
+    assert "it may bind only whom" in let_in.stderr, let_in.stdout
     kubectl("auth", "can-i", "list", "secrets", "-n", there, f"--as={WRAPPER.name}")
     refused = {
         "exec": ("auth", "can-i", "create", "pods", "--subresource=exec"),
@@ -178,6 +198,12 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
         assert "labels are not this user's to change" in labelled.stderr, label
     kept = wrapper("label", "namespace", there, "pod-security.kubernetes.io/warn=baseline", "--overwrite")
     assert kept.returncode == 0, kept.stderr
+    disguised = wrapper("label", "namespace", there, "deploytag.dev/project=other", "--overwrite")
+    assert "must name the project of its annotation" in disguised.stderr
+    for annotation in ("iam.amazonaws.com/permitted=.*", "theirs-"):
+        kubectl("annotate", "namespace", there, "theirs=too", "--overwrite")
+        annotated = wrapper("annotate", "namespace", there, annotation)
+        assert "annotations are not this user's to change" in annotated.stderr, annotation
     given_away = wrapper("annotate", "namespace", there, "deploytag.dev/project=other", "--overwrite")
     assert given_away.returncode, given_away.stdout
     gone = wrapper("delete", "namespace", there)
@@ -203,6 +229,19 @@ def test_a_volume_of_ours_is_given_to_nobody_else(ours: Identity, theirs: Identi
         for patch in moved:
             done = wrapper("patch", "persistentvolume", name, "--patch", json.dumps(patch))
             assert "not this user's to change" in done.stderr, done.stdout
+        for patch in (
+            {"spec": {"mountOptions": ["suid"]}},
+            {"spec": {"storageClassName": "other"}},
+            {"metadata": {"finalizers": ["example.org/stays"]}},
+            {"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": "other"}}},
+        ):
+            done = wrapper("patch", "persistentvolume", name, "--patch", json.dumps(patch))
+            assert "only whose it is, and whether it is kept" in done.stderr, done.stdout
+        kubectl("annotate", "persistentvolume", name, f"deploytag.dev/project={theirs.project}")
+        assert (
+            "marked as one of a project" in wrapper("annotate", "persistentvolume", name, *MARK, "--overwrite").stderr
+        )
+        kubectl("annotate", "persistentvolume", name, "deploytag.dev/project-")
         for allowed in (
             ("annotate", "persistentvolume", name, *MARK),
             ("patch", "persistentvolume", name, "--patch", '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'),
@@ -238,12 +277,49 @@ def volume(name: str, claimed_from: str) -> Iterator[None]:
 
 
 def test_rights_are_given_for_one_project_after_the_other(theirs: Identity) -> None:
-    refused = wrapper("annotate", "namespace", theirs.namespace, "now=ours")
+    refused = wrapper("annotate", "namespace", theirs.namespace, "deploytag.dev/now=ours")
     assert refused.returncode, refused.stdout
     with deployed_by_the_wrapper(theirs.project):
-        given = wrapper("annotate", "namespace", theirs.namespace, "now=ours")
+        given = wrapper("annotate", "namespace", theirs.namespace, "deploytag.dev/now=ours")
         assert given.returncode == 0, given.stderr
-    assert wrapper("annotate", "namespace", theirs.namespace, "now=theirs", "--overwrite").returncode
+    assert wrapper("annotate", "namespace", theirs.namespace, "deploytag.dev/now=theirs", "--overwrite").returncode
+
+
+@pytest.mark.parametrize(
+    "project",
+    ["plain", "my-Shop_2", "kube", "pg.x", "1st", "...", "averylongprojectsname", "a-project-of-many-words", "a" * 100],
+)
+def test_every_name_that_we_make_and_no_other_is_allowed(project: str) -> None:
+    """The policy computes in its own language what the names of a project begin with."""
+    with deployed_by_the_wrapper(project):
+        for ref in ("main", "feature/test", "Feature/Ünï", "a" * 60):
+            identity = identify(project, ref)
+            document = namespace(identity.namespace, project)
+            document["metadata"]["labels"] |= labels(identity)
+            document["metadata"]["annotations"] = annotations(identity)
+            made = wrapper("create", "--dry-run=server", "-f", "-", document=document)
+            # One that is there already was not refused either.
+            assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
+        for other in ("db", "sh", "kube-flannel", f"x{identity.namespace}", identity.namespace.split("-")[0]):
+            done = wrapper("create", "--dry-run=server", "-f", "-", document=namespace(other, project))
+            assert "its name must begin" in done.stderr, other
+
+
+def test_who_keeps_rights_in_an_environment_alone_stays_fenced(ours: Identity) -> None:
+    """A former deployer, until the next deployment; and not whoever administers the namespace."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "theirs", "namespace": ours.namespace},
+        "spec": {"ports": [{"port": 443}], "externalIPs": ["192.0.2.1"]},
+    }
+    former, tenant = f"former-{uuid.uuid4().hex[:6]}", f"tenant-{uuid.uuid4().hex[:6]}"
+    kubectl("create", "-f", "-", document=binding(ours.namespace, user=former))
+    kubectl("create", "-f", "-", document=binding(ours.namespace, "cluster-admin", name="tenant", user=tenant))
+    refused = somebody(former, "create", "--dry-run=server", "-f", "-", document=service)
+    assert "somebody else's addresses" in refused.stderr, refused.stdout
+    made = somebody(tenant, "create", "--dry-run=server", "-f", "-", document=service)
+    assert made.returncode == 0, made.stderr
 
 
 def test_nobody_else_is_bound_whatever_became_of_the_projects_own_binding(theirs: Identity) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from deploytag.errors import OwnershipError, SecretError, SettingsError, UnreachableError
 from deploytag.identity import identify
-from deploytag.rights import API_GROUP, ENVIRONMENT_ROLE, Subject
+from deploytag.rights import API_GROUP, BINDING, ENVIRONMENT_ROLE, Subject
 from tests.e2e.delivery.applications import COMMIT, application, initialise, project_of_its_own
 from tests.e2e.program.checkout import Checkout, administrator
 from tests.e2e.program.inventory import kubectl
@@ -55,6 +55,23 @@ def use_this_environment(it: Checkout) -> None:
     (it.path / ".deploytag" / "venv").symlink_to(sys.prefix)
 
 
+def let_deploy(it: Checkout, *subjects: Subject) -> None:
+    """Apply what `deploytag rights` prints in the repository."""
+    options = [
+        option
+        for subject in subjects
+        for option in (
+            ("--service-account", f"{subject.namespace}/{subject.name}")
+            if subject.namespace
+            else ("--user", subject.name)
+        )
+    ]
+    printed = it.must("deploytag", "rights", *options)
+    subprocess.run(
+        ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=printed, text=True, check=True
+    )
+
+
 def doctor(it: Checkout, environ: Mapping[str, str] | None = None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
     """The exit code, and what each check said."""
     # Beside what it prints, a library may warn on standard error.
@@ -85,11 +102,8 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
     initialise(application, project)
     application.environ["KUBECONFIG"] = str(kubeconfig)
     assert subject.namespace
-    options = ("--service-account", f"{subject.namespace}/{subject.name}")
-    printed = application.must("deploytag", "rights", *options)
-    subprocess.run(
-        ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=printed, text=True, check=True
-    )
+    former = Subject("User", f"former-{subject.name}")
+    let_deploy(application, subject, former)
     try:
         _, said = doctor(application)
         assert [level for level, _ in said["permissions"]] == ["ok"], said["permissions"]
@@ -102,6 +116,7 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
         revision = application.must("git", "rev-parse", "HEAD").strip()
         url = application.outputs(identity)["url"]
         assert httpx.get(url, timeout=10).text == f"feature/setup at {revision}\n"
+        assert kubectl("auth", "can-i", "list", "secrets", "-n", identity.namespace, f"--as={former.name}") == "yes\n"
         # But for a probe that came before the page was there, as on a busy machine.
         events = json.loads(kubectl("get", "events", "-n", identity.namespace, "-o", "json"))["items"]
         warnings = [it["message"] for it in events if it["type"] == "Warning" and it["reason"] != "Unhealthy"]
@@ -112,6 +127,11 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
         assert application.changes(identity) == {f"{project}-release"}, (
             "the pods are told that the checkout is dirty now"
         )
+        let_deploy(application, subject)
+        again = application.up(identity)
+        assert again.ok, again.output
+        rights = json.loads(kubectl("get", "rolebinding", BINDING, "-n", identity.namespace, "-o", "json"))
+        assert [it["name"] for it in rights["subjects"]] == [subject.name]
         application.close()
         application.stacks.clear()
     finally:

@@ -44,7 +44,8 @@ def test_each_role_allows_what_the_table_says_and_nothing_else(where: Where) -> 
     table = {(it.group, it.resource, verb, it.names) for it in PERMISSIONS if it.where is where for verb in it.verbs}
     marks = {it for it in allowed(role) if it[0] == "deploytag.dev"}
     assert set(allowed(role)) - marks == table
-    assert {it[1:3] for it in marks} == ({("wrappers", "be-fenced")} if where is Where.CLUSTER else set())
+    fenced = where in (Where.CLUSTER, Where.ENVIRONMENTS)
+    assert {it[1:3] for it in marks} == ({("wrappers", "be-fenced")} if fenced else set())
 
 
 def test_nothing_dangerous_is_allowed_anywhere() -> None:
