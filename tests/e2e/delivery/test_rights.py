@@ -102,6 +102,15 @@ def _namespace(identity: Identity) -> Iterator[Identity]:
 def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
     mine, there = f"{PROJECT}-feature-{uuid.uuid4().hex[:8]}", theirs.namespace
     bound = binding(there)
+    entry = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": f"{theirs.project}-bug-1",
+            "namespace": SYSTEM_NAMESPACE,
+            "annotations": {"deploytag.dev/project": PROJECT},
+        },
+    }
     kubectl("create", "-f", "-", document=binding(there, user="theirs"))
     attempts: dict[str, tuple[tuple[str, ...], Any]] = {
         "read a Secret of the system": (("get", "secrets", "-n", "kube-system"), None),
@@ -139,6 +148,7 @@ def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
             None,
         ),
         "delete the ledger of another project": (("delete", "configmap", there, "-n", SYSTEM_NAMESPACE), None),
+        "take a name in the ledger that is another's": (("create", "-f", "-"), entry),
         "write what is of no project": (("create", "configmap", mine, "-n", SYSTEM_NAMESPACE), None),
         "change its own role": (
             ("patch", "clusterrole", ENVIRONMENT_ROLE, "--type=json", "--patch", '[{"op":"remove","path":"/rules/0"}]'),
@@ -320,6 +330,20 @@ def test_who_keeps_rights_in_an_environment_alone_stays_fenced(ours: Identity) -
     assert "somebody else's addresses" in refused.stderr, refused.stdout
     made = somebody(tenant, "create", "--dry-run=server", "-f", "-", document=service)
     assert made.returncode == 0, made.stderr
+
+
+def test_who_was_bound_may_stay_or_go_and_nobody_else_comes(ours: Identity) -> None:
+    """An engine writes a binding more than once until it says what the program declares."""
+    there = ours.namespace
+    kubectl("create", "-f", "-", document=binding(there, user="former"))
+    come = json.dumps({"subjects": binding(there, user="mallory")["subjects"]})
+    refused = wrapper("patch", "rolebinding", BINDING, "-n", there, "--patch", come)
+    assert "it may bind only whom" in refused.stderr, refused.stdout
+    stay = wrapper("label", "rolebinding", BINDING, "-n", there, "now=ours")
+    assert stay.returncode == 0, stay.stderr
+    go = json.dumps({"subjects": binding(there)["subjects"]})
+    gone = wrapper("patch", "rolebinding", BINDING, "-n", there, "--patch", go)
+    assert gone.returncode == 0, gone.stderr
 
 
 def test_nobody_else_is_bound_whatever_became_of_the_projects_own_binding(theirs: Identity) -> None:
