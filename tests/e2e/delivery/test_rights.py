@@ -102,7 +102,7 @@ def _namespace(identity: Identity) -> Iterator[Identity]:
 def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
     mine, there = f"{PROJECT}-feature-{uuid.uuid4().hex[:8]}", theirs.namespace
     bound = binding(there)
-    entry = {
+    entry: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
@@ -149,6 +149,10 @@ def test_what_is_not_the_projects_is_refused(theirs: Identity) -> None:
         ),
         "delete the ledger of another project": (("delete", "configmap", there, "-n", SYSTEM_NAMESPACE), None),
         "take a name in the ledger that is another's": (("create", "-f", "-"), entry),
+        "say in the ledger that another has a database": (
+            ("create", "-f", "-"),
+            entry | {"metadata": {**entry["metadata"], "name": mine}, "data": {"project": theirs.project}},
+        ),
         "write what is of no project": (("create", "configmap", mine, "-n", SYSTEM_NAMESPACE), None),
         "change its own role": (
             ("patch", "clusterrole", ENVIRONMENT_ROLE, "--type=json", "--patch", '[{"op":"remove","path":"/rules/0"}]'),
@@ -231,6 +235,7 @@ def test_a_volume_of_ours_is_given_to_nobody_else(ours: Identity, theirs: Identi
     name = ours.namespace
     assert wrapper("create", "-f", "-", document=binding(name)).returncode == 0
     with volume(name, claimed_from=name):
+        owner = {"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": "theirs"}
         moved: list[Any] = [
             {"spec": {"claimRef": {"namespace": theirs.namespace}}},
             {"spec": {"claimRef": {"name": "other"}}},
@@ -242,15 +247,17 @@ def test_a_volume_of_ours_is_given_to_nobody_else(ours: Identity, theirs: Identi
         for patch in (
             {"spec": {"mountOptions": ["suid"]}},
             {"spec": {"storageClassName": "other"}},
+            {"spec": {"csi": {"controllerExpandSecretRef": {"name": "theirs", "namespace": "kube-system"}}}},
             {"metadata": {"finalizers": ["example.org/stays"]}},
+            {"metadata": {"ownerReferences": [owner]}},
             {"metadata": {"annotations": {"pv.kubernetes.io/provisioned-by": "other"}}},
         ):
             done = wrapper("patch", "persistentvolume", name, "--patch", json.dumps(patch))
             assert "only whose it is, and whether it is kept" in done.stderr, done.stdout
-        kubectl("annotate", "persistentvolume", name, f"deploytag.dev/project={theirs.project}")
-        assert (
-            "marked as one of a project" in wrapper("annotate", "persistentvolume", name, *MARK, "--overwrite").stderr
-        )
+        for_them = f"deploytag.dev/project={theirs.project}"
+        assert "its mark, before or after" in wrapper("annotate", "persistentvolume", name, for_them).stderr
+        kubectl("annotate", "persistentvolume", name, for_them)
+        assert "its mark, before or after" in wrapper("annotate", "persistentvolume", name, *MARK, "--overwrite").stderr
         kubectl("annotate", "persistentvolume", name, "deploytag.dev/project-")
         for allowed in (
             ("annotate", "persistentvolume", name, *MARK),
@@ -275,7 +282,7 @@ def volume(name: str, claimed_from: str) -> Iterator[None]:
             "storageClassName": "",
             "accessModes": ["ReadWriteOnce"],
             "capacity": {"storage": "1Mi"},
-            "hostPath": {"path": "/nowhere"},
+            "csi": {"driver": "example.org", "volumeHandle": name},
             "claimRef": {"namespace": claimed_from, "name": "data"},
         },
     }
