@@ -71,6 +71,8 @@ ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings")
 CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles")
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 
+_DRY_RUN = {"dryRun": "All"}
+
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Item]):
@@ -158,8 +160,7 @@ class Api:
 
     def would_create(self, resource: Resource, body: Object, namespace: str, *, timeout: Timeout) -> Written:
         """What `create` would make, if it is allowed to; nothing is made."""
-        query = {"dryRun": "All"}
-        return _written(self._request("post", resource.path(namespace), body, timeout=timeout, query=query))
+        return _written(self._request("post", resource.path(namespace), body, timeout=timeout, query=_DRY_RUN))
 
     def replace(self, resource: Resource, body: Object, namespace: str | None = None, *, timeout: Timeout) -> Written:
         """Write over the object that `body` names; what it is now."""
@@ -173,11 +174,13 @@ class Api:
         namespace: str | None = None,
         *,
         timeout: Timeout,
-        dry_run: bool = False,
     ) -> Written:
-        """Change what `patch` says (RFC 7386); what the object is now, or would be."""
-        query = {"dryRun": "All" if dry_run else None}
-        return _written(self._request("patch", resource.path(namespace, name), patch, timeout=timeout, query=query))
+        """Change what `patch` says (RFC 7386); what the object is now."""
+        return _written(self._request("patch", resource.path(namespace, name), patch, timeout=timeout))
+
+    def would_patch(self, resource: Resource, name: str, patch: Object, *, timeout: Timeout) -> Written:
+        """What `patch` would make of an object, if it is allowed to; nothing is changed."""
+        return _written(self._request("patch", resource.path(None, name), patch, timeout=timeout, query=_DRY_RUN))
 
     def delete(
         self,

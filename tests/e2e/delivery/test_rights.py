@@ -71,6 +71,16 @@ def binding(namespace: str, role: str = ENVIRONMENT_ROLE, *, name: str = BINDING
     }
 
 
+def taking_addresses(namespace: str) -> dict[str, Any]:
+    """A Service that leads somebody else's address to its pods."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "spec": {"ports": [{"port": 443}], "externalIPs": ["192.0.2.1"]},
+    }
+
+
 @pytest.fixture
 def theirs() -> Iterator[Identity]:
     """An environment of another project, of which this wrapper knows nothing."""
@@ -196,13 +206,7 @@ def test_in_an_environment_of_its_own_it_gets_no_further_than_it_needs(ours: Ide
     answers = {what: wrapper(*question, "-n", there).stdout.strip() for what, question in refused.items()}
     assert set(answers.values()) == {"no"}, answers
     assert wrapper("auth", "can-i", "get", "secrets", "-n", there).stdout.strip() == "yes"
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "theirs"},
-        "spec": {"ports": [{"port": 443}], "externalIPs": ["192.0.2.1"]},
-    }
-    taken = wrapper("create", "-n", there, "-f", "-", document=service)
+    taken = wrapper("create", "-f", "-", document=taking_addresses(there))
     assert "somebody else's addresses" in taken.stderr
     lowered = wrapper("label", "namespace", there, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     assert "must be restricted or baseline" in lowered.stderr
@@ -324,12 +328,7 @@ def test_every_name_that_we_make_and_no_other_is_allowed(project: str) -> None:
 
 def test_who_keeps_rights_in_an_environment_alone_stays_fenced(ours: Identity) -> None:
     """A former deployer, until the next deployment; and not whoever administers the namespace."""
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "theirs", "namespace": ours.namespace},
-        "spec": {"ports": [{"port": 443}], "externalIPs": ["192.0.2.1"]},
-    }
+    service = taking_addresses(ours.namespace)
     former, tenant = f"former-{uuid.uuid4().hex[:6]}", f"tenant-{uuid.uuid4().hex[:6]}"
     kubectl("create", "-f", "-", document=binding(ours.namespace, user=former))
     kubectl("create", "-f", "-", document=binding(ours.namespace, "cluster-admin", name="tenant", user=tenant))

@@ -17,7 +17,7 @@ from deploytag.rights import API_GROUP, BINDING, ENVIRONMENT_ROLE, Subject
 from tests.e2e.delivery.applications import COMMIT, application, initialise, project_of_its_own
 from tests.e2e.program.checkout import Checkout, administrator
 from tests.e2e.program.inventory import kubectl
-from tests.e2e.rights import take
+from tests.e2e.rights import give, take
 
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled(2)]
 
@@ -55,23 +55,6 @@ def use_this_environment(it: Checkout) -> None:
     (it.path / ".deploytag" / "venv").symlink_to(sys.prefix)
 
 
-def let_deploy(it: Checkout, *subjects: Subject) -> None:
-    """Apply what `deploytag rights` prints in the repository."""
-    options = [
-        option
-        for subject in subjects
-        for option in (
-            ("--service-account", f"{subject.namespace}/{subject.name}")
-            if subject.namespace
-            else ("--user", subject.name)
-        )
-    ]
-    printed = it.must("deploytag", "rights", *options)
-    subprocess.run(
-        ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=printed, text=True, check=True
-    )
-
-
 def doctor(it: Checkout, environ: Mapping[str, str] | None = None) -> tuple[int, dict[str, list[tuple[str, str]]]]:
     """The exit code, and what each check said."""
     # Beside what it prints, a library may warn on standard error.
@@ -103,7 +86,11 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
     application.environ["KUBECONFIG"] = str(kubeconfig)
     assert subject.namespace
     former = Subject("User", f"former-{subject.name}")
-    let_deploy(application, subject, former)
+    options = ("--service-account", f"{subject.namespace}/{subject.name}", "--user", former.name)
+    printed = application.must("deploytag", "rights", *options)
+    subprocess.run(
+        ["kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"], input=printed, text=True, check=True
+    )
     try:
         _, said = doctor(application)
         assert [level for level, _ in said["permissions"]] == ["ok"], said["permissions"]
@@ -127,7 +114,7 @@ def test_an_initialised_repository_is_served_by_a_user_with_no_more_than_the_rig
         assert application.changes(identity) == {f"{project}-release"}, (
             "the pods are told that the checkout is dirty now"
         )
-        let_deploy(application, subject)
+        give(project, subject)
         again = application.up(identity)
         assert again.ok, again.output
         rights = json.loads(kubectl("get", "rolebinding", BINDING, "-n", identity.namespace, "-o", "json"))
